@@ -1,0 +1,80 @@
+"""DuckDB in process: the default engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pyarrow as pa
+
+
+class DuckDBEngine:
+    """DuckDB in this process, spilling to a scratch folder.
+
+    Parameters
+    ----------
+    scratch
+        Folder for the database file and for what does not fit into memory; ``None`` keeps everything in memory.
+    threads
+        Worker threads; ``None`` takes all cores. Results do not depend on it.
+    memory_limit
+        For example ``"4GB"``; ``None`` takes DuckDB's default.
+    """
+
+    name = "duckdb"
+
+    def __init__(
+        self, scratch: Path | None = None, *, threads: int | None = None, memory_limit: str | None = None
+    ) -> None:
+        import ibis
+
+        target = ":memory:" if scratch is None else str(scratch / "work.duckdb")
+        options: dict[str, Any] = {"autoinstall_known_extensions": "false", "preserve_insertion_order": "false"}
+        if threads is not None:
+            options["threads"] = str(threads)
+        if memory_limit is not None:
+            options["memory_limit"] = memory_limit
+        if scratch is not None:
+            options["temp_directory"] = str(scratch / "spill")
+        self._backend = ibis.duckdb.connect(target, **options)
+
+    @property
+    def connection(self) -> Any:  # noqa: ANN401 - duckdb.DuckDBPyConnection; importing it here would cost every caller
+        """The raw DuckDB connection, for intake, which reads files into this engine."""
+        return self._backend.con
+
+    def tables(self) -> list[str]:
+        """Names of all tables, sorted."""
+        return sorted(self._backend.list_tables())
+
+    def table(self, name: str) -> ir.Table:
+        """Return the existing table of that name."""
+        return self._backend.table(name)
+
+    def load(self, name: str, path: Path) -> ir.Table:
+        """See :meth:`Engine.load`."""
+        glob = f"{path}/**/*.parquet" if path.is_dir() else str(path)
+        self._backend.create_table(name, self._backend.read_parquet(glob), overwrite=True)
+        return self._backend.table(name)
+
+    def put(self, name: str, rows: pa.Table) -> ir.Table:
+        """See :meth:`Engine.put`."""
+        return self._backend.create_table(name, rows, overwrite=True)
+
+    def keep(self, name: str, expression: ir.Table) -> ir.Table:
+        """See :meth:`Engine.keep`."""
+        return self._backend.create_table(name, expression, overwrite=True)
+
+    def drop(self, name: str) -> None:
+        """See :meth:`Engine.drop`."""
+        self._backend.drop_table(name, force=True)
+
+    def fetch(self, expression: ir.Table) -> pa.Table:
+        """See :meth:`Engine.fetch`."""
+        return expression.to_pyarrow()
+
+    def close(self) -> None:
+        """See :meth:`Engine.close`."""
+        self._backend.disconnect()

@@ -1,0 +1,130 @@
+"""Rings and case leads, as they leave the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from gangfinder.model.evidence import EvidenceRow, Finding, Grade, Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A suspected ring: findings on (nearly) the same people, judged together.
+
+    Parameters
+    ----------
+    ring_id
+        Derived from typologies and core members; the same for the same content.
+    subject_type
+        Entity type of the core, ``patient`` unless the ring has no patients.
+    core
+        Ids of the core members, sorted.
+    findings
+        What was found on them.
+    judgements
+        Every innocent explanation that applies to the typologies, with its result.
+    """
+
+    ring_id: str
+    subject_type: str
+    core: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    judgements: tuple[Judgement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePart:
+    """One explained part of a score; ``contribution = value * weight``."""
+
+    name: str
+    value: float
+    weight: float
+    detail: Mapping[str, str | int | float]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A score and the parts it is the sum of."""
+
+    parts: tuple[ScorePart, ...]
+
+    @property
+    def total(self) -> float:
+        """Sum of value times weight over the parts, rounded to 4 decimals."""
+        return round(sum(p.value * p.weight for p in self.parts), 4)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRing:
+    """A ring that passed the admission rule, with its rank-deciding numbers.
+
+    Parameters
+    ----------
+    ring
+        The ring.
+    score
+        Score with parts.
+    q_value
+        Share of false leads expected among the leads at least as surprising as this one (Benjamini–Hochberg).
+    admitted_by
+        ``contradiction``, ``two_families`` or ``single_channel`` (DESIGN §6, last rules).
+    """
+
+    ring: Ring
+    score: Score
+    q_value: float
+    admitted_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An entity of a lead."""
+
+    entity_type: str
+    entity_id: str
+    role: str
+    membership: str  # core | associated
+    grade: Grade
+    label: str = ""  # masked label, where the id is a keyed token
+
+
+@dataclass(frozen=True, slots=True)
+class LeadEvidence:
+    """One evidence row of a lead, with the finding it belongs to."""
+
+    finding_id: str
+    typology: str
+    row: EvidenceRow
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A case lead: a suspicion with its own defence. Immutable; a correction is a new version.
+
+    Amounts are yuan of the fund: ``amount_low`` sums the evidence rows of the best grade, ``amount_high`` all evidence
+    rows, each input row once, refunds subtracted.
+    """
+
+    lead_id: str
+    rank: int
+    status: str
+    scored: ScoredRing
+    members: tuple[Member, ...]
+    evidence: tuple[LeadEvidence, ...]
+    amount_low: Decimal
+    amount_high: Decimal
+    first_seen: datetime | None
+    last_seen: datetime | None
+    headline: str
+
+    @property
+    def typologies(self) -> tuple[str, ...]:
+        """Codes of the typologies met, sorted."""
+        return tuple(sorted({f.typology for f in self.scored.ring.findings}))
+
+    def count(self, entity_type: str) -> int:
+        """Return the number of members of that type."""
+        return sum(1 for m in self.members if m.entity_type == entity_type)
