@@ -1,0 +1,118 @@
+"""Visits and stays: the two readings of the settlements that every detector shares (DESIGN §4, decisions)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gangfinder.model.tables import INPATIENT_VISIT_TYPES
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+VISIT_COLUMNS = (
+    "settlement_id", "patient_id", "institution_id", "terminal_id", "operator_id", "doctor_id", "card_id",
+    "visit_type", "diagnosis_code", "department", "credential_type", "area_code", "contact_phone",
+    "mutual_aid_amount", "account_amount", "cash_amount", "total_amount",
+)
+
+
+def net_settlements(settlements: ir.Table) -> ir.Table:
+    """Return the settlements that stand: refund rows and wholly refunded rows are out, partial refunds subtracted.
+
+    Parameters
+    ----------
+    settlements
+        With all canonical columns (nulls where the input has none).
+
+    Returns
+    -------
+    ir.Table
+        The same columns plus ``at`` (instant of the behaviour), ``on`` (its date), ``amount`` (fund money, yuan, net)
+        and ``is_stay``.
+    """
+    import ibis
+
+    s = settlements
+    refunds = (
+        s.filter(s.reversed_settlement_id.notnull())
+        .group_by(refunded_id=s.reversed_settlement_id)
+        .aggregate(refunded=s.fund_amount.sum().cast("decimal(18,2)"))
+    )
+    at = ibis.coalesce(s.occurred_at, s.settled_at)
+    zero = ibis.literal("0").cast("decimal(18,2)")
+    admitted, discharged = s.admitted_at.date(), s.discharged_at.date()
+    s = s.mutate(
+        at=at,
+        on=at.date(),
+        is_stay=ibis.coalesce(
+            s.visit_type.isin(sorted(INPATIENT_VISIT_TYPES)) | (discharged > admitted), ibis.literal(value=False)
+        ),
+    )
+    joined = s.left_join(refunds, s.settlement_id == refunds.refunded_id)
+    amount = (joined.fund_amount + ibis.coalesce(joined.refunded, zero)).cast("decimal(18,2)")
+    joined = joined.mutate(amount=amount)
+    stands = (
+        joined.reversed_settlement_id.isnull()
+        & ~ibis.coalesce(joined.reversed, ibis.literal(value=False))
+        & (joined.fund_amount >= zero)
+        & (joined.refunded.isnull() | (joined.amount > zero))
+    )
+    return joined.filter(stands).drop("refunded_id", "refunded")
+
+
+def visits(net: ir.Table) -> ir.Table:
+    """Return visits without a stay: out-patient treatment and pharmacy sales, one row per settlement.
+
+    Parameters
+    ----------
+    net
+        What :func:`net_settlements` returns.
+
+    Returns
+    -------
+    ir.Table
+        :data:`VISIT_COLUMNS`, ``at``, ``on`` and ``amount``.
+    """
+    chosen = net.filter(~net.is_stay)
+    return chosen.select(*VISIT_COLUMNS, "at", "on", "amount")
+
+
+def stays(net: ir.Table) -> ir.Table:
+    """Return stays, one row each: ``visit_id``, else patient, institution and day of admission.
+
+    Parameters
+    ----------
+    net
+        What :func:`net_settlements` returns.
+
+    Returns
+    -------
+    ir.Table
+        stay_id, patient_id, institution_id, settlement_id (the first bill), n_bills, admitted_on, discharged_on,
+        settled_on, department, bed_id, doctor_id, diagnosis_code, visit_type, admission_way, discharge_way,
+        contact_phone, agent_id_number, agent_phone, amount (fund, yuan), cash_amount, total_amount,
+        assistance_amount.  Nights are ``[admitted_on, discharged_on)``.
+    """
+    import ibis
+
+    own = net.filter(net.is_stay)
+    begin = ibis.coalesce(own.admitted_at.date(), own.on)
+    own = own.mutate(
+        admitted_on=begin,
+        discharged_on=ibis.coalesce(own.discharged_at.date(), own.on),
+        stay_id=ibis.coalesce(
+            own.visit_id, own.patient_id.concat("|", own.institution_id, "|", begin.cast("string"))
+        ),
+    )
+    text = ("department", "bed_id", "doctor_id", "diagnosis_code", "visit_type", "admission_way", "discharge_way",
+            "contact_phone", "agent_id_number", "agent_phone")
+    money = ("amount", "cash_amount", "total_amount", "assistance_amount")
+    return own.group_by("stay_id", "patient_id", "institution_id").aggregate(
+        settlement_id=own.settlement_id.min(),
+        n_bills=own.count(),
+        admitted_on=own.admitted_on.min(),
+        discharged_on=own.discharged_on.max(),
+        settled_on=own.on.max(),
+        **{name: own[name].min() for name in text},
+        **{name: own[name].sum().cast("decimal(18,2)") for name in money},
+    )

@@ -1,0 +1,58 @@
+"""What a linker file declares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gangfinder.model.evidence import Family
+from gangfinder.model.registry import Requirements
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pyarrow as pa
+
+Tables = Mapping[str, "ir.Table"]
+
+
+@dataclass(frozen=True, slots=True)
+class Linker:
+    """One way in which two entities can be tied.
+
+    Parameters
+    ----------
+    slug
+        The file's stem.
+    title
+        In English, for ``run.json`` and logs.
+    family
+        ``calendar`` (behaviour), ``attribute`` or ``control``.
+    kinds
+        Link kinds it makes (column ``kind``).
+    requires
+        Canonical tables and columns it needs; absent ones skip the linker with a reason.
+    optional
+        Tables and columns it can use; what is absent arrives as an empty table or a column of nulls.
+    uses
+        Derived relations: ``visits``, ``stays``, ``residual_visits``, ``residual_stays``.
+    params
+        Frozen dataclass of parameters, the unit in each name.
+    link
+        ``link(tables, params)``: relational; candidate pairs with whatever counts ``measure`` needs. Hubs are never
+        expanded into pairs.
+    measure
+        ``measure(candidates, params)``: exact tails on the collected candidates → ``LINK_SCHEMA``. ``None``: ``link``
+        returns ``LINK_SCHEMA`` itself and the rows stay in the engine.
+    """
+
+    slug: str
+    title: str
+    family: Family
+    kinds: tuple[str, ...]
+    params: Any
+    link: Callable[[Tables, Any], ir.Table]
+    measure: Callable[[pa.Table, Any], pa.Table] | None = None
+    requires: Requirements = field(default_factory=dict)
+    optional: Requirements = field(default_factory=dict)
+    uses: frozenset[str] = frozenset()

@@ -1,0 +1,99 @@
+"""Give a plug-in exactly what it declared, or say why it cannot run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from gangfinder.model.registry import Requirements
+from gangfinder.model.tables import TABLES, Kind
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+TYPES: Mapping[Kind, str] = {
+    Kind.ID: "string", Kind.CODE: "string", Kind.TEXT: "string", Kind.INSTANT: "timestamp", Kind.DATE: "date",
+    Kind.MONEY: "decimal(18,2)", Kind.NUMBER: "float64", Kind.COUNT: "int64", Kind.FLAG: "boolean",
+}
+"""Physical type of each kind of column, as Ibis names it."""
+
+
+class Declares(Protocol):
+    """A plug-in that says what it reads."""
+
+    @property
+    def slug(self) -> str:
+        """Its name."""
+
+    @property
+    def requires(self) -> Requirements:
+        """What it cannot do without."""
+
+    @property
+    def optional(self) -> Requirements:
+        """What it can use."""
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """Derived relations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A plug-in that did not run, and why; never the same as one that found nothing."""
+
+    slug: str
+    reason: str
+
+
+def missing(declared: Declares, available: Mapping[str, frozenset[str]]) -> str | None:
+    """Say what a plug-in lacks, or return ``None`` if it can run.
+
+    Parameters
+    ----------
+    declared
+        The plug-in.
+    available
+        Table → columns that the input has and that hold at least one value.
+    """
+    for table, columns in sorted(declared.requires.items()):
+        if table not in available:
+            return f"needs table '{table}', which is absent"
+        gone = sorted(set(columns) - available[table])
+        if gone:
+            return f"needs {', '.join(gone)} of table '{table}', absent or empty"
+    return None
+
+
+def project(
+    declared: Declares, canonical: Mapping[str, ir.Table], derived: Mapping[str, ir.Table]
+) -> dict[str, ir.Table]:
+    """Return the declared tables, projected to the declared columns.
+
+    Optional columns that the input lacks arrive as nulls, optional tables as empty tables, so that a plug-in is
+    written once. The caller has checked :func:`missing` first.
+    """
+    wanted: dict[str, set[str]] = {}
+    for requirements in (declared.requires, declared.optional):
+        for table, columns in requirements.items():
+            wanted.setdefault(table, set(TABLES[table].required)).update(columns)
+    result = {name: _projected(name, columns, canonical) for name, columns in sorted(wanted.items())}
+    result.update({name: derived[name] for name in sorted(declared.uses)})
+    return result
+
+
+def _projected(name: str, columns: set[str], canonical: Mapping[str, ir.Table]) -> ir.Table:
+    import ibis
+
+    spec = TABLES[name]
+    ordered = [c for c in spec.columns if c.name in columns]
+    if name not in canonical:
+        # an empty table made of the mandatory one's rows keeps the expression on the same engine
+        base = canonical["settlements"].filter(ibis.literal(value=False))
+        return base.select(**{c.name: ibis.null().cast(TYPES[c.kind]) for c in ordered})
+    table = canonical[name]
+    present = set(table.columns)
+    return table.select(
+        **{c.name: table[c.name] if c.name in present else ibis.null().cast(TYPES[c.kind]) for c in ordered}
+    )

@@ -1,0 +1,84 @@
+"""A group of subjects under judgement, and what a typology says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from gangfinder.model.evidence import Anomaly
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Subjects bound by links or by a hub, with their evidence rows.
+
+    Parameters
+    ----------
+    group_id
+        The hub's id, or for linked groups the smallest member id.
+    members
+        Subject ids, sorted.
+    rows
+        Evidence rows of the members (columns of ``EVIDENCE_SCHEMA`` and measures), sorted by time, then key.
+    links
+        Residual links among the members (columns of ``LINK_SCHEMA``).
+    units
+        Subject → the unit it counts in (household, care home …); absent subjects are units of their own.
+    n_tests
+        How many groups or hubs of this kind the population holds: the number of tests to correct for.
+    clock
+        Whether the instants carry a time of day.
+    places
+        Per institution facts that nulls need: institution → {"n_days": active days, "q": chance that two visits on one
+        day fall within the window, "window_minutes": …}.
+    calendar
+        Visits per institution and date by everybody (columns institution_id, on, n_visits), for the members' institutions.
+    """
+
+    group_id: str
+    members: tuple[str, ...]
+    rows: pd.DataFrame
+    links: pd.DataFrame
+    units: Mapping[str, str] = field(default_factory=dict)
+    n_tests: int = 1
+    clock: bool = True
+    places: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    calendar: pd.DataFrame | None = None
+
+    def n_units(self, members: Iterable[str] | None = None) -> int:
+        """Return how many unrelated units (households …) the members are."""
+        return len({self.units.get(m, m) for m in (self.members if members is None else members)})
+
+    def without(self, covered: Iterable[str]) -> Group:
+        """Return the group that remains when some members are explained."""
+        gone = frozenset(covered)
+        left = tuple(m for m in self.members if m not in gone)
+        rows = self.rows[self.rows["subject_id"].isin(left)]
+        both = self.links["source_id"].isin(left) & self.links["target_id"].isin(left)
+        return replace(self, members=left, rows=rows, links=self.links[both])
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What ``confirm`` returns for a group that meets the typology.
+
+    Parameters
+    ----------
+    core
+        The members that meet it.
+    anomalies
+        Why that is surprising; at least one.
+    keep
+        Boolean mask over ``group.rows``: the rows that are evidence. ``None``: all rows of the core.
+    hubs
+        Entities that bind the group: (entity type, id, role).
+    """
+
+    core: tuple[str, ...]
+    anomalies: tuple[Anomaly, ...]
+    keep: pd.Series[bool] | None = None
+    hubs: tuple[tuple[str, str, str], ...] = ()

@@ -1,0 +1,148 @@
+"""What a synthetic town is made of: one frozen settings object."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from gangfinder.errors import SettingsError, nearest
+
+SYNTH_VERSION = "1"
+"""Raised whenever the same settings and seed would give other rows."""
+
+TYPOLOGIES = ("T01", "T05", "T06", "T08", "T10", "T17")
+"""Typologies that can be planted and are planted by default."""
+
+PLANTABLE = (*TYPOLOGIES, "lockstep")
+"""Everything that can be planted; ``lockstep`` is the pseudo-typology of towns without clock times."""
+
+FILE_FORMATS = ("parquet", "csv", "xlsx")
+ENCODINGS = ("utf-8", "gb18030")
+
+
+@dataclass(frozen=True, slots=True)
+class TownSettings:
+    """Settings of one synthetic town.
+
+    Parameters
+    ----------
+    patients
+        Insured persons living in the town.
+    seed
+        Root of every random stream.
+    difficulty
+        0 to 3: how well the rings hide (participation 1 / .8 / .6 / .4, jitter none / ±1 min / ±5 min / ±1 day,
+        camouflage visits per ring visit 0 / 1 / 3 / 5).
+    clean
+        Plant no ring at all; the look-alikes stay the same.
+    typologies
+        Which typologies to plant; ``None`` means all, or those that can be seen when ``only_required`` and
+        ``dates_only`` thin the data out.
+    rings_per_typology
+        Rings of each typology.
+    lookalikes_per_kind
+        Least number of instances of each innocent look-alike.
+    lookalike_density
+        Multiplier on the number of look-alikes.
+    months
+        Length of the observed period in months.
+    start
+        First day of the observed period.
+    only_required
+        Keep the five mandatory columns of ``settlements`` and drop every other table.
+    dates_only
+        Cut every instant to midnight.
+    file_format
+        ``parquet``, ``csv`` or ``xlsx``.
+    encoding
+        Encoding of CSV files.
+    """
+
+    patients: int = 20_000
+    seed: int = 1
+    difficulty: int = 1
+    clean: bool = False
+    typologies: tuple[str, ...] | None = None
+    rings_per_typology: int = 3
+    lookalikes_per_kind: int = 3
+    lookalike_density: float = 1.0
+    months: int = 12
+    start: date = date(2025, 1, 1)
+    only_required: bool = False
+    dates_only: bool = False
+    file_format: str = "parquet"
+    encoding: str = "utf-8"
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot give a town.
+
+        Raises
+        ------
+        SettingsError
+            If a value is out of range or unknown.
+        """
+        self._check_ranges()
+        for name in self.typologies or ():
+            if name not in PLANTABLE:
+                near = ", ".join(nearest(name, PLANTABLE) or PLANTABLE)
+                raise SettingsError("A typology that cannot be planted was asked for", hint=f"try {near}")
+        if self.file_format not in FILE_FORMATS:
+            raise SettingsError("Unknown file format", hint=f"use one of {', '.join(FILE_FORMATS)}")
+        if self.encoding not in ENCODINGS:
+            raise SettingsError("Unknown encoding", hint=f"use one of {', '.join(ENCODINGS)}")
+
+    def _check_ranges(self) -> None:
+        ranges: dict[str, tuple[float, float, float]] = {
+            "patients": (self.patients, 2_000, 5_000_000),
+            "difficulty": (self.difficulty, 0, 3),
+            "rings_per_typology": (self.rings_per_typology, 0, 200),
+            "lookalikes_per_kind": (self.lookalikes_per_kind, 0, 200),
+            "lookalike_density": (self.lookalike_density, 0.0, 20.0),
+            "months": (self.months, 3, 60),
+            "seed": (self.seed, 0, 2**63),
+        }
+        for name, (value, low, high) in ranges.items():
+            if not low <= value <= high:
+                raise SettingsError(f"{name} is out of range", hint=f"give a value from {low} to {high}")
+
+    @property
+    def planted(self) -> tuple[str, ...]:
+        """Typologies that will be planted, in a fixed order."""
+        if self.clean:
+            return ()
+        thin = self.only_required and self.dates_only
+        chosen = self.typologies or (("T01", "T05", "lockstep") if thin else TYPOLOGIES)
+        return tuple(code for code in PLANTABLE if code in chosen)
+
+    @property
+    def participation(self) -> float:
+        """Share of a ring's members present at one of its events."""
+        return (1.0, 0.8, 0.6, 0.4)[self.difficulty]
+
+    @property
+    def jitter_seconds(self) -> int:
+        """Most seconds by which a member's event is moved within its day."""
+        return (0, 60, 300, 300)[self.difficulty]
+
+    @property
+    def jitter_days(self) -> int:
+        """Most days by which a member's event is moved."""
+        return (0, 0, 0, 1)[self.difficulty]
+
+    @property
+    def camouflage(self) -> int:
+        """Ordinary visits added for each ring visit of a card."""
+        return (0, 1, 3, 5)[self.difficulty]
+
+    @property
+    def lookalikes(self) -> int:
+        """Instances of each look-alike kind."""
+        return max(round(self.lookalikes_per_kind * self.lookalike_density), min(self.lookalikes_per_kind, 1))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as plain values."""
+        plain = asdict(self)
+        plain["start"] = self.start.isoformat()
+        plain["typologies"] = list(self.planted)
+        return plain

@@ -1,0 +1,55 @@
+"""Independent random streams, one per named part, so that switching a part off leaves the others as they were."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """The random streams of one town.
+
+    Parameters
+    ----------
+    seed
+        Root seed of the town.
+    """
+
+    seed: int
+
+    def rng(self, *part: str | int) -> np.random.Generator:
+        """Return the generator of a named part; the same name gives the same stream on every machine."""
+        words = [crc32(str(word).encode()) for word in part]
+        return np.random.default_rng(np.random.SeedSequence([self.seed, *words]))
+
+
+def spread(rng: np.random.Generator, low: int, high: int) -> int:
+    """Return one integer from low to high, both included."""
+    return int(rng.integers(low, high + 1))
+
+
+def zipf_weights(size: int, exponent: float) -> Floats:
+    """Return normalised Zipf weights of the given size."""
+    weights = np.arange(1, size + 1, dtype=np.float64) ** -exponent
+    return weights / weights.sum()
+
+
+def draw_rows(rng: np.random.Generator, cumulative: Floats, rows: Ints) -> Ints:
+    """Draw one column for each given row of a matrix of cumulative row probabilities (last column 1).
+
+    Notes
+    -----
+    Row r is lifted by r, which makes the flattened matrix sorted, so one binary search serves all draws.
+    """
+    n_rows, n_columns = cumulative.shape
+    flat = (cumulative + np.arange(n_rows)[:, None]).ravel()
+    found = np.searchsorted(flat, rows + rng.random(len(rows)) * (1 - 1e-9), side="right")
+    return np.clip(found - rows * n_columns, 0, n_columns - 1).astype(np.int64)

@@ -1,0 +1,125 @@
+"""What a typology file declares (DESIGN §6, typology contract)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from gangfinder.errors import ContractError
+from gangfinder.model.evidence import Grade
+from gangfinder.model.group import Group, Verdict
+from gangfinder.model.registry import Requirements
+from gangfinder.model.tables import TABLES
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+Tables = Mapping[str, "ir.Table"]
+"""What ``detect`` is given: declared canonical tables, projected to the declared columns, and declared derived relations."""
+
+DERIVED = frozenset({"visits", "stays", "residual_visits", "residual_stays", "links"})
+"""Relations that linking prepares (see :mod:`gangfinder.linking.behaviour`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Typology:
+    """One way of taking money from the fund, and how it shows.
+
+    Parameters
+    ----------
+    code
+        ``T01`` … as in DOMAIN §4.
+    slug
+        The file's stem; its cases are ``fixtures/typologies/<slug>.yml``.
+    title
+        Neutral title in Chinese (the catalogue's source language).
+    grade
+        Best evidence grade it can reach.
+    requires
+        Canonical tables and columns without which it cannot run; the run then reports it as skipped, with the reason.
+    optional
+        Tables and columns it can use; what is absent arrives as an empty table or a column of nulls.
+    uses
+        Derived relations it reads, a subset of :data:`DERIVED`.
+    grouping
+        ``hub``: rows with the same ``group_id`` are one group. ``links``: groups are the communities of the network of
+        the residual links whose kinds are in ``links``, and ``group_id`` of the rows is ignored.
+    links
+        Link kinds that bind the subjects, when grouping by links.
+    minimum_subjects
+        Fewest unrelated households (units) in a core; 0 where the subject is not a group of patients.
+    benign
+        Slugs of the innocent explanations that are tested on its groups.
+    provisions
+        Candidate provisions, as citations (DOMAIN §6.3).
+    clears
+        In words (Chinese), what would clear the group.
+    records
+        In words (Chinese), which records to ask for.
+    params
+        Frozen dataclass of parameters, the unit in each name.
+    detect
+        ``detect(tables, params)``: pure and relational; returns ``EVIDENCE_SCHEMA`` plus measures ``m_*``.
+    confirm
+        ``confirm(group, params)``: exact tails and permutation tests on one collected group; ``None`` if not met.
+    sentences
+        Key → sentence template in Chinese, for every ``Anomaly.name`` and ``shows`` the typology uses.
+    subject_type
+        Entity type of the core members.
+    """
+
+    code: str
+    slug: str
+    title: str
+    grade: Grade
+    requires: Requirements
+    detect: Callable[[Tables, Any], ir.Table]
+    confirm: Callable[[Group, Any], Verdict | None]
+    benign: tuple[str, ...]
+    provisions: tuple[str, ...]
+    clears: tuple[str, ...]
+    records: tuple[str, ...]
+    sentences: Mapping[str, str]
+    params: Any
+    grouping: Literal["hub", "links"] = "hub"
+    links: tuple[str, ...] = ()
+    optional: Requirements = field(default_factory=dict)
+    uses: frozenset[str] = frozenset()
+    minimum_subjects: int = 5
+    subject_type: str = "patient"
+    needs_clock: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a declaration that cannot be right.
+
+        Raises
+        ------
+        ContractError
+            If a code, table, column, relation or grouping is impossible.
+        """
+        if not re.fullmatch(r"T\d\d", self.code):
+            raise ContractError(f"typology '{self.slug}': code '{self.code}' is not T and two digits")
+        if self.uses - DERIVED:
+            raise ContractError(f"typology '{self.slug}' uses unknown relations {sorted(self.uses - DERIVED)}")
+        if (self.grouping == "links") != bool(self.links):
+            raise ContractError(f"typology '{self.slug}': link kinds go with grouping 'links', and only with it")
+        check_requirements(self.slug, self.requires)
+        check_requirements(self.slug, self.optional)
+
+
+def check_requirements(slug: str, requirements: Requirements) -> None:
+    """Refuse requirements on tables or columns that do not exist.
+
+    Raises
+    ------
+    ContractError
+        If a table or column is not canonical.
+    """
+    for table, columns in requirements.items():
+        if table not in TABLES:
+            raise ContractError(f"'{slug}' requires unknown table '{table}'")
+        unknown = set(columns) - set(TABLES[table].names)
+        if unknown:
+            raise ContractError(f"'{slug}' requires unknown columns {sorted(unknown)} of '{table}'")
