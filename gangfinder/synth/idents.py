@@ -91,7 +91,7 @@ def id_numbers(birth_days: Ints, male: Any, start: int = 0) -> pa.StringArray:
 
 def usccs(rows: int, key: int) -> pa.StringArray:
     """Return unified social credit codes with a valid check character and an impossible region."""
-    tail = digits(scrambled(rows, key) % np.uint64(10**9), 9)
+    tail = digits((np.arange(rows, dtype=np.int64) * 613_651_369 + key % 10**9) % 10**9, 9)
     body = np.hstack([literal("92990101", rows), tail])
     index = np.searchsorted(_USCC_ALPHABET, body)
     check = (31 - (index * _USCC_WEIGHTS).sum(axis=1) % 31) % 31

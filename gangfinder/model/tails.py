@@ -1,0 +1,170 @@
+"""Exact tail probabilities in base-10 logarithms, and corrections for many tests.
+
+Everything that a lead prints as a tail is computed here, and can be recomputed from the numbers in its ``detail``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+_LN10 = float(np.log(10.0))
+
+
+def log10_hypergeometric_tail(
+    k: ArrayLike, population: ArrayLike, marked: ArrayLike, drawn: ArrayLike
+) -> NDArray[np.float64]:
+    """Return log10 P(X ≥ k) for X hypergeometric: ``drawn`` of ``population`` slots, of which ``marked`` count.
+
+    Parameters
+    ----------
+    k
+        Observed number of marked slots drawn.
+    population, marked, drawn
+        Parameters of the distribution; real numbers are rounded to the nearest integer, and the population is at least
+        ``max(marked, drawn)``.
+
+    Returns
+    -------
+    ndarray of float64
+        Same shape as the broadcast arguments; 0 where ``k <= 0``, ``-inf`` where the event cannot happen.
+
+    Notes
+    -----
+    The probability mass is computed by log-gamma and summed upward from ``k``; no approximation is made, so tails far
+    below the smallest double are still right.
+
+    References
+    ----------
+    R. A. Fisher, *The Design of Experiments* (1935), chapter II (the exact test).
+    """
+    from scipy.special import gammaln
+
+    k_, n_, m_, d_ = np.broadcast_arrays(*(np.rint(np.asarray(a, dtype=float)) for a in (k, population, marked, drawn)))
+    n_ = np.maximum(n_, np.maximum(m_, d_))
+    low = np.maximum(np.maximum(k_, 0.0), m_ + d_ - n_)
+    high = np.minimum(m_, d_)
+
+    def log_pmf(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        out: NDArray[np.float64] = (
+            gammaln(m_ + 1) - gammaln(x + 1) - gammaln(m_ - x + 1)
+            + gammaln(n_ - m_ + 1) - gammaln(d_ - x + 1) - gammaln(n_ - m_ - d_ + x + 1)
+            - gammaln(n_ + 1) + gammaln(d_ + 1) + gammaln(n_ - d_ + 1)
+        )
+        return out
+
+    possible = low <= high
+    start = np.where(possible, low, high)
+    result = _sum_upward(start, high, log_pmf)
+    result = np.where(possible, np.minimum(result, 0.0), -np.inf)
+    return np.asarray(np.where(k_ <= 0, 0.0, result / _LN10))
+
+
+def _sum_upward(start, high, log_pmf):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - arrays of one shape
+    """Sum exp(log_pmf) from start to high in logarithms, stopping when terms no longer matter."""
+    total = log_pmf(start)
+    x = start.copy()
+    for _ in range(int(np.max(high - start, initial=0.0))):
+        x = x + 1
+        live = x <= high
+        if not live.any():
+            break
+        term = np.where(live, log_pmf(np.where(live, x, start)), -np.inf)
+        total = np.logaddexp(total, term)
+        if np.all(~live | (term < total - 40)):
+            break
+    return total
+
+
+def log10_binomial_tail(k: ArrayLike, n: ArrayLike, p: ArrayLike) -> NDArray[np.float64]:
+    """Return log10 P(X ≥ k) for X binomial with ``n`` trials of probability ``p``.
+
+    Returns
+    -------
+    ndarray of float64
+        0 where ``k <= 0``, ``-inf`` where the event cannot happen.
+
+    Notes
+    -----
+    Exact: log-gamma mass summed upward from ``k``.
+    """
+    from scipy.special import gammaln
+
+    k_, n_, p_ = np.broadcast_arrays(*(np.asarray(a, dtype=float) for a in (k, n, p)))
+    k_, n_ = np.rint(k_), np.rint(n_)
+    with np.errstate(divide="ignore"):
+        log_p, log_q = np.log(p_), np.log1p(-np.minimum(p_, 1 - 1e-15))
+
+    def log_pmf(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        out: NDArray[np.float64] = (
+            gammaln(n_ + 1) - gammaln(x + 1) - gammaln(n_ - x + 1) + x * log_p + (n_ - x) * log_q
+        )
+        return out
+
+    possible = (k_ <= n_) & (p_ > 0)
+    start = np.where(possible, np.maximum(k_, 0.0), n_)
+    result = np.where(possible, np.minimum(_sum_upward(start, n_, log_pmf), 0.0), -np.inf)
+    return np.asarray(np.where((k_ <= 0) | (p_ >= 1), 0.0, result / _LN10))
+
+
+def log10_poisson_binomial_tail(k: int, probabilities: ArrayLike) -> float:
+    """Return log10 P(X ≥ k) for X a sum of independent Bernoulli trials with the given probabilities.
+
+    Notes
+    -----
+    Exact by convolution of the probability masses; O(n·k).
+    """
+    p = np.asarray(probabilities, dtype=float)
+    if k <= 0:
+        return 0.0
+    if k > p.size:
+        return float("-inf")
+    # mass[j] = P(exactly j so far), j < k; what reaches k is absorbed in `done`
+    mass = np.zeros(k)
+    mass[0] = 1.0
+    done = 0.0
+    for q in p:
+        done += mass[-1] * q
+        mass[1:] = mass[1:] * (1 - q) + mass[:-1] * q
+        mass[0] *= 1 - q
+    return float(np.log10(done)) if done > 0 else float("-inf")
+
+
+def log10_corrected(log10_p: float, n_tests: int) -> float:
+    """Return the Bonferroni-corrected tail, log10 of ``min(1, n_tests · p)``."""
+    return min(0.0, log10_p + float(np.log10(max(1, n_tests))))
+
+
+def benjamini_hochberg(log10_p: ArrayLike, n_tests: int | None = None) -> NDArray[np.float64]:
+    """Return log10 q-values of a family of tests by the step-up procedure.
+
+    Parameters
+    ----------
+    log10_p
+        Tails of the tests that were carried to the end.
+    n_tests
+        Size of the whole family; tests not passed in count as ``p = 1``. Default: as many as are passed.
+
+    Returns
+    -------
+    ndarray of float64
+        One q-value per tail, in the order given.
+
+    References
+    ----------
+    Y. Benjamini, Y. Hochberg, "Controlling the false discovery rate", J. R. Stat. Soc. B 57 (1995) 289–300.
+    """
+    p = np.asarray(log10_p, dtype=float)
+    if p.size == 0:
+        return p
+    m = max(p.size, n_tests or 0)
+    order = np.argsort(p, kind="stable")
+    ranked = p[order] + np.log10(m) - np.log10(np.arange(1, p.size + 1))
+    q = np.minimum.accumulate(ranked[::-1])[::-1]
+    out = np.empty_like(p)
+    out[order] = np.minimum(q, 0.0)
+    return out

@@ -1,0 +1,149 @@
+"""What can happen in a town and what it costs: kinds of event, hours, departments, diagnoses, drugs and baskets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from gangfinder.synth.streams import Floats, Ints, zipf_weights
+
+
+class Kind(IntEnum):
+    """Kinds of event."""
+
+    OUTPATIENT = 0
+    EMERGENCY = 1
+    CHRONIC = 2
+    PHARMACY = 3
+    STAY = 4
+    DIALYSIS = 5
+    CHECKUP = 6
+    REHAB = 7
+
+
+class PlaceKind(IntEnum):
+    """Kinds of place."""
+
+    LARGE = 0
+    SMALL = 1
+    TOWNSHIP = 2
+    PSYCHIATRIC = 3
+    CLINIC = 4
+    PHARMACY = 5
+    REMOTE = 6
+
+
+VISIT_TYPES = ("11", "13", "14", "41", "21", "14", "9107", "11")
+"""``visit_type`` code of each kind of event (DOMAIN §1.5)."""
+
+DEPARTMENTS = (
+    "内科", "外科", "骨科", "妇产科", "儿科", "眼科", "康复科", "中医科", "肿瘤科", "精神科", "血液透析室",
+    "体检中心", "感染科", "急诊科",
+)
+DEPARTMENT = {name: index for index, name in enumerate(DEPARTMENTS)}
+WARD_WEIGHTS = np.array([.34, .15, .12, .08, .07, .03, .05, .08, .03, .01, 0, 0, .04, 0])
+
+DIAGNOSES = (
+    "I10.x00", "E11.900", "J06.900", "J18.900", "K29.500", "M54.500", "I63.900", "I25.103", "J44.100", "M51.202",
+    "H25.900", "H26.900", "C34.900", "C50.900", "F20.900", "F32.900", "N18.001", "S52.500", "S82.800", "T14.900",
+    "A09.900", "J10.101", "A08.400", "O80.000", "K35.900", "K80.200", "N20.000", "G45.900", "M17.900", "R51.x00",
+    "Z00.000", "L50.900", "N39.000", "K21.000", "E78.500", "M13.900",
+)
+DIAGNOSIS = {code: index for index, code in enumerate(DIAGNOSES)}
+_WARD_DIAGNOSES = {
+    "内科": "I10.x00 E11.900 J18.900 K29.500 I63.900 I25.103 J44.100 G45.900 K21.000 N39.000",
+    "外科": "K35.900 K80.200 N20.000 S52.500 T14.900", "骨科": "M51.202 M54.500 M17.900 S82.800 S52.500",
+    "妇产科": "O80.000 N39.000", "儿科": "J18.900 J06.900 A09.900", "眼科": "H25.900 H26.900",
+    "康复科": "I63.900 M51.202 M54.500 G45.900", "中医科": "M54.500 M13.900 I10.x00 K29.500 G45.900 M51.202",
+    "肿瘤科": "C34.900 C50.900", "精神科": "F20.900 F32.900", "血液透析室": "N18.001", "体检中心": "Z00.000",
+    "感染科": "A09.900 J10.101 A08.400", "急诊科": "T14.900 R51.x00 S52.500",
+}
+DEPARTMENT_DIAGNOSES = tuple(
+    tuple(DIAGNOSIS[code] for code in _WARD_DIAGNOSES[name].split()) for name in DEPARTMENTS
+)
+
+STAY_DAILY = np.array([1150.0, 560.0, 300.0, 210.0, 260.0, 0.0, 1400.0])
+"""Mean cost of a hospital day by kind of place, in yuan."""
+
+FUND_SHARE_STAY = np.array([.70, .78, .84, .86, .84, 0.0, .60])
+"""Share of an inpatient bill that the fund pays, by kind of place, before the insured group is looked at."""
+
+_HOURS = {
+    # weights of the hours 0 … 23
+    "clinic": "0 0 0 0 0 0 0 2 9 12 10 7 3 3 7 10 8 5 2 1 0 0 0 0",
+    "pharmacy": "0 0 0 0 0 0 0 4 10 8 6 6 8 5 5 5 5 7 9 10 6 2 0 0",
+    "hospital": "1 1 1 1 1 1 1 3 12 14 12 7 3 3 8 10 8 4 2 2 2 2 1 1",
+    "discharge": "0 0 0 0 0 0 0 0 5 12 14 10 3 3 8 10 8 3 0 0 0 0 0 0",
+}
+
+
+def _hours(name: str) -> Floats:
+    weights = np.array([float(word) for word in _HOURS[name].split()])
+    return np.cumsum(weights / weights.sum())
+
+
+HOUR_PROFILE = np.vstack([
+    _hours("hospital"), _hours("hospital"), _hours("clinic"), _hours("hospital"), _hours("clinic"), _hours("pharmacy"),
+    _hours("hospital"),
+])
+"""Cumulative hour profile of each kind of place."""
+
+DISCHARGE_PROFILE = _hours("discharge")[None, :]
+
+SUNDAY_FACTOR = 0.75
+
+N_DRUGS = 160
+N_BASKETS = 700
+BASKET_LINES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Drugs and the baskets people buy, the same for the whole town.
+
+    Parameters
+    ----------
+    prices
+        Yuan per box of each drug.
+    days
+        Days of supply in a box.
+    lines
+        Drug of each line of each basket, -1 where the basket has fewer lines.
+    boxes
+        Boxes of each line.
+    totals
+        Yuan of each basket before a shop's price factor.
+    acute_weights, chronic_weights
+        How often each basket is bought by the two sorts of customers.
+    """
+
+    prices: Floats
+    days: Ints
+    lines: Ints
+    boxes: Ints
+    totals: Floats
+    acute_weights: Floats
+    chronic_weights: Floats
+
+    def near(self, rng: np.random.Generator, low: float, high: float, size: int, chronic: bool = False) -> Ints:
+        """Draw baskets by how often people buy them, among those that cost low to high yuan."""
+        weights = self.chronic_weights if chronic else self.acute_weights
+        weights = np.where((self.totals >= low) & (self.totals <= high), weights, 0.0)
+        return rng.choice(N_BASKETS, size=size, p=weights / weights.sum())
+
+
+def make_catalogue(rng: np.random.Generator) -> Catalogue:
+    """Draw the drugs and baskets of a town."""
+    prices = np.round(np.exp(rng.normal(3.15, 0.7, N_DRUGS)), 2)
+    days = rng.choice(np.array([3, 5, 7, 7, 10, 14, 28, 30, 30]), N_DRUGS)
+    n_lines = rng.choice(np.array([1, 2, 3, 4]), N_BASKETS, p=[.34, .36, .2, .1])
+    lines = rng.choice(N_DRUGS, size=(N_BASKETS, BASKET_LINES), p=zipf_weights(N_DRUGS, .6))
+    lines[np.arange(BASKET_LINES)[None, :] >= n_lines[:, None]] = -1
+    boxes = rng.choice(np.array([1, 2, 3]), size=(N_BASKETS, BASKET_LINES), p=[.62, .28, .1])
+    totals = np.where(lines >= 0, prices[lines] * boxes, 0).sum(axis=1)
+    popularity = rng.permutation(zipf_weights(N_BASKETS, .75))
+    supply = np.where(lines >= 0, days[lines], 0).max(axis=1)
+    chronic = np.where(supply >= 14, popularity, 0.0)
+    return Catalogue(prices, days, lines, boxes, totals, popularity, chronic / chronic.sum())

@@ -1,0 +1,176 @@
+"""Ordinary life: visits to clinics, hospitals and pharmacies, refills, and hospital stays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gangfinder.synth.catalogue import DISCHARGE_PROFILE, HOUR_PROFILE, WARD_WEIGHTS, Kind, PlaceKind
+from gangfinder.synth.events import DAY, Events, clock
+from gangfinder.synth.people import EMPLOYEE
+from gangfinder.synth.places import choice_table
+from gangfinder.synth.streams import Floats, Ints, draw_rows
+from gangfinder.synth.world import World, sunday_weights
+
+FAVOURITES = 3
+_LOYALTY = np.array([.66, .9, 1.0])  # cumulative: most visits go to the first choice
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """Where each person goes: favourite places by need, best first, as (people, 3) arrays."""
+
+    clinic: Ints
+    hospital: Ints
+    ward: Ints
+    pharmacy: Ints
+    clinic_share: Floats
+
+
+def make_habits(world: World) -> Habits:
+    """Draw the favourite places of every resident."""
+    rng = world.streams.rng("habits")
+    chosen = {}
+    for need in ("clinic", "hospital", "ward", "pharmacy"):
+        where, cumulative = choice_table(world.places, world.people, need)
+        rows = np.repeat(world.people.village, FAVOURITES)
+        chosen[need] = where[draw_rows(rng, cumulative, rows)].reshape(-1, FAVOURITES).astype(np.int32)
+    share = rng.beta(2.2, 1.6, world.people.count)
+    return Habits(**chosen, clinic_share=share)
+
+
+def pick(rng: np.random.Generator, favourites: Ints, patients: Ints) -> Ints:
+    """Return one favourite for each visit."""
+    rank = np.searchsorted(_LOYALTY, rng.random(len(patients)))
+    return favourites[patients, np.minimum(rank, FAVOURITES - 1)]
+
+
+def _counts(rng: np.random.Generator, mean: Floats, zero: Floats, years: float) -> Ints:
+    """Draw zero-inflated negative binomial counts with the given means and shares of people who never go."""
+    going = rng.random(len(mean)) >= zero
+    rate = rng.gamma(1.3, mean * years / (1 - zero) / 1.3)
+    return np.where(going, rng.poisson(rate), 0)
+
+
+def _rates(world: World) -> tuple[Floats, Floats, Floats]:
+    """Return yearly outpatient mean, share without visits, and yearly pharmacy mean of every resident."""
+    people = world.people
+    old = people.age >= 60
+    employee = people.insured == EMPLOYEE
+    mean = np.select([employee & people.retired, employee, old], [17.0, 4.4, 4.6], 1.6)
+    zero = np.select([employee & people.retired, employee, old], [.05, .25, .2], .42)
+    return mean, zero, np.where(employee, 6.2, 0.35)
+
+
+def _days(rng: np.random.Generator, world: World, count: int, pharmacy: bool) -> Ints:
+    days = np.arange(world.first_day, world.first_day + world.days)
+    weights = np.ones(len(days)) if pharmacy else sunday_weights(days)
+    season = 1 + .18 * np.cos(2 * np.pi * (days - days[0] - 10) / 365)
+    edges = np.cumsum(weights * season)
+    return days[np.searchsorted(edges, rng.random(count) * edges[-1] * (1 - 1e-9), side="right")]
+
+
+def _moment(rng: np.random.Generator, world: World, patients: Ints, places: Ints, days: Ints) -> Ints:
+    """Return instants: by the hours of the house, or, for half of the older people, by their own habit."""
+    free = clock(rng, HOUR_PROFILE, world.places.kind[places])
+    habit = (world.people.habit_hour[patients] * 3600 + rng.normal(0, 2400, len(patients))).astype(np.int64)
+    by_habit = (world.people.age[patients] >= 60) & (rng.random(len(patients)) < .5)
+    return days * DAY + np.where(by_habit, np.clip(habit, 7 * 3600, 20 * 3600), free)
+
+
+
+
+def visits(world: World, habits: Habits) -> Events:
+    """Return a year of outpatient and pharmacy visits of everybody."""
+    rng = world.streams.rng("visits")
+    years = world.days / 365
+    mean, zero, pharmacy_mean = _rates(world)
+    everyone = np.arange(world.people.count)
+    out = np.repeat(everyone, _counts(rng, mean, zero, years))
+    to_clinic = rng.random(len(out)) < habits.clinic_share[out]
+    where = np.where(to_clinic, pick(rng, habits.clinic, out), pick(rng, habits.hospital, out))
+    days = _days(rng, world, len(out), pharmacy=False)
+    urgent = ~to_clinic & (rng.random(len(out)) < .04)
+    outpatient = Events.of(
+        patient=out, place=where, at=_moment(rng, world, out, where, days),
+        kind=np.where(urgent, int(Kind.EMERGENCY), int(Kind.OUTPATIENT)),
+    )
+    buyers = np.repeat(everyone, _counts(rng, pharmacy_mean, np.full(len(everyone), .12), years))
+    shops = pick(rng, habits.pharmacy, buyers)
+    days = _days(rng, world, len(buyers), pharmacy=True)
+    bought = Events.of(
+        patient=buyers, place=shops, at=_moment(rng, world, buyers, shops, days), kind=int(Kind.PHARMACY)
+    )
+    return Events.joined([outpatient, bought, _after_hospital(rng, world, outpatient)])
+
+
+def _after_hospital(rng: np.random.Generator, world: World, outpatient: Events) -> Events:
+    """Return the purchases some people make at the shop by the hospital gate on their way home."""
+    hospital = np.isin(world.places.kind[outpatient["place"]], [PlaceKind.LARGE, PlaceKind.SMALL])
+    chosen = np.flatnonzero(hospital & (rng.random(len(outpatient)) < .05))
+    shops = world.places.of_kind(PlaceKind.PHARMACY)
+    gap = np.hypot(
+        world.places.x[:, None] - world.places.x[shops], world.places.y[:, None] - world.places.y[shops]
+    )
+    gate = shops[np.argmin(gap, axis=1)]
+    return Events.of(
+        patient=outpatient["patient"][chosen], place=gate[outpatient["place"][chosen]],
+        at=outpatient["at"][chosen] + rng.integers(2000, 5400, len(chosen)), kind=int(Kind.PHARMACY),
+    )
+
+
+def refills(world: World, habits: Habits) -> Events:
+    """Return the refills of the chronically ill: about every four weeks, same house, same basket, same hour."""
+    rng = world.streams.rng("refills")
+    people = world.people
+    who = np.flatnonzero(people.chronic & (rng.random(people.count) < .62))
+    rounds = world.days // 28 + 1
+    step = rng.choice(np.array([28, 28, 30, 30, 31, 60]), len(who))
+    first = rng.integers(0, 28, len(who))
+    day = first[:, None] + step[:, None] * np.arange(rounds)[None, :] + rng.integers(-3, 5, (len(who), rounds))
+    patient = np.repeat(who, rounds)
+    at_shop = np.repeat(rng.random(len(who)) < .4, rounds)
+    days = world.first_day + day.ravel()
+    kept = (day.ravel() >= 0) & (day.ravel() < world.days) & (rng.random(len(patient)) < .9)
+    patient, at_shop, days = patient[kept], at_shop[kept], days[kept]
+    place = np.where(at_shop, habits.pharmacy[patient, 0], habits.clinic[patient, 0])
+    hour = (people.habit_hour[patient] * 3600 + rng.normal(0, 1500, len(patient))).astype(np.int64)
+    return Events.of(
+        patient=patient, place=place, at=days * DAY + np.clip(hour, 7 * 3600, 20 * 3600),
+        kind=np.where(at_shop, int(Kind.PHARMACY), int(Kind.CHRONIC)), basket=people.chronic_basket[patient],
+    )
+
+
+def length_of_stay(rng: np.random.Generator, count: int) -> Ints:
+    """Draw nights in hospital: lognormal with median 7, some single nights, none longer than 60."""
+    nights = np.round(np.exp(rng.normal(1.95, .62, count)))
+    return np.where(rng.random(count) < .026, 1, np.clip(nights, 1, 60)).astype(np.int64)
+
+
+def stay_events(
+    rng: np.random.Generator, patients: Ints, places: Ints, admit_days: Ints, nights: Ints, **more: object
+) -> Events:
+    """Return stays: admitted at the hours of a hospital, discharged in office hours after the given nights."""
+    admitted = admit_days * DAY + clock(rng, HOUR_PROFILE, np.zeros(len(patients), dtype=np.int64))
+    left = (admit_days + nights) * DAY + clock(rng, DISCHARGE_PROFILE, np.zeros(len(patients), dtype=np.int64))
+    return Events.of(
+        patient=patients, place=places, at=left, kind=int(Kind.STAY), admitted=np.minimum(admitted, left - 3600), **more
+    )
+
+
+def stays(world: World, habits: Habits) -> Events:
+    """Return the hospital stays of everybody, some of them away from home."""
+    rng = world.streams.rng("stays")
+    people = world.people
+    rate = np.select([people.age >= 75, people.age >= 60, people.age >= 40, people.age < 6], [.56, .4, .17, .2], .09)
+    who = np.repeat(np.arange(people.count), rng.poisson(rate * world.days / 365))
+    nights = length_of_stay(rng, len(who))
+    where = pick(rng, habits.ward, who)
+    away = rng.random(len(who)) < .03
+    where = np.where(away, rng.choice(world.places.of_kind(PlaceKind.REMOTE), len(who)), where)
+    days = world.first_day + rng.integers(0, world.days, len(who))
+    ward = rng.choice(len(WARD_WEIGHTS), len(who), p=WARD_WEIGHTS / WARD_WEIGHTS.sum())
+    kept = days + nights < world.first_day + world.days
+    given = stay_events(rng, who, where, days, nights, ward=ward, waived=rng.random(len(who)) < .05)
+    return given.take(kept)

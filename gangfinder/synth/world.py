@@ -1,0 +1,151 @@
+"""The stage on which ordinary life, look-alikes and rings are played: people, places, catalogue and free seats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gangfinder.synth.catalogue import HOUR_PROFILE, SUNDAY_FACTOR, Catalogue, Kind, PlaceKind, make_catalogue
+from gangfinder.synth.events import DAY, Events, clock
+from gangfinder.synth.people import People, make_people
+from gangfinder.synth.places import Places, make_places
+from gangfinder.synth.settings import PLANTABLE, TownSettings
+from gangfinder.synth.streams import Flags, Floats, Ints, Streams
+
+
+@dataclass(slots=True)
+class Seats:
+    """Who and where is still free, so that no two groups share a person and no two rings share a site.
+
+    Parameters
+    ----------
+    person_taken, place_taken
+        Marks set as groups are cast.
+    """
+
+    person_taken: Flags
+    place_taken: Flags
+
+    def claim_people(self, who: Ints) -> Ints:
+        """Mark people as cast and return them."""
+        self.person_taken[who] = True
+        return who
+
+    def claim_places(self, where: Ints) -> Ints:
+        """Mark places as used and return them."""
+        self.place_taken[where] = True
+        return where
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything the parts of a town share.
+
+    Parameters
+    ----------
+    settings, streams, people, places, catalogue
+        The stage.
+    ring_sites
+        Sites set aside for each ring, by (typology, number); the same whether or not rings are planted.
+    seats
+        Who and where is still free.
+    """
+
+    settings: TownSettings
+    streams: Streams
+    people: People
+    places: Places
+    catalogue: Catalogue
+    ring_sites: dict[tuple[str, int], Ints]
+    seats: Seats
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def first_day(self) -> int:
+        """First observed day, in days since 1970."""
+        return int(np.datetime64(self.settings.start, "D").astype(np.int64))
+
+    @property
+    def days(self) -> int:
+        """Number of observed days."""
+        months = np.datetime64(self.settings.start, "M") + self.settings.months
+        return int(months.astype("datetime64[D]").astype(np.int64)) - self.first_day
+
+    def living(self, margin_days: int = 0) -> Flags:
+        """Return who lives through the whole period and so many days more."""
+        return self.people.death_day > self.first_day + self.days + margin_days
+
+    def open_days(self, pharmacy: bool = True) -> Ints:
+        """Return the observed days with the repetitions that give Sundays their lower traffic."""
+        days = np.arange(self.first_day, self.first_day + self.days)
+        sunday = (days + 3) % 7 == 6
+        keep = days if pharmacy else np.concatenate([np.repeat(days[~sunday], 4), np.repeat(days[sunday], 3)])
+        return np.sort(keep)
+
+    def moments(self, rng: np.random.Generator, days: Ints, places: Ints) -> Ints:
+        """Return instants on the given days at the hours the places are busy."""
+        return days * DAY + clock(rng, HOUR_PROFILE, self.places.kind[places])
+
+    def kind_at(self, places: Ints) -> Ints:
+        """Return the kind of event that a visit to each place is."""
+        return np.where(self.places.kind[places] == PlaceKind.PHARMACY, int(Kind.PHARMACY), int(Kind.OUTPATIENT))
+
+    def visits(self, rng: np.random.Generator, patients: Ints, places: Ints, days: Ints, **more: Any) -> Events:
+        """Return ordinary visits of the patients to the places on the days."""
+        given = {"at": self.moments(rng, days, places), "kind": self.kind_at(places), **more}
+        return Events.of(patient=patients, place=places, **given)
+
+    def near(self, village: int, candidates: Ints, count: int) -> Ints:
+        """Return the nearest of the candidate places to a village."""
+        gap = np.hypot(
+            self.places.x[candidates] - self.people.village_x[village],
+            self.places.y[candidates] - self.people.village_y[village],
+        )
+        return candidates[np.argsort(gap, kind="stable")[:count]]
+
+
+def sunday_weights(days: Ints) -> Floats:
+    """Return the weight of each day outside pharmacies."""
+    return np.where((days + 3) % 7 == 6, SUNDAY_FACTOR, 1.0)
+
+
+_SITES = {
+    # typology: (places for each ring, the kinds they are drawn from)
+    "T01": (2, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
+    "T05": (6, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
+    "T06": (1, (PlaceKind.SMALL,)),
+    "T08": (1, (PlaceKind.SMALL,)),
+    "T10": (2, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
+    "T17": (2, (PlaceKind.REMOTE,)),
+    "lockstep": (4, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
+}
+
+
+def _reserve(settings: TownSettings, streams: Streams, places: Places, seats: Seats) -> dict[tuple[str, int], Ints]:
+    """Set sites aside for every ring that could be planted; disjoint, and independent of what is planted."""
+    rng = streams.rng("sites")
+    chosen: dict[tuple[str, int], Ints] = {}
+    for typology in PLANTABLE:
+        count, kinds = _SITES[typology]
+        for number in range(max(3, settings.rings_per_typology)):
+            free = places.of_kind(*kinds)
+            free = free[~seats.place_taken[free] & ~places.shared_login[free]]
+            if typology in {"T01", "T10"} or rng.random() < .3:  # the second site is of the first one's kind
+                kind = places.kind[rng.choice(free)]
+                same = free[places.kind[free] == kind]
+                free = same if len(same) >= count else free
+            chosen[typology, number] = seats.claim_places(rng.choice(free, count, replace=False))
+    return chosen
+
+
+def make_world(settings: TownSettings) -> World:
+    """Build the stage of a town."""
+    streams = Streams(settings.seed)
+    catalogue = make_catalogue(streams.rng("catalogue"))
+    people = make_people(settings, streams, catalogue.chronic_weights)
+    places = make_places(settings, streams, people)
+    seats = Seats(np.zeros(people.count, dtype=bool), np.zeros(places.count, dtype=bool))
+    sites = _reserve(settings, streams, places, seats)
+    return World(settings, streams, people, places, catalogue, sites, seats)
