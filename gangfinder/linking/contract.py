@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gangfinder.model.evidence import Family
+from gangfinder.model.evidence import LINK_SCHEMA, Family
 from gangfinder.model.registry import Requirements
 
 if TYPE_CHECKING:
@@ -56,3 +56,11 @@ class Linker:
     requires: Requirements = field(default_factory=dict)
     optional: Requirements = field(default_factory=dict)
     uses: frozenset[str] = frozenset()
+
+
+def empty_links() -> pa.Table:
+    """Return no links, with the columns of ``LINK_SCHEMA``."""
+    import pyarrow as pa
+
+    types = {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "timestamp": pa.timestamp("us")}
+    return pa.table({name: pa.array([], types[kind]) for name, kind in LINK_SCHEMA.items()})

@@ -1,0 +1,283 @@
+"""Co-presence: the same two people in the same house on the same dates, within the hour where the clock can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gangfinder.engine.portable import epoch_minutes, minute_of_day
+from gangfinder.linking.contract import Linker, Tables, empty_links
+from gangfinder.model.evidence import Family
+from gangfinder.model.tails import benjamini_hochberg
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Parameters of co-presence.
+
+    Parameters
+    ----------
+    window_minutes
+        Two visits this close are together; a whole swipe session of some forty cards takes about an hour.
+    quiet_people_per_day
+        Up to this many people a day a house is watched with the full window.
+    busy_people_per_day
+        Up to this many with a quarter of it.
+    crowded_people_per_day
+        Up to this many with a twelfth of it; beyond, the day is a crowd and makes no pairs.
+    date_people_per_day
+        Where only dates are known: the most people a day that are still paired.
+    minimum_joint_days
+        Fewest joint days of a pair that is tested.
+    false_discovery_share
+        Expected share of chance links among the links kept.
+    untrusted_minute_share
+        A house more than this share of whose rows carry one minute of the day posts in batches: its clock is not used.
+    """
+
+    window_minutes: int = 60
+    quiet_people_per_day: int = 150
+    busy_people_per_day: int = 600
+    crowded_people_per_day: int = 1800
+    date_people_per_day: int = 150
+    minimum_joint_days: int = 3
+    false_discovery_share: float = 0.01
+    untrusted_minute_share: float = 0.3
+
+
+def attendance(visits: ir.Table, params: Params) -> ir.Table:
+    """Return one row per person, house and day: the first visit, and the window that applies there and then.
+
+    Parameters
+    ----------
+    visits
+        Columns patient_id, institution_id, at, on.
+
+    Returns
+    -------
+    ir.Table
+        patient_id, institution_id, on, minute (epoch minutes), window (minutes; 0: whole day), n_day (people that day),
+        trusted (whether the house's clock is used).
+    """
+    import ibis
+
+    houses = clocks(visits, params)
+    day = visits.group_by("patient_id", "institution_id", "on").aggregate(
+        minute=epoch_minutes(visits.at).min()
+    )
+    crowd = day.group_by("institution_id", "on").aggregate(n_day=day.count())
+    joined = day.inner_join(crowd, ["institution_id", "on"]).inner_join(houses, "institution_id")
+    w = params.window_minutes
+    window = ibis.cases(
+        (~joined.trusted & (joined.n_day <= params.date_people_per_day), 0),
+        (~joined.trusted, -1),
+        (joined.n_day <= params.quiet_people_per_day, w),
+        (joined.n_day <= params.busy_people_per_day, max(1, w // 4)),
+        (joined.n_day <= params.crowded_people_per_day, max(1, w // 12)),
+        else_=-1,
+    )
+    return joined.select("patient_id", "institution_id", "on", "minute", "n_day", "trusted", window=window)
+
+
+def clocks(visits: ir.Table, params: Params) -> ir.Table:
+    """Return for every house whether its clock can be trusted: institution_id, trusted."""
+    by_minute = visits.group_by("institution_id", minute=minute_of_day(visits.at)).aggregate(n=visits.count())
+    house = by_minute.group_by("institution_id").aggregate(top=by_minute.n.max(), n=by_minute.n.sum())
+    # a house of ten visits has one in a minute by chance: small numbers need an absolute excess as well
+    batch = (house.top > params.untrusted_minute_share * house.n) & (house.top >= 5)
+    midnight = by_minute.filter(by_minute.minute == 0).group_by("institution_id").aggregate(zero=lambda t: t.n.sum())
+    joined = house.left_join(midnight, "institution_id")
+    half = joined.zero.fill_null(0) * 2 >= joined.n
+    return joined.select("institution_id", trusted=~(batch | half))
+
+
+def places(visits: ir.Table, attended: ir.Table, params: Params) -> ir.Table:
+    """Return what the null needs of every house.
+
+    Returns
+    -------
+    ir.Table
+        institution_id, n_days (days with a visit), n_people, closeness (chance that two visits of one day, drawn
+        independently from the house's own hour profile over all days, fall within the window; 1 where dates only).
+
+    Notes
+    -----
+    The profile has half-hour slots. Two visits in one slot, or half of those in neighbouring slots, are at most half an
+    hour apart; closeness is scaled from there to the mean window in use.  The profile is taken over all days, so that
+    a ring's own sessions, spread over hours, do not explain themselves.
+    """
+    import ibis
+
+    slot = (minute_of_day(visits.at) / 30).floor().cast("int64")
+    counts = visits.group_by("institution_id", slot=slot).aggregate(n=visits.count())
+    total = counts.group_by("institution_id").aggregate(total=counts.n.sum())
+    share = counts.inner_join(total, "institution_id")
+    share = share.select("institution_id", "slot", h=share.n / share.total)
+    after = share.select("institution_id", slot=share.slot - 1, h_next=share.h)
+    both = share.left_join(after, ["institution_id", "slot"])
+    near = both.group_by("institution_id").aggregate(
+        half_hour=(both.h * both.h + both.h * both.h_next.fill_null(0.0)).sum()
+    )
+    use = attended.filter(attended.window >= 0)
+    house = use.group_by("institution_id").aggregate(
+        n_days=use.on.nunique(), n_people=use.patient_id.nunique(), window=use.window.mean(), trusted=use.trusted.max()
+    )
+    joined = house.inner_join(near, "institution_id")
+    scaled = joined.half_hour * joined.window / 30.0
+    closeness = ibis.ifelse(joined.trusted, ibis.least(1.0, scaled), 1.0)
+    return joined.select("institution_id", "n_days", "n_people", "window", "trusted", closeness=closeness.round(9))
+
+
+def pairs(attended: ir.Table) -> ir.Table:
+    """Return joint days: patient a, patient b (a < b), house, day; each at most once.
+
+    Parameters
+    ----------
+    attended
+        patient (dense integer), house (dense integer), on, minute, window.
+
+    Notes
+    -----
+    Every row stands in its own bucket of the window's length and, on one side, also in the next; joining on the bucket
+    and filtering by distance finds every pair within the window once, without a range join.
+    """
+    timed = attended.filter(attended.window > 0)
+    timed = timed.mutate(bucket=(timed.minute / timed.window).floor().cast("int64"))
+    dated = attended.filter(attended.window == 0)
+    left = timed.select("patient", "house", "on", "minute", "bucket", "window")
+    twice = left.union(left.mutate(bucket=left.bucket + 1), distinct=False)
+    right = twice.rename({f"{c}_r": c for c in twice.columns})
+    close = left.inner_join(
+        right,
+        [left.house == right.house_r, left.bucket == right.bucket_r, left.patient != right.patient_r],
+    )
+    # same bucket: both orders occur, keep one; neighbouring buckets: the later row meets the earlier one once
+    same = (close.minute_r / close.window).floor().cast("int64") == close.bucket
+    keep = (~same | (close.patient < close.patient_r)) & ((close.minute - close.minute_r).abs() <= close.window)
+    close = close.filter(keep & (close.on == close.on_r))
+    day_left = dated.select("patient", "house", "on")
+    day_right = day_left.rename(patient_r="patient", house_r="house", on_r="on")
+    day = day_left.inner_join(
+        day_right,
+        [day_left.house == day_right.house_r, day_left.on == day_right.on_r, day_left.patient < day_right.patient_r],
+    )
+    columns = ("patient", "patient_r", "house", "on")
+    met = close.select(*columns).union(day.select(*columns), distinct=False)
+    import ibis
+
+    return met.select(
+        a=ibis.least(met.patient, met.patient_r), b=ibis.greatest(met.patient, met.patient_r), house=met.house, on=met.on
+    )
+
+
+def link(tables: Tables, params: Params) -> ir.Table:
+    """Return candidate pairs with ≥ ``minimum_joint_days`` joint days: one row per pair and common house."""
+    import ibis
+
+    visits = tables["residual_visits"]
+    attended = attendance(visits, params)
+    attended = attended.filter(attended.window >= 0)
+    facts = places(visits, attended, params)
+    often = attended.group_by("patient_id").aggregate(n=attended.on.nunique())
+    often = often.filter(often.n >= params.minimum_joint_days)
+    codes = often.select("patient_id", patient=ibis.row_number().over(order_by=often.patient_id))
+    houses = facts.mutate(house=ibis.row_number().over(order_by=facts.institution_id))
+    coded = attended.inner_join(codes, "patient_id").inner_join(
+        houses.select("institution_id", "house"), "institution_id"
+    )
+    coded = coded.select("patient", "house", "on", "minute", "window")
+    met = pairs(coded)
+    counted = met.group_by("a", "b", "house").aggregate(c=met.count(), first_on=met.on.min(), last_on=met.on.max())
+    total = counted.group_by("a", "b").aggregate(total=counted.c.sum())
+    total = total.filter(total.total >= params.minimum_joint_days)
+    own = coded.group_by("patient", "house").aggregate(n=coded.count())
+    common = (
+        total.inner_join(own.select(a="patient", house="house", n_a="n"), "a")
+        .inner_join(own.select(b="patient", house_b="house", n_b="n"), [("b", "b"), ("house", "house_b")])
+        .left_join(counted, ["a", "b", "house"])
+    )
+    common = common.select("a", "b", "house", "n_a", "n_b", "c", "first_on", "last_on")
+    eligible = own.group_by("house").aggregate(p=own.count())
+    n_tests = eligible.aggregate(m_tests=(eligible.p.cast("float64") * (eligible.p - 1) / 2).sum())
+    names_a = codes.select(source_id="patient_id", a="patient")
+    names_b = codes.select(target_id="patient_id", b="patient")
+    full = (
+        common.inner_join(names_a, "a").inner_join(names_b, "b").inner_join(houses, "house").cross_join(n_tests)
+    )
+    return full.select(
+        "source_id", "target_id", "institution_id", "n_a", "n_b", "n_days", "closeness", "m_tests", "first_on", "last_on",
+        c=full.c.fill_null(0),
+    )
+
+
+def measure(candidates: pa.Table, params: Params) -> pa.Table:
+    """Return the links whose joint days exceed chance at the stated false-discovery share.
+
+    Notes
+    -----
+    At one house with ``D`` active days and closeness ``r`` there are ``D/r`` slots; the joint days of two people with
+    ``n_a`` and ``n_b`` visit days are hypergeometric. Houses are independent: their masses are convolved, exactly.
+    """
+    import pyarrow as pa
+
+    frame = candidates.sort_by([("source_id", "ascending"), ("target_id", "ascending"), ("institution_id", "ascending")])
+    if frame.num_rows == 0:
+        return empty_links()
+    frame = frame.to_pandas()
+    pair = (frame["source_id"].ne(frame["source_id"].shift()) | frame["target_id"].ne(frame["target_id"].shift())).cumsum()
+    slots = np.maximum(frame["n_days"] / frame["closeness"], frame[["n_a", "n_b"]].max(axis=1))
+    frame = frame.assign(pair=pair.to_numpy() - 1, slots=slots, expected=frame["n_a"] * frame["n_b"] / slots)
+    grouped = frame.groupby("pair", sort=True)
+    out = grouped.agg(
+        source_id=("source_id", "first"), target_id=("target_id", "first"), n_events=("c", "sum"),
+        expected=("expected", "sum"), first_at=("first_on", "min"), last_at=("last_on", "max"),
+    )
+    out["n_places"] = (frame["c"] > 0).groupby(frame["pair"]).sum()
+    out["log10_p"] = _tails(frame, out["n_events"].to_numpy())
+    q = benjamini_hochberg(out["log10_p"].to_numpy(), int(candidates["m_tests"][0].as_py()))
+    kept = out[q <= np.log10(params.false_discovery_share)]
+    n = len(kept)
+    return pa.table(
+        {
+            "kind": pa.array(["co_presence"] * n, pa.string()),
+            "family": pa.array([Family.CALENDAR.value] * n, pa.string()),
+            "source_type": pa.array(["patient"] * n, pa.string()),
+            "source_id": pa.array(kept["source_id"], pa.string()),
+            "target_type": pa.array(["patient"] * n, pa.string()),
+            "target_id": pa.array(kept["target_id"], pa.string()),
+            "n_events": pa.array(kept["n_events"], pa.int64()),
+            "n_places": pa.array(kept["n_places"], pa.int64()),
+            "expected": pa.array(kept["expected"].round(9), pa.float64()),
+            "log10_p": pa.array(kept["log10_p"].round(6), pa.float64()),
+            "weight": pa.array((-kept["log10_p"]).clip(1.0, 50.0).round(6), pa.float64()),
+            "first_at": pa.array(kept["first_at"]).cast(pa.timestamp("us")),
+            "last_at": pa.array(kept["last_at"]).cast(pa.timestamp("us")),
+        }
+    )
+
+
+def _tails(frame, observed):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - pandas in, numpy out
+    """Exact log10 upper tails of sums of independent hypergeometric counts, one per pair."""
+    from gangfinder.linking.convolution import log10_hypergeometric_sum_tail
+
+    return log10_hypergeometric_sum_tail(
+        frame["pair"].to_numpy(), frame["slots"].to_numpy(), frame["n_a"].to_numpy(), frame["n_b"].to_numpy(), observed
+    )
+
+
+LINKER = Linker(
+    slug="co_presence",
+    title="Same house on the same dates, within the hour",
+    family=Family.CALENDAR,
+    kinds=("co_presence",),
+    params=Params(),
+    link=link,
+    measure=measure,
+    uses=frozenset({"residual_visits"}),
+)

@@ -1,0 +1,91 @@
+"""Run the linkers and gather their links in one relation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gangfinder.errors import ContractError
+from gangfinder.linking.contract import Linker, empty_links
+from gangfinder.linking.projection import Skipped, missing, project
+from gangfinder.model.evidence import LINK_SCHEMA
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from gangfinder.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """All links of a run.
+
+    Parameters
+    ----------
+    links
+        Columns of ``LINK_SCHEMA``, in the engine.
+    rows
+        Links per linker.
+    skipped
+        Linkers that could not run, and why.
+    n_tests
+        Pairs tested, per linker that has a null.
+    """
+
+    links: ir.Table
+    rows: Mapping[str, int]
+    skipped: tuple[Skipped, ...]
+    n_tests: Mapping[str, int]
+
+
+def run_linkers(
+    engine: Engine,
+    linkers: Mapping[str, Linker],
+    canonical: Mapping[str, ir.Table],
+    derived: Mapping[str, ir.Table],
+    available: Mapping[str, frozenset[str]],
+) -> Linked:
+    """Run every linker whose requirements are met.
+
+    Raises
+    ------
+    ContractError
+        If a linker returns other columns than ``LINK_SCHEMA``.
+    """
+    parts: list[ir.Table] = [engine.put("links_none", empty_links())]
+    rows: dict[str, int] = {}
+    n_tests: dict[str, int] = {}
+    skipped = []
+    for slug, linker in linkers.items():
+        reason = missing(linker, available)
+        if reason:
+            skipped.append(Skipped(slug, reason))
+            continue
+        found, tests = _run(engine, linker, project(linker, canonical, derived))
+        if tests:
+            n_tests[slug] = tests
+        rows[slug] = int(engine.fetch(found.aggregate(n=found.count()))["n"][0].as_py())
+        parts.append(found)
+    union = parts[0]
+    for part in parts[1:]:
+        union = union.union(part, distinct=False)
+    return Linked(engine.keep("links", union), rows, tuple(skipped), n_tests)
+
+
+def _run(engine: Engine, linker: Linker, tables: Mapping[str, ir.Table]) -> tuple[ir.Table, int]:
+    expression = linker.link(tables, linker.params)
+    tests = 0
+    if linker.measure is not None:
+        candidates = engine.fetch(expression)
+        if "m_tests" in candidates.column_names and candidates.num_rows:
+            tests = int(candidates["m_tests"][0].as_py())
+        kept = engine.put(f"links_{linker.slug}", linker.measure(candidates, linker.params))
+    else:
+        kept = engine.keep(f"links_{linker.slug}", expression)
+    if set(kept.columns) != set(LINK_SCHEMA):
+        raise ContractError(
+            f"linker '{linker.slug}' returns columns {sorted(kept.columns)}", hint=f"return {sorted(LINK_SCHEMA)}"
+        )
+    return kept.select(**{name: kept[name].cast(kind) for name, kind in LINK_SCHEMA.items()}), tests
+
