@@ -1,14 +1,15 @@
 """Expressions that mean the same on DuckDB and on Spark (DESIGN §7).
 
-The two engines differ silently in how they count months and weekdays, round, order nulls, hash, pick "the first" and
-convert instants; so those operations are written here and nowhere else (an AST test bans them elsewhere).
+The two engines differ silently in how they count months and weekdays, round, order nulls, hash, pick "the
+first" and convert instants; so those operations are written here and nowhere else (an AST test bans them
+elsewhere).
 
-Instants are Asia/Shanghai wall time without zone. Nothing here converts between zones: whatever is counted is counted
-from the fields of the wall clock, never from an engine's own epoch function, which may shift by its session zone or
-round half seconds up.
+Instants are Asia/Shanghai wall time without zone. Nothing here converts between zones: whatever is counted is
+counted from the fields of the wall clock, never from an engine's own epoch function, which may shift by its
+session zone or round half seconds up.
 
-What has no common meaning is not offered: edit distance counts bytes on one engine and characters on the other, and
-interpolated quantiles differ in the last bit. Compare texts in Python, on the collected candidates.
+What has no common meaning is not offered: edit distance counts bytes on one engine and characters on the other,
+and interpolated quantiles differ in the last bit. Compare texts in Python, on the collected candidates.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _BUCKET_DIGITS = 6
 
 
 def days_between(later: ir.DateValue, earlier: ir.DateValue) -> ir.IntegerValue:
-    """Return the whole days from ``earlier`` to ``later`` as int64; negative when their order is the other way round."""
+    """Return the whole days from ``earlier`` to ``later`` as int64; negative when ``later`` is the earlier one."""
     return later.delta(earlier, unit="day").cast("int64")
 
 
@@ -65,12 +66,12 @@ def minute_of_day(at: ir.TimestampValue) -> ir.IntegerValue:
 
 
 def epoch_minutes(at: ir.TimestampValue) -> ir.IntegerValue:
-    """Return the whole minutes of wall time since 1970-01-01 00:00 as int64, rounded down (also before 1970)."""
+    """Return the whole minutes of wall time since 1970-01-01 00:00 as int64, rounded down, before 1970 too."""
     return _epoch_days(at) * 1440 + minute_of_day(at)
 
 
 def epoch_seconds(at: ir.TimestampValue) -> ir.IntegerValue:
-    """Return the whole seconds of wall time since 1970-01-01 00:00 as int64, rounded down (also before 1970)."""
+    """Return the whole seconds of wall time since 1970-01-01 00:00 as int64, rounded down, before 1970 too."""
     return epoch_minutes(at) * 60 + at.second().cast("int64")
 
 
@@ -95,23 +96,24 @@ def floor_divide(value: ir.IntegerValue, divisor: int) -> ir.IntegerValue:
 
     Notes
     -----
-    The remainder is taken off first, so that it does not matter whether an engine's division truncates or floors. Exact
-    for values below 2**53, where an engine that divides in doubles still is.
+    The remainder is taken off first, so that it does not matter whether an engine's division truncates or floors.
+    Exact below 2**53, where an engine that divides in doubles still is.
     """
     if divisor <= 0:
-        raise ContractError(f"cannot divide into buckets of {divisor}", hint="give a positive divisor")
+        msg = f"cannot divide into buckets of {divisor}"
+        raise ContractError(msg, hint="give a positive divisor")
     whole = value.cast("int64")
     remainder = ((whole % divisor) + divisor) % divisor
     return ((whole - remainder) // divisor).cast("int64")
 
 
 def finite(value: ir.NumericValue) -> ir.NumericValue:
-    """Return the number, or null where it is NaN or infinite; an engine may order, group and compare those differently.
+    """Return the number, or null where it is NaN or infinite (engines order, group and compare those differently).
 
     Notes
     -----
-    One comparison with the largest double: a test for infinity does not exist on every engine (Ibis then answers
-    "false"), and NaN counts as larger than any number on both.
+    One comparison with the largest double: a test for infinity does not exist on every engine (Ibis then
+    answers "false"), and NaN counts as larger than any number on both.
     """
     import ibis
 
@@ -125,8 +127,8 @@ def money(value: ir.NumericValue) -> ir.DecimalValue:
 
     Notes
     -----
-    A floating-point amount is rounded by its binary value, in IEEE operations that every engine performs alike:
-    ``sign · floor(100 · |x| + 0.5)`` cents; the double next to a whole number of cents then casts alike everywhere.
+    A floating-point amount is rounded by its binary value, in IEEE operations that every engine performs
+    alike: ``sign · floor(100 · |x| + 0.5)`` cents. The double nearest to whole cents then casts alike everywhere.
     """
     import ibis
 
@@ -143,12 +145,13 @@ def string_key(*parts: ir.Value) -> ir.StringValue:
     Raises
     ------
     ContractError
-        If a part is neither text, whole number, date nor decimal: other types are written differently by the engines.
+        If a part is neither text, whole number, date nor decimal: engines write other types differently.
     """
     import ibis
 
     if not parts:
-        raise ContractError("a key needs at least one part")
+        msg = "a key needs at least one part"
+        raise ContractError(msg)
     texts = [ibis.coalesce(_as_text(part), ibis.literal("")) for part in parts]
     key = texts[0]
     for text in texts[1:]:
@@ -159,14 +162,13 @@ def string_key(*parts: ir.Value) -> ir.StringValue:
 def _as_text(part: ir.Value) -> ir.StringValue:
     kind = part.type()
     if not (kind.is_string() or kind.is_integer() or kind.is_date() or kind.is_decimal()):
-        raise ContractError(
-            f"a key cannot hold a part of type {kind}", hint="use text, whole numbers, dates or decimals"
-        )
+        msg = f"a key cannot hold a part of type {kind}"
+        raise ContractError(msg, hint="use text, whole numbers, dates or decimals")
     return part.cast("string")
 
 
 def stable_bucket(text: ir.StringValue, n_buckets: int) -> ir.IntegerValue:
-    """Return a bucket 0 … ``n_buckets`` − 1 of the text as int64; the same on every engine, machine and version.
+    """Return a bucket 0 … ``n_buckets`` − 1 of the text as int64; the same on every engine and machine.
 
     Raises
     ------
@@ -175,13 +177,14 @@ def stable_bucket(text: ir.StringValue, n_buckets: int) -> ir.IntegerValue:
 
     Notes
     -----
-    The first six hexadecimal digits of the MD5 of the UTF-8 bytes, modulo ``n_buckets``. For partitioning only; never
-    a pseudonym.
+    The first six hexadecimal digits of the MD5 of the UTF-8 bytes, modulo ``n_buckets``. For partitioning only;
+    never a pseudonym.
     """
     import ibis
 
     if not 1 <= n_buckets <= 16**_BUCKET_DIGITS:
-        raise ContractError(f"cannot make {n_buckets} buckets", hint="ask for 1 to 16777216")
+        msg = f"cannot make {n_buckets} buckets"
+        raise ContractError(msg, hint="ask for 1 to 16777216")
     digest = text.hexdigest("md5").lower()
     digits = ibis.literal(_HEX_DIGITS)
     number = ibis.literal(0).cast("int64")
@@ -200,7 +203,7 @@ def first_rows(table: ir.Table, by: Sequence[str], order: Sequence[str]) -> ir.T
     by
         Columns that make a group; may be empty (then one row of all).
     order
-        Columns that together order the rows of a group totally; otherwise the choice among equals is the engine's.
+        Columns that together order the rows of a group totally; else the choice among equals is the engine's.
 
     Returns
     -------
@@ -211,7 +214,7 @@ def first_rows(table: ir.Table, by: Sequence[str], order: Sequence[str]) -> ir.T
 
 
 def last_rows(table: ir.Table, by: Sequence[str], order: Sequence[str]) -> ir.Table:
-    """Return one row per group: the last by ``order``, nulls counting as first; else as :func:`first_rows`."""
+    """Return one row per group: the last by ``order``, nulls counting as first; see :func:`first_rows`."""
     return _ranked(table, by, [table[c].desc(nulls_first=False) for c in order], 0)
 
 
@@ -221,11 +224,10 @@ def mode(table: ir.Table, by: Sequence[str], column: str) -> ir.Table:
     Returns
     -------
     ir.Table
-        ``by``, the column, and ``n_rows`` (how often it occurs). Nulls are not counted; a group of nulls is absent.
+        ``by``, the column, and ``n_rows`` (how often it occurs). Nulls do not count; a group of nulls is absent.
     """
-    counted = (
-        table.filter(table[column].notnull()).group_by(*by, column).aggregate(n_rows=lambda t: t.count().cast("int64"))
-    )
+    known = table.filter(table[column].notnull())
+    counted = known.group_by(*by, column).aggregate(n_rows=known.count().cast("int64"))
     return _ranked(counted, by, [counted.n_rows.desc(), counted[column].asc()], 0)
 
 
@@ -245,7 +247,9 @@ def median_low(table: ir.Table, by: Sequence[str], column: str) -> ir.Table:
     return _ranked(known, by, [known[column].asc()], floor_divide(known._n - 1, 2)).drop("_n")
 
 
-def _ranked(table: ir.Table, by: Sequence[str], order: Sequence[Any], position: int | ir.IntegerValue) -> ir.Table:
+def _ranked(
+    table: ir.Table, by: Sequence[str], order: Sequence[Any], position: int | ir.IntegerValue
+) -> ir.Table:
     """Return the row of each group whose zero-based rank is ``position``."""
     import ibis
 
