@@ -8,8 +8,8 @@ Instants are Asia/Shanghai wall time without zone. Nothing here converts between
 counted from the fields of the wall clock, never from an engine's own epoch function, which may shift by its
 session zone or round half seconds up.
 
-What has no common meaning is not offered: edit distance counts bytes on one engine and characters on the other,
-and interpolated quantiles differ in the last bit. Compare texts in Python, on the collected candidates.
+What has no common meaning is not offered: edit distance counts bytes on one engine and characters on the
+other, and interpolated quantiles differ in the last bit. Compare texts in Python, on the collected candidates.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _BUCKET_DIGITS = 6
 
 
 def days_between(later: ir.DateValue, earlier: ir.DateValue) -> ir.IntegerValue:
-    """Return the whole days from ``earlier`` to ``later`` as int64; negative when ``later`` is the earlier one."""
+    """Return the whole days from ``earlier`` to ``later`` as int64, negative in the other order."""
     return later.delta(earlier, unit="day").cast("int64")
 
 
@@ -66,12 +66,12 @@ def minute_of_day(at: ir.TimestampValue) -> ir.IntegerValue:
 
 
 def epoch_minutes(at: ir.TimestampValue) -> ir.IntegerValue:
-    """Return the whole minutes of wall time since 1970-01-01 00:00 as int64, rounded down, before 1970 too."""
+    """Return the whole minutes of wall time since 1970-01-01 00:00 as int64, rounded down."""
     return _epoch_days(at) * 1440 + minute_of_day(at)
 
 
 def epoch_seconds(at: ir.TimestampValue) -> ir.IntegerValue:
-    """Return the whole seconds of wall time since 1970-01-01 00:00 as int64, rounded down, before 1970 too."""
+    """Return the whole seconds of wall time since 1970-01-01 00:00 as int64, rounded down."""
     return epoch_minutes(at) * 60 + at.second().cast("int64")
 
 
@@ -96,7 +96,7 @@ def floor_divide(value: ir.IntegerValue, divisor: int) -> ir.IntegerValue:
 
     Notes
     -----
-    The remainder is taken off first, so that it does not matter whether an engine's division truncates or floors.
+    The remainder is taken off first, so it does not matter whether an engine's division truncates or floors.
     Exact below 2**53, where an engine that divides in doubles still is.
     """
     if divisor <= 0:
@@ -108,7 +108,7 @@ def floor_divide(value: ir.IntegerValue, divisor: int) -> ir.IntegerValue:
 
 
 def finite(value: ir.NumericValue) -> ir.NumericValue:
-    """Return the number, or null where it is NaN or infinite (engines order, group and compare those differently).
+    """Return the number, or null where it is NaN or infinite: engines order and compare those differently.
 
     Notes
     -----
@@ -128,7 +128,7 @@ def money(value: ir.NumericValue) -> ir.DecimalValue:
     Notes
     -----
     A floating-point amount is rounded by its binary value, in IEEE operations that every engine performs
-    alike: ``sign · floor(100 · |x| + 0.5)`` cents. The double nearest to whole cents then casts alike everywhere.
+    alike: ``sign · floor(100 · |x| + 0.5)`` cents. The double nearest to whole cents casts alike everywhere.
     """
     import ibis
 
@@ -177,8 +177,8 @@ def stable_bucket(text: ir.StringValue, n_buckets: int) -> ir.IntegerValue:
 
     Notes
     -----
-    The first six hexadecimal digits of the MD5 of the UTF-8 bytes, modulo ``n_buckets``. For partitioning only;
-    never a pseudonym.
+    The first six hexadecimal digits of the MD5 of the UTF-8 bytes, modulo ``n_buckets``. For partitioning
+    only, never a pseudonym.
     """
     import ibis
 
@@ -224,7 +224,7 @@ def mode(table: ir.Table, by: Sequence[str], column: str) -> ir.Table:
     Returns
     -------
     ir.Table
-        ``by``, the column, and ``n_rows`` (how often it occurs). Nulls do not count; a group of nulls is absent.
+        ``by``, the column, and ``n_rows`` (how often it occurs). Nulls do not count; a group of nulls is out.
     """
     known = table.filter(table[column].notnull())
     counted = known.group_by(*by, column).aggregate(n_rows=known.count().cast("int64"))
