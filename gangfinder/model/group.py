@@ -33,10 +33,14 @@ class Group:
     clock
         Whether the instants carry a time of day.
     places
-        Per institution facts that nulls need: institution → {"n_days": active days, "q": chance that two visits on one
-        day fall within the window, "window_minutes": …}.
+        Institution → {"n_days": active days, "closeness": chance that two visits of one day fall within the window,
+        "window": minutes (0: whole day), "trusted": 1.0 if its clock is used}; see ``linking.co_presence.places``.
     calendar
-        Visits per institution and date by everybody (columns institution_id, on, n_visits), for the members' institutions.
+        Visits per institution and date by everybody (institution_id, on, n_visits), for the members' institutions.
+    amounts
+        Visits per institution and whole yuan by everybody (institution_id, yuan, n).
+    desks
+        Visits per institution and desk by everybody (institution_id, kind, desk, n); kind is terminal, operator, doctor.
     """
 
     group_id: str
@@ -48,6 +52,8 @@ class Group:
     clock: bool = True
     places: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     calendar: pd.DataFrame | None = None
+    amounts: pd.DataFrame | None = None
+    desks: pd.DataFrame | None = None
 
     def n_units(self, members: Iterable[str] | None = None) -> int:
         """Return how many unrelated units (households …) the members are."""

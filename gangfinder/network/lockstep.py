@@ -1,0 +1,299 @@
+"""Statistics of a group that moves in step: sessions, dates, minutes, amounts, desks.
+
+Every function takes a :class:`~gangfinder.model.group.Group` and returns exact tails; none decides anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gangfinder.linking.convolution import log10_hypergeometric_sum_tail
+from gangfinder.model.tails import log10_binomial_tail
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from gangfinder.model.group import Group
+
+AMOUNT_BIN = 0.05
+"""Amounts within 5 % of each other count as equal: bins of the natural logarithm of yuan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """Occasions on which several members were at one house together.
+
+    Parameters
+    ----------
+    rows
+        The members' visits that belong to a session, with columns ``session`` (number), ``minute`` and the group's own.
+    table
+        One row per session: institution_id, on, n_units, n_members, span_minutes.
+    """
+
+    rows: pd.DataFrame
+    table: pd.DataFrame
+
+    @property
+    def dates(self) -> int:
+        """Number of distinct dates with a session."""
+        return int(self.table["on"].nunique())
+
+    @property
+    def houses(self) -> int:
+        """Number of distinct houses with a session."""
+        return int(self.table["institution_id"].nunique())
+
+
+def sessions(group: Group, window_minutes: int, least_units: int) -> Sessions:
+    """Find the occasions with at least ``least_units`` unrelated members present.
+
+    Parameters
+    ----------
+    group
+        Rows with ``event_at``; one visit per member, house and day counts (the first).
+    window_minutes
+        A pause longer than this ends a session, where the house's clock is trusted.
+    least_units
+        Fewest unrelated units.
+    """
+    rows = group.rows.sort_values(["institution_id", "event_at", "source_key"], kind="stable")
+    on = rows["event_at"].dt.normalize()
+    minute = (rows["event_at"] - on).dt.total_seconds() / 60.0
+    rows = rows.assign(on=on, minute=minute, unit=[group.units.get(s, s) for s in rows["subject_id"]])
+    rows = rows.drop_duplicates(["subject_id", "institution_id", "on"], keep="first")
+    trusted = rows["institution_id"].map(lambda f: bool(group.places.get(f, {}).get("trusted", 1.0)))
+    house_day = (rows["institution_id"] != rows["institution_id"].shift()) | (rows["on"] != rows["on"].shift())
+    pause = trusted & (rows["minute"].diff() > window_minutes)
+    rows = rows.assign(session=(house_day | pause).cumsum())
+    table = rows.groupby("session", sort=True).agg(
+        institution_id=("institution_id", "first"), on=("on", "first"), n_units=("unit", "nunique"),
+        n_members=("subject_id", "nunique"), low=("minute", "min"), high=("minute", "max"),
+    )
+    table = table[table["n_units"] >= least_units]
+    table = table.assign(span_minutes=table["high"] - table["low"])
+    return Sessions(rows[rows["session"].isin(table.index)], table)
+
+
+def pair_tails(group: Group, members: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return for every pair of members the tail of its joint days, given when everybody else comes.
+
+    Returns
+    -------
+    (i, j, log10_p)
+        Positions in ``members`` (i < j) and the exact upper tail of the number of joint days within the window.
+
+    Notes
+    -----
+    A house's dates are weighted by the visits of people outside the group (plus half a visit of the mean day, so that
+    a house that hardly anybody else visits is not taken for closed). ``Σ w²`` of the weights times the closeness within
+    a day is the chance that two independent visits meet; its inverse is the number of slots.
+    """
+    rows = group.rows[group.rows["subject_id"].isin(members)]
+    index = {m: k for k, m in enumerate(members)}
+    i, j = np.triu_indices(len(members), 1)
+    terms: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]] = []
+    observed = np.zeros(len(i), dtype=np.int64)
+    for house, part in rows.groupby("institution_id", sort=True):
+        met, n = _joint_days(part, index, group, str(house))
+        slots = 1.0 / meeting_chance(group, str(house), part)
+        both = (n[i] > 0) & (n[j] > 0)
+        observed += met[i, j]
+        at = np.flatnonzero(both)
+        terms.append((at, np.full(at.size, slots), n[i][at].astype(float), n[j][at].astype(float)))
+    pair = np.concatenate([t[0] for t in terms])
+    order = np.argsort(pair, kind="stable")
+    slots_, a, b = (np.concatenate([t[k] for t in terms])[order] for k in (1, 2, 3))
+    present, dense = np.unique(pair[order], return_inverse=True)
+    tails = np.zeros(len(i))
+    if present.size:
+        tails[present] = log10_hypergeometric_sum_tail(
+            dense, np.maximum(slots_, np.maximum(a, b)), a, b, observed[present]
+        )
+    return i, j, tails
+
+
+def _joint_days(
+    part: pd.DataFrame, index: dict[str, int], group: Group, house: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Joint days of every two members at one house (matrix), and visit days of each."""
+    window = group.places.get(house, {}).get("window", 0.0)
+    on = part["event_at"].dt.normalize()
+    first = part.assign(on_=on).sort_values(["event_at", "source_key"]).drop_duplicates(["subject_id", "on_"])
+    n = np.zeros(len(index), dtype=np.int64)
+    met = np.zeros((len(index), len(index)), dtype=np.int64)
+    for _, day in first.groupby("on_", sort=True):
+        who = np.array([index[s] for s in day["subject_id"]])
+        n[who] += 1
+        minute = day["event_at"].to_numpy().astype("datetime64[s]").astype(np.int64) / 60.0
+        near = np.ones((who.size, who.size), dtype=bool)
+        if window > 0:
+            near = np.abs(minute[:, None] - minute[None, :]) <= window
+        met[np.ix_(who, who)] += near
+    return met, n
+
+
+def meeting_chance(group: Group, house: str, part: pd.DataFrame) -> float:
+    """Return the chance that two independent visits at the house meet, the group's own visits left out."""
+    facts = group.places.get(house, {})
+    closeness = float(facts.get("closeness", 1.0))
+    weights = outside_dates(group, house, part)
+    return float(min(1.0, max(1e-9, closeness * float((weights**2).sum()))))
+
+
+def outside_dates(group: Group, house: str, part: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the weight of every active day of the house among visits of people outside the group; sums to 1."""
+    calendar = group.calendar
+    own = part["event_at"].dt.normalize().value_counts()
+    if calendar is None or calendar.empty:
+        days = max(1, int(group.places.get(house, {}).get("n_days", len(own))))
+        return np.full(days, 1.0 / days)
+    here = calendar[calendar["institution_id"] == house]
+    own_visits = own.reindex(here["on"]).fillna(0.0).to_numpy()
+    others = np.maximum(here["n_visits"].to_numpy(float) - own_visits, 0.0)
+    others = others + 0.5 * max(1.0, float(others.mean()))
+    return np.asarray(others / others.sum())
+
+
+def fisher(log10_p: NDArray[np.float64]) -> float:
+    """Return the log10 of the combined tail of independent tests.
+
+    References
+    ----------
+    R. A. Fisher, *Statistical Methods for Research Workers*, 4th ed. (1932), §21.1.
+    """
+    from scipy.stats import chi2
+
+    if log10_p.size == 0:
+        return 0.0
+    statistic = -2.0 * np.log(10.0) * float(log10_p.sum())
+    return float(chi2.logsf(statistic, 2 * log10_p.size) / np.log(10.0))
+
+
+def tempo_tails(found: Sessions, group: Group, window_minutes: int) -> NDArray[np.float64]:
+    """Return per session the log10 chance that its members, together within the window, came that close.
+
+    Notes
+    -----
+    The range of k uniform instants in a window of length W is at most L with probability k x^(k-1) − (k−1) x^k,
+    x = L / W. Minutes are rounded up by one, so that a shared minute is no evidence of more.
+
+    References
+    ----------
+    H. A. David, H. N. Nagaraja, *Order Statistics*, 3rd ed. (2003), §2.3.
+    """
+    table = found.table
+    trusted = table["institution_id"].map(lambda f: bool(group.places.get(f, {}).get("trusted", 1.0)))
+    table = table[trusted.to_numpy(dtype=bool)]
+    k = table["n_units"].to_numpy(float)
+    x = np.minimum(1.0, (table["span_minutes"].to_numpy(float) + 1.0) / window_minutes)
+    log_p = (k - 1) * np.log(x) + np.log(np.maximum(k - (k - 1) * x, 1e-12))
+    return np.asarray(np.minimum(log_p / np.log(10.0), 0.0))
+
+
+def amount_bins(amounts: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the 5 % bin of every positive amount in yuan; amounts under one yuan share bin 0."""
+    return np.asarray(np.floor(np.log(np.maximum(amounts, 1.0)) / AMOUNT_BIN), dtype=np.int64)
+
+
+def amount_tails(found: Sessions, group: Group) -> NDArray[np.float64]:
+    """Return per session the log10 chance that so many members paid nearly the same at that house.
+
+    Notes
+    -----
+    With k members of which m fall into one 5 % bin, the union bound over bins of the binomial tail P(X ≥ m), X with k
+    trials of the bin's share among the house's visits by people outside the group.
+    """
+    tails = []
+    for house, part in found.rows.groupby("institution_id", sort=True):
+        share = _outside_amounts(group, str(house))
+        if share is None:
+            continue
+        for _, one in part.groupby("session", sort=True):
+            bins = amount_bins(one["amount"].to_numpy(float))
+            top = int(np.bincount(bins - bins.min()).max())
+            tail = log10_binomial_tail(top, len(bins), share)
+            tails.append(min(0.0, float(np.log10(np.sum(10.0**tail)))))
+    return np.array(tails)
+
+
+def _outside_amounts(group: Group, house: str) -> NDArray[np.float64] | None:
+    """Shares of the 5 % bins among the house's visits outside the group; ``None`` with fewer than 30 such visits."""
+    if group.amounts is None:
+        return None
+    here = group.amounts[group.amounts["institution_id"] == house]
+    counts: dict[int, float] = {}
+    for b, n in zip(amount_bins(here["yuan"].to_numpy(float) + 0.5), here["n"], strict=True):
+        counts[int(b)] = counts.get(int(b), 0.0) + float(n)
+    own = group.rows[group.rows["institution_id"] == house]["amount"].to_numpy(float)
+    for b in amount_bins(np.floor(own) + 0.5):
+        if int(b) in counts:
+            counts[int(b)] = max(0.0, counts[int(b)] - 1.0)
+    values = np.array([counts[b] for b in sorted(counts)])
+    if values.sum() < 30:
+        return None
+    # half a visit in every bin: a price nobody else paid is rare, not impossible
+    smoothed = values + 0.5
+    return np.asarray(smoothed / smoothed.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class DeskExcess:
+    """The desk (terminal, operator, doctor) that served most sessions at one house, against its siblings."""
+
+    kind: str
+    desk: str
+    house: str
+    sessions: int
+    of: int
+    share: float
+    log10_p: float
+
+
+def desk_excess(found: Sessions, group: Group, column: str, kind: str) -> DeskExcess | None:
+    """Return the most surprising desk, or ``None`` where a house has one desk only or the data name none.
+
+    Notes
+    -----
+    One session is one trial: whoever was on duty served everybody. Binomial tail of the sessions whose majority desk it
+    is, with the desk's share of the house's visits by people outside the group; corrected for the desks of the house.
+    """
+    if group.desks is None or column not in found.rows:
+        return None
+    best: DeskExcess | None = None
+    for house, part in found.rows.dropna(subset=[column]).groupby("institution_id", sort=True):
+        shares = _desk_shares(group, str(house), column, kind)
+        if len(shares) < 2:
+            continue
+        majority = part.groupby("session")[column].agg(lambda s: sorted(s.mode())[0])
+        for desk, n in sorted(majority.value_counts().items()):
+            share = shares.get(str(desk), 0.0)
+            if not 0.0 < share < 0.8:
+                continue
+            tail = float(log10_binomial_tail(int(n), len(majority), share)) + float(np.log10(len(shares)))
+            if best is None or tail < best.log10_p:
+                best = DeskExcess(kind, str(desk), str(house), int(n), len(majority), share, min(tail, 0.0))
+    return best
+
+
+def _desk_shares(group: Group, house: str, column: str, kind: str) -> dict[str, float]:
+    desks = group.desks
+    if desks is None:
+        return {}
+    here = desks[(desks["institution_id"] == house) & (desks["kind"] == kind)]
+    own = group.rows[group.rows["institution_id"] == house][column].value_counts()
+    left = {str(d): max(float(n) - float(own.get(d, 0.0)), 0.0) + 0.5 for d, n in zip(here["desk"], here["n"], strict=True)}
+    total = sum(left.values())
+    return {d: n / total for d, n in left.items()}
+
+
+def interval_days(found: Sessions) -> tuple[int, int]:
+    """Return the shortest and the longest pause between session dates, in days (0, 0 with one date)."""
+    dates = sorted(found.table["on"].drop_duplicates())
+    gaps = [(b - a).days for a, b in pairwise(dates)]
+    return (min(gaps), max(gaps)) if gaps else (0, 0)
