@@ -116,3 +116,42 @@ def stays(net: ir.Table) -> ir.Table:
         **{name: own[name].min() for name in text},
         **{name: own[name].sum().cast("decimal(18,2)") for name in money},
     )
+
+
+def visits_of_linked(visits: ir.Table, links: ir.Table, kinds: tuple[str, ...]) -> ir.Table:
+    """Return, as evidence rows, all visits of patients who have a link of one of the kinds.
+
+    Parameters
+    ----------
+    visits
+        ``residual_visits``.
+    links
+        ``links``, columns of ``LINK_SCHEMA``.
+    kinds
+        Kinds of patient–patient links.
+
+    Returns
+    -------
+    ir.Table
+        ``EVIDENCE_SCHEMA`` plus m_terminal_id, m_operator_id, m_doctor_id.
+    """
+    import ibis
+
+    chosen = links.filter(links.kind.isin(kinds))
+    people = chosen.select(patient_id="source_id").union(chosen.select(patient_id="target_id"), distinct=True)
+    own = visits.semi_join(people, "patient_id")
+    return own.select(
+        group_id=ibis.null().cast("string"),
+        subject_type=ibis.literal("patient"),
+        subject_id=own.patient_id,
+        institution_id=own.institution_id,
+        source_table=ibis.literal("settlements"),
+        source_key=own.settlement_id,
+        event_at=own["at"],
+        amount=own.amount,
+        grade=ibis.literal("E2"),
+        shows=ibis.literal("session"),
+        m_terminal_id=own.terminal_id,
+        m_operator_id=own.operator_id,
+        m_doctor_id=own.doctor_id,
+    )

@@ -1,0 +1,167 @@
+"""The part of a group that moves in step, and every anomaly of its conduct that can be established."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gangfinder.model.evidence import Anomaly, Family
+from gangfinder.model.tails import log10_corrected
+from gangfinder.network.graph import peel
+from gangfinder.network.lockstep import (
+    Sessions,
+    amount_tails,
+    desk_excess,
+    fisher,
+    interval_days,
+    pair_tails,
+    sessions,
+    tempo_tails,
+)
+
+if TYPE_CHECKING:
+    from gangfinder.model.group import Group
+
+
+@dataclass(frozen=True, slots=True)
+class StepParams:
+    """What "in step" means.
+
+    Parameters
+    ----------
+    window_minutes
+        A pause longer than this ends a session.
+    tie_log10_p
+        Two members are tied when their joint days are this unlikely (log10), given when everybody else comes.
+    least_ties, least_tie_share
+        Fewest foreign households a member is tied to, absolutely and as a share of the group's.
+    session_share
+        Share of the group's households that must be present for an occasion to count (never fewer than two, or three in
+        groups of five and more).
+    attendance_share
+        Share of the sessions a core member attends.
+    least_dates
+        Fewest distinct dates with a session.
+    significance
+        An anomaly counts when its corrected tail is below this.
+    """
+
+    window_minutes: int = 60
+    tie_log10_p: float = -4.0
+    least_ties: int = 2
+    least_tie_share: float = 0.25
+    session_share: float = 0.25
+    attendance_share: float = 0.25
+    least_dates: int = 3
+    significance: float = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """Members in step, their sessions, and what is surprising about them."""
+
+    core: tuple[str, ...]
+    n_units: int
+    found: Sessions
+    anomalies: tuple[Anomaly, ...]
+
+    @property
+    def families(self) -> frozenset[Family]:
+        """Families of the anomalies."""
+        return frozenset(a.family for a in self.anomalies)
+
+    @property
+    def tours(self) -> int:
+        """Dates with sessions at two houses or more."""
+        houses = self.found.table.groupby("on")["institution_id"].nunique()
+        return int((houses >= 2).sum())
+
+
+def cohort(group: Group, params: StepParams) -> Cohort | None:
+    """Return the part of the group that moves in step, or ``None``.
+
+    Notes
+    -----
+    Ties are counted anew with the group's own visits left out of the calendar, so that people who come when everybody
+    comes (market day, visiting doctor) lose their ties, and a ring that is most of a small house keeps them.
+    """
+    tied = _tied(group, params)
+    if tied is None:
+        return None
+    members, strongest = tied
+    core, found = _attending(group, members, params)
+    if found.dates < params.least_dates or len(core) < 3:
+        return None
+    limit = float(np.log10(params.significance))
+    anomalies = [a for a in _anomalies(group, core, found, strongest, params) if log10_corrected(a.log10_p, a.n_tests) <= limit]
+    return Cohort(core, group.n_units(core), found, tuple(anomalies))
+
+
+def _tied(group: Group, params: StepParams) -> tuple[tuple[str, ...], float] | None:
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    members = group.members
+    i, j, tails = pair_tails(group, members)
+    unit = np.unique(np.array([group.units.get(m, m) for m in members], dtype=str), return_inverse=True)[1]
+    foreign = unit[i] != unit[j]
+    strong = foreign & (tails <= params.tie_log10_p)
+    if not strong.any():
+        return None
+    a, b = i[strong], j[strong]
+    shape = (len(members), len(members))
+    matrix = coo_matrix((np.ones(2 * a.size), (np.r_[a, b], np.r_[b, a])), shape=shape).tocsr()
+    left = peel(matrix, unit, params.least_ties, params.least_tie_share)
+    if left.size < 3:
+        return None
+    _, label = connected_components(matrix[left][:, left], directed=False)
+    left = left[label == np.bincount(label).argmax()]
+    return tuple(members[int(k)] for k in left), float(tails[foreign].min())
+
+
+def _attending(group: Group, members: tuple[str, ...], params: StepParams) -> tuple[tuple[str, ...], Sessions]:
+    part = group.without(set(group.members) - set(members))
+    n = group.n_units(members)
+    least = max(3 if n >= 5 else 2, ceil(params.session_share * n))
+    found = sessions(part, params.window_minutes, least)
+    if found.table.empty:
+        return (), found
+    attended = found.rows.groupby("subject_id")["on"].nunique()
+    need = max(2, ceil(params.attendance_share * found.dates))
+    core = tuple(sorted(attended.index[attended >= need]))
+    rest = part.without(set(members) - set(core))
+    return core, sessions(rest, params.window_minutes, least)
+
+
+def _anomalies(
+    group: Group, core: tuple[str, ...], found: Sessions, strongest: float, params: StepParams
+) -> list[Anomaly]:
+    inner = group.without(set(group.members) - set(core))
+    shortest, longest = interval_days(found)
+    facts: dict[str, str | int | float] = {
+        "n_core": len(core), "n_units": group.n_units(core), "n_dates": found.dates, "n_houses": found.houses,
+        "n_sessions": len(found.table), "shortest_days": shortest, "longest_days": longest,
+    }
+    out = [Anomaly(Family.CALENDAR, "same_dates", strongest, group.n_tests, facts)]
+    tempo = tempo_tails(found, inner, params.window_minutes)
+    if tempo.size:
+        span = round(float(np.median(found.table["span_minutes"])), 1)
+        out.append(Anomaly(Family.TEMPO, "same_minutes", fisher(tempo), group.n_tests, {**facts, "span_minutes": span}))
+    amounts = amount_tails(found, inner)
+    if amounts.size:
+        out.append(Anomaly(Family.AMOUNT, "same_amounts", fisher(amounts), group.n_tests, facts))
+    for column, kind in (("m_terminal_id", "terminal"), ("m_operator_id", "operator"), ("m_doctor_id", "doctor")):
+        desk = desk_excess(found, inner, column, kind)
+        if desk is not None:
+            detail = {**facts, "desk_sessions": desk.sessions, "desk_of": desk.of, "desk_share": round(desk.share, 4)}
+            out.append(Anomaly(Family.CONTROL, f"same_{kind}", desk.log10_p, max(1, group.n_tests), detail))
+    return out
+
+
+def spread(found: Sessions) -> float:
+    """Return the share of the session dates that the house with most of them has."""
+    per_house = found.table.groupby("institution_id")["on"].nunique()
+    return float(per_house.max() / per_house.sum()) if len(per_house) else 0.0

@@ -1,0 +1,1 @@
+"""From links to candidate groups, and from findings to rings."""

@@ -1,0 +1,149 @@
+"""Candidate groups: communities of the residual network, or everybody at one hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gangfinder.model.group import Group
+from gangfinder.network.graph import Network, peel
+from gangfinder.rings.partition import Algorithm, partition
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class GroupParams:
+    """How communities are taken from a connected component.
+
+    Parameters
+    ----------
+    least_ties
+        Fewest foreign households a member is tied to.
+    least_tie_share
+        The same, as a share of the foreign households of its group.
+    split_above_members
+        Components larger than this are split when they are sparse.
+    split_below_density
+        A component is sparse when fewer than this share of its pairs are linked.
+    """
+
+    least_ties: int = 2
+    least_tie_share: float = 0.25
+    split_above_members: int = 8
+    split_below_density: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Facts on houses that the nulls of groups need (see :class:`~gangfinder.model.group.Group`)."""
+
+    units: Mapping[str, str]
+    places: Mapping[str, Mapping[str, float]]
+    calendar: Mapping[str, pd.DataFrame]
+    amounts: Mapping[str, pd.DataFrame]
+    desks: Mapping[str, pd.DataFrame]
+    clock: bool
+
+
+def foreign_links(links: pd.DataFrame, units: Mapping[str, str]) -> pd.DataFrame:
+    """Return the links whose two ends are in different units."""
+    source = [units.get(s, s) for s in links["source_id"]]
+    target = [units.get(t, t) for t in links["target_id"]]
+    return links[np.array(source, dtype=object) != np.array(target, dtype=object)]
+
+
+def communities(
+    links: pd.DataFrame, units: Mapping[str, str], algorithm: Algorithm, params: GroupParams, seed: int
+) -> list[tuple[str, ...]]:
+    """Return the member lists of the network's communities, sorted.
+
+    Components are peeled, split where they are large and sparse, and peeled again relative to their own size.
+    """
+    if links.empty:
+        return []
+    network = Network.from_links(links)
+    adjacency = network.adjacency()
+    names = [units.get(i, i) for i in network.ids]
+    unit = np.unique(np.array(names, dtype=str), return_inverse=True)[1]
+    found = []
+    for component in network.components():
+        if component.size < 3:
+            continue
+        core = component[peel(adjacency[component][:, component], unit[component], params.least_ties, 0.0)]
+        for part in _split(adjacency, core, algorithm, params, seed):
+            left = part[peel(adjacency[part][:, part], unit[part], params.least_ties, params.least_tie_share)]
+            if left.size >= 3:
+                found.append(network.names(left))
+    return sorted(found)
+
+
+def _split(adjacency, core, algorithm, params, seed):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    inner = adjacency[core][:, core]
+    n = core.size
+    density = inner.nnz / (n * (n - 1)) if n > 1 else 1.0
+    if n <= params.split_above_members or density >= params.split_below_density:
+        return [core]
+    labels = partition(algorithm, inner, seed).labels
+    return [core[labels == label] for label in np.unique(labels)]
+
+
+def linked_groups(
+    rows: pd.DataFrame, links: pd.DataFrame, member_lists: Iterable[tuple[str, ...]], n_tests: int, around: Surroundings
+) -> list[Group]:
+    """Make groups of communities: their rows, their links, and the facts on their houses."""
+    by_subject = dict(tuple(rows.groupby("subject_id", sort=False)))
+    by_source = dict(tuple(links.groupby("source_id", sort=False)))
+    groups = []
+    for members in member_lists:
+        own = [by_subject[m] for m in members if m in by_subject]
+        if not own:
+            continue
+        inner = [by_source[m] for m in members if m in by_source]
+        group_links = _concat(inner, links)
+        group_links = group_links[group_links["target_id"].isin(members)]
+        groups.append(_group(members[0], members, _concat(own, rows), group_links, n_tests, around))
+    return groups
+
+
+def hub_groups(
+    rows: pd.DataFrame, links: pd.DataFrame, explained_hubs: frozenset[str], n_tests: int, around: Surroundings
+) -> list[Group]:
+    """Make one group of everybody who shares a ``group_id``; explained hubs make none."""
+    groups = []
+    for hub, part in rows.groupby("group_id", sort=True):
+        if str(hub) in explained_hubs:
+            continue
+        members = tuple(sorted(part["subject_id"].unique()))
+        groups.append(_group(str(hub), members, part, links.iloc[0:0], n_tests, around))
+    return groups
+
+
+def _group(
+    group_id: str, members: tuple[str, ...], rows: pd.DataFrame, links: pd.DataFrame, n_tests: int, around: Surroundings
+) -> Group:
+    rows = rows.sort_values(["event_at", "source_table", "source_key", "subject_id"], kind="stable")
+    houses = sorted({str(h) for h in rows["institution_id"].dropna()})
+    return Group(
+        group_id=group_id, members=members, rows=rows.reset_index(drop=True), links=links, n_tests=n_tests,
+        units={m: around.units[m] for m in members if m in around.units}, clock=around.clock,
+        places={h: around.places[h] for h in houses if h in around.places},
+        calendar=_pick(around.calendar, houses), amounts=_pick(around.amounts, houses), desks=_pick(around.desks, houses),
+    )
+
+
+def _pick(frames: Mapping[str, pd.DataFrame], houses: list[str]) -> pd.DataFrame | None:
+    import pandas as pd
+
+    found = [frames[h] for h in houses if h in frames]
+    return pd.concat(found, ignore_index=True) if found else None
+
+
+def _concat(parts: list[pd.DataFrame], like: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.concat(parts) if parts else like.iloc[0:0]

@@ -1,0 +1,74 @@
+"""T05: a crew that moves from house to house and dispenses together (结伴多点开药)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gangfinder.linking.behaviour import visits_of_linked
+from gangfinder.model.evidence import Grade
+from gangfinder.model.group import Group, Verdict
+from gangfinder.network.cohort import StepParams, cohort
+from gangfinder.typologies.card_pooling import LINKS, STEP_SENTENCES, is_pool, verdict
+from gangfinder.typologies.contract import Tables, Typology
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Parameters of T05.
+
+    Parameters
+    ----------
+    step
+        What "in step" means.
+    most_pool_houses
+        With this many houses or fewer, and no tours, the group is a pool (T01).
+    small_crew_households
+        A crew of fewer households could be neighbours who shop together …
+    small_crew_families
+        … so it must be surprising in this many families of evidence, amounts, attributes or desks among them.
+    """
+
+    step: StepParams = field(default_factory=StepParams)
+    most_pool_houses: int = 2
+    small_crew_households: int = 5
+    small_crew_families: int = 3
+
+
+def detect(tables: Tables, params: Params) -> ir.Table:
+    """Return all visits of patients linked by co-presence."""
+    return visits_of_linked(tables["residual_visits"], tables["links"], LINKS)
+
+
+def confirm(group: Group, params: Params) -> Verdict | None:
+    """Confirm a cohort in step at several houses."""
+    found = cohort(group, params.step)
+    if found is None or is_pool(found, params.most_pool_houses):
+        return None
+    if found.n_units < params.small_crew_households and len(found.families) < params.small_crew_families:
+        return None
+    return verdict(group, found)
+
+
+TYPOLOGY = Typology(
+    code="T05",
+    slug="dispensing_crew",
+    title="疑似结伴多点开药",
+    grade=Grade.E2,
+    requires={"settlements": frozenset({"settlement_id", "patient_id", "institution_id", "settled_at", "fund_amount"})},
+    detect=detect,
+    confirm=confirm,
+    grouping="links",
+    links=LINKS,
+    uses=frozenset({"residual_visits", "links"}),
+    benign=("family", "serial_treatment", "care_home", "clinic_day", "checkup_day", "refill_day", "shared_login"),
+    provisions=("医疗保障基金使用监督管理条例 第十七条、第四十一条",),
+    clears=("结伴就诊者的关系证明或班车、活动组织记录", "各人处方与病情相符的病历"),
+    records=("各机构监控录像", "处方与取药签名", "药品追溯码去向", "交通与支付记录"),
+    sentences=STEP_SENTENCES,
+    params=Params(),
+    minimum_subjects=3,
+)
