@@ -9,7 +9,7 @@ counted from the fields of the wall clock, never from an engine's own epoch func
 session zone or round half seconds up.
 
 What has no common meaning is not offered: edit distance counts bytes on one engine and characters on the
-other, and interpolated quantiles differ in the last bit. Compare texts in Python, on the collected candidates.
+other, and interpolated quantiles differ in the last bit. Compare texts in Python, on collected candidates.
 """
 
 from __future__ import annotations

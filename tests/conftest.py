@@ -1,0 +1,82 @@
+"""What every test shares: the engines, and what happens to a test that this machine cannot run.
+
+A test whose machine lacks something (a JDK, say) is skipped with the reason. With ``GANGFINDER_REQUIRE_ALL=1`` in the
+environment, as ``.ci/run`` sets it, a skip is a failure, and so is a deselected test: nothing may pass by not running.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from gangfinder.engine import Engine, open_engine
+from gangfinder.errors import EngineUnavailable
+
+REQUIRE_ALL = os.environ.get("GANGFINDER_REQUIRE_ALL", "") not in ("", "0")
+
+on_spark = pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.xdist_group("spark")])
+"""A parameter that runs on Spark. The group keeps all of them in one worker, so one JVM serves the whole session."""
+
+
+@pytest.fixture(scope="session")
+def duckdb_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """DuckDB with a scratch folder, one for the session."""
+    engine = open_engine("duckdb", tmp_path_factory.mktemp("duckdb"), threads=2)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def spark_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Spark in local mode, one for the session: starting it takes seconds."""
+    try:
+        engine = open_engine("spark", tmp_path_factory.mktemp("spark"), threads=2, memory_limit="1GB")
+    except EngineUnavailable as error:
+        pytest.skip(f"{error.message} ({error.hint})")
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(params=["duckdb", on_spark])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each engine in turn; tables left by other tests may be there under other names."""
+    return request.getfixturevalue(f"{request.param}_engine")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Let ``-n`` keep grouped tests in one worker."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "loadgroup"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Turn a skip into a failure where everything must run."""
+    report = yield
+    return _no_skip(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    """The same for a module that skips itself while it is imported."""
+    report = yield
+    return _no_skip(report)
+
+
+def _no_skip(report):
+    # a strict xfail reports itself as skipped, too, but it did run
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"GANGFINDER_REQUIRE_ALL is set, so this may not be skipped: {reason}"
+    return report
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Refuse a selection where everything must run."""
+    if REQUIRE_ALL and items:
+        message = f"GANGFINDER_REQUIRE_ALL is set, so these may not be deselected: {len(items)} tests"
+        raise pytest.UsageError(message)
