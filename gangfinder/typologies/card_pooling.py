@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gangfinder.linking.behaviour import visits_of_linked
@@ -29,18 +29,15 @@ STEP_SENTENCES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Params:
-    """Parameters of T01.
+class Params(StepParams):
+    """Parameters of T01, beside what "in step" means.
 
     Parameters
     ----------
-    step
-        What "in step" means.
     most_houses
         A pool is settled at one house or at this many at most.
     """
 
-    step: StepParams = field(default_factory=StepParams)
     most_houses: int = 2
 
 
@@ -51,7 +48,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:
 
 def confirm(group: Group, params: Params) -> Verdict | None:
     """Confirm a cohort in step whose sessions are at one house, or at two on different days."""
-    found = cohort(group, params.step)
+    found = cohort(group, params)
     if found is None or not is_pool(found, params.most_houses):
         return None
     return verdict(group, found)

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-from gangfinder.linking.behaviour import visits_of_linked
 from gangfinder.model.evidence import Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.network.cohort import StepParams, cohort
-from gangfinder.typologies.card_pooling import LINKS, STEP_SENTENCES, is_pool, verdict
-from gangfinder.typologies.contract import Tables, Typology
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
+from gangfinder.typologies.card_pooling import LINKS, STEP_SENTENCES, detect, is_pool, verdict
+from gangfinder.typologies.contract import Typology
 
 
 @dataclass(frozen=True, slots=True)
-class Params:
-    """Parameters of T05.
+class Params(StepParams):
+    """Parameters of T05, beside what "in step" means.
 
     Parameters
     ----------
-    step
-        What "in step" means.
     most_pool_houses
         With this many houses or fewer, and no tours, the group is a pool (T01).
     small_crew_households
@@ -32,20 +25,14 @@ class Params:
         … so it must be surprising in this many families of evidence, amounts, attributes or desks among them.
     """
 
-    step: StepParams = field(default_factory=StepParams)
     most_pool_houses: int = 2
     small_crew_households: int = 5
     small_crew_families: int = 3
 
 
-def detect(tables: Tables, params: Params) -> ir.Table:
-    """Return all visits of patients linked by co-presence."""
-    return visits_of_linked(tables["residual_visits"], tables["links"], LINKS)
-
-
 def confirm(group: Group, params: Params) -> Verdict | None:
     """Confirm a cohort in step at several houses."""
-    found = cohort(group, params.step)
+    found = cohort(group, params)
     if found is None or is_pool(found, params.most_pool_houses):
         return None
     if found.n_units < params.small_crew_households and len(found.families) < params.small_crew_families:

@@ -1,0 +1,103 @@
+"""Each candidate group is explained as far as possible; what remains must still meet the typology."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gangfinder.benign.contract import Explanation
+from gangfinder.errors import ContractError
+from gangfinder.model.evidence import EvidenceRow, Finding, Grade, Judgement, Result
+from gangfinder.model.group import Group, Verdict
+from gangfinder.typologies.contract import Typology
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A finding, and what every innocent explanation that looks at groups said of it."""
+
+    finding: Finding
+    judgements: tuple[Judgement, ...]
+
+
+def judge_groups(
+    typology: Typology, groups: Iterable[Group], explanations: Mapping[str, Explanation], usable: frozenset[str]
+) -> list[Judged]:
+    """Judge candidate groups of one typology.
+
+    Parameters
+    ----------
+    typology
+        The typology.
+    groups
+        Its candidate groups.
+    explanations
+        All explanations by slug.
+    usable
+        Slugs of explanations whose requirements the data meet.
+
+    Raises
+    ------
+    ContractError
+        If the typology names an explanation that does not exist.
+    """
+    unknown = sorted(set(typology.benign) - set(explanations))
+    if unknown:
+        raise ContractError(f"typology '{typology.slug}' names unknown explanations {unknown}")
+    chosen = [explanations[slug] for slug in sorted(typology.benign)]
+    found = (judge_group(typology, group, chosen, usable) for group in groups)
+    return [j for j in found if j is not None]
+
+
+def judge_group(
+    typology: Typology, group: Group, explanations: Iterable[Explanation], usable: frozenset[str]
+) -> Judged | None:
+    """Take out what is explained, judge the rest, and return the finding if it still stands."""
+    judgements = []
+    rest = group
+    for explanation in explanations:
+        if explanation.judge is None or explanation.slug not in usable:
+            continue
+        judgement = explanation.judge(rest, explanation.params)
+        judgements.append(judgement)
+        # a contradiction is never cleared by an explanation
+        if judgement.covered and typology.grade is not Grade.E1:
+            rest = rest.without(judgement.covered)
+        if judgement.result is Result.HOLDS and typology.grade is not Grade.E1:
+            return None
+    if len(rest.members) < 1 or rest.n_units() < typology.minimum_subjects:
+        return None
+    verdict = typology.confirm(rest, typology.params)
+    if verdict is None or _too_small(typology, rest, verdict):
+        return None
+    return Judged(_finding(typology, rest, verdict), tuple(judgements))
+
+
+def _too_small(typology: Typology, group: Group, verdict: Verdict) -> bool:
+    return group.n_units(verdict.core) < typology.minimum_subjects
+
+
+def _finding(typology: Typology, group: Group, verdict: Verdict) -> Finding:
+    rows = group.rows[group.rows["subject_id"].isin(verdict.core) | group.rows["subject_type"].ne(typology.subject_type)]
+    if verdict.keep is not None:
+        rows = rows[verdict.keep.reindex(rows.index, fill_value=False)]
+    evidence = tuple(_evidence(rows))
+    grade = min((e.grade for e in evidence), default=typology.grade)
+    return Finding(
+        typology=typology.code, core=tuple(sorted(verdict.core)), subject_type=typology.subject_type, grade=grade,
+        anomalies=verdict.anomalies, evidence=evidence, hubs=verdict.hubs, minimum_met_by=group.n_units(verdict.core),
+    )
+
+
+def _evidence(rows: pd.DataFrame) -> Iterable[EvidenceRow]:
+    columns = ["subject_type", "subject_id", "institution_id", "source_table", "source_key", "event_at", "amount", "grade", "shows"]
+    for r in rows[columns].itertuples(index=False):
+        at = None if r.event_at is None or r.event_at != r.event_at else r.event_at.to_pydatetime()
+        yield EvidenceRow(
+            r.subject_type, r.subject_id, r.institution_id or "", r.source_table, r.source_key, at, r.amount,
+            Grade(r.grade), r.shows,
+        )

@@ -1,0 +1,172 @@
+"""Which rings become leads, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from math import log10
+
+from gangfinder.model.evidence import Anomaly, Family, Grade
+from gangfinder.model.lead import Ring, Score, ScoredRing, ScorePart
+from gangfinder.model.tails import benjamini_hochberg, log10_corrected
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringParams:
+    """Parameters of admission and ranking.
+
+    Parameters
+    ----------
+    minimum_amount
+        Fund money in yuan below which a ring is not worth an inspector's day.
+    false_discovery_share
+        Expected share of false leads among those listed.
+    surprise_cap
+        Most that one family of evidence contributes to the score, in powers of ten.
+    contradiction_weight, surprise_weight, amount_weight
+        Weights of the parts of the score.
+    repeat_discount
+        A lead at a house that better leads have already named is put this factor further down.
+    top
+        Most leads listed.
+    """
+
+    minimum_amount: Decimal = Decimal(1000)
+    false_discovery_share: float = 0.01
+    surprise_cap: float = 12.0
+    contradiction_weight: float = 6.0
+    surprise_weight: float = 1.0
+    amount_weight: float = 2.0
+    repeat_discount: float = 0.9
+    top: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """What the data can test beyond calendars; decides whether one channel may suffice."""
+
+    clock: bool
+    attributes: bool
+    desks: bool
+
+    @property
+    def single(self) -> bool:
+        """Whether dates and amounts are all there is."""
+        return not (self.clock or self.attributes or self.desks)
+
+
+def score(rings: Sequence[Ring], n_groups: int, channels: Channels, params: ScoringParams) -> list[ScoredRing]:
+    """Admit, score and order rings.
+
+    Parameters
+    ----------
+    rings
+        Merged rings.
+    n_groups
+        Groups judged in the whole run: the number of hypotheses for the false-discovery control.
+    channels
+        What the data can test.
+    params
+        Parameters.
+
+    Returns
+    -------
+    list of ScoredRing
+        Best first, at most ``params.top``.
+    """
+    admitted = [(r, why) for r in rings if (why := admission(r, channels)) and amount(r) >= params.minimum_amount]
+    tails = [combined_tail(r) for r, _ in admitted]
+    q_values = benjamini_hochberg(tails, max(n_groups, len(rings)))
+    scored = [
+        ScoredRing(ring, _score(ring, params), float(10.0 ** max(q, -300.0)), why)
+        for (ring, why), q in zip(admitted, q_values, strict=True)
+        if q <= log10(params.false_discovery_share)
+    ]
+    return diversified(scored, params)[: params.top]
+
+
+def admission(ring: Ring, channels: Channels) -> str | None:
+    """Return which rule admits a ring (DESIGN §6), or ``None``.
+
+    ``contradiction``: an E1 finding. ``two_families``: anomalies of two families. ``single_channel``: the data hold dates
+    and amounts only, and one anomaly repeats on ≥ 3 dates, at ≥ 2 houses or among ≥ 3 people.
+    """
+    if any(f.grade is Grade.E1 for f in ring.findings):
+        return "contradiction"
+    families = {a.family for f in ring.findings for a in f.anomalies}
+    if len(families) >= 2:
+        return "two_families"
+    repeats = any(int(a.detail.get("n_dates", 0)) >= 3 for f in ring.findings for a in f.anomalies)
+    if channels.single and repeats and len(ring.core) >= 3:
+        return "single_channel"
+    return None
+
+
+def amount(ring: Ring) -> Decimal:
+    """Return the fund money of a ring's evidence rows in yuan, each input row once."""
+    rows = {(e.source_table, e.source_key): e.amount for f in ring.findings for e in f.evidence}
+    return sum(rows.values(), Decimal(0))
+
+
+def best_by_family(ring: Ring) -> Mapping[Family, Anomaly]:
+    """Return the most surprising anomaly of each family."""
+    best: dict[Family, Anomaly] = {}
+    for finding in ring.findings:
+        for anomaly in finding.anomalies:
+            old = best.get(anomaly.family)
+            if old is None or _corrected(anomaly) < _corrected(old):
+                best[anomaly.family] = anomaly
+    return dict(sorted(best.items()))
+
+
+def combined_tail(ring: Ring) -> float:
+    """Return the log10 tail of a ring: its most surprising anomaly, corrected for the tests of its kind.
+
+    Families are tested apart; the smallest corrected tail times the number of families is a valid bound for all of them.
+    """
+    best = [_corrected(a) for a in best_by_family(ring).values()]
+    return min(0.0, min(best, default=0.0) + log10(max(1, len(best))))
+
+
+def _corrected(anomaly: Anomaly) -> float:
+    return log10_corrected(anomaly.log10_p, anomaly.n_tests)
+
+
+def _score(ring: Ring, params: ScoringParams) -> Score:
+    parts = []
+    for family, anomaly in best_by_family(ring).items():
+        value = round(min(params.surprise_cap, -_corrected(anomaly)), 4)
+        weight = params.contradiction_weight / 6 if family is Family.CONTRADICTION else params.surprise_weight
+        parts.append(ScorePart(f"surprise_{family.value}", value, weight, {"log10_p": round(anomaly.log10_p, 4), "n_tests": anomaly.n_tests}))
+    if any(f.grade is Grade.E1 for f in ring.findings):
+        parts.append(ScorePart("contradiction", 1.0, params.contradiction_weight, {}))
+    money = amount(ring)
+    parts.append(ScorePart("amount", round(log10(max(1.0, float(money))), 4), params.amount_weight, {"yuan": str(money)}))
+    return Score(tuple(parts))
+
+
+def diversified(scored: Sequence[ScoredRing], params: ScoringParams) -> list[ScoredRing]:
+    """Order by score, discounted for houses that better leads have named, so that the top of the list is varied."""
+    left = sorted(scored, key=lambda s: (-s.score.total, s.ring.ring_id))
+    named: dict[str, int] = {}
+    ordered: list[ScoredRing] = []
+    while left:
+        best = min(
+            range(len(left)),
+            key=lambda k: (-left[k].score.total * params.repeat_discount ** named.get(main_house(left[k].ring), 0), k),
+        )
+        chosen = left.pop(best)
+        house = main_house(chosen.ring)
+        named[house] = named.get(house, 0) + 1
+        ordered.append(chosen)
+    return ordered
+
+
+def main_house(ring: Ring) -> str:
+    """Return the house with most of the ring's evidence rows (ties: smallest id)."""
+    counts: dict[str, int] = {}
+    for finding in ring.findings:
+        for row in finding.evidence:
+            counts[row.institution_id] = counts.get(row.institution_id, 0) + 1
+    return min(counts, key=lambda h: (-counts[h], h), default="")

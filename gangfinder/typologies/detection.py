@@ -1,0 +1,76 @@
+"""Run the typologies over the whole population."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gangfinder.errors import ContractError
+from gangfinder.linking.projection import Skipped, missing, project
+from gangfinder.model.evidence import EVIDENCE_SCHEMA
+from gangfinder.typologies.contract import Typology
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """Candidate evidence rows of one typology, still in the engine."""
+
+    typology: Typology
+    rows: ir.Table
+
+
+def detect(
+    typologies: Mapping[str, Typology],
+    canonical: Mapping[str, ir.Table],
+    derived: Mapping[str, ir.Table],
+    available: Mapping[str, frozenset[str]],
+    *,
+    clock: bool,
+) -> tuple[list[Detected], list[Skipped]]:
+    """Ask every typology that can run for its candidate rows.
+
+    Returns
+    -------
+    (detected, skipped)
+        Typologies that ran, with their row expressions; and those that could not, with the reason.
+
+    Raises
+    ------
+    ContractError
+        If a typology returns other columns than ``EVIDENCE_SCHEMA`` and measures ``m_*``.
+    """
+    detected, skipped = [], []
+    for slug, typology in typologies.items():
+        reason = runnable(typology, available, clock=clock)
+        if reason:
+            skipped.append(Skipped(slug, reason))
+            continue
+        rows = typology.detect(project(typology, canonical, derived), typology.params)
+        detected.append(Detected(typology, _checked(typology, rows)))
+    return detected, skipped
+
+
+def runnable(typology: Typology, available: Mapping[str, frozenset[str]], *, clock: bool) -> str | None:
+    """Say why a typology cannot run on this data, or return ``None``."""
+    reason = missing(typology, available)
+    if reason is None and typology.needs_clock and not clock:
+        return "needs a time of day; the instants of the settlements are dates only"
+    return reason
+
+
+def _checked(typology: Typology, rows: ir.Table) -> ir.Table:
+    extra = [c for c in rows.columns if c not in EVIDENCE_SCHEMA and not c.startswith("m_")]
+    lacking = [c for c in EVIDENCE_SCHEMA if c not in rows.columns]
+    if extra or lacking:
+        raise ContractError(
+            f"typology '{typology.slug}' returns unknown columns {extra} and lacks {lacking}",
+            hint="return EVIDENCE_SCHEMA, and measures named m_*",
+        )
+    measures = sorted(c for c in rows.columns if c.startswith("m_"))
+    return rows.select(
+        **{name: rows[name].cast(kind) for name, kind in EVIDENCE_SCHEMA.items()}, **{m: rows[m] for m in measures}
+    )
