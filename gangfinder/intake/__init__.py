@@ -1,0 +1,17 @@
+"""Files and databases → canonical tables, with everything that was wrong with them counted, explained and kept."""
+
+from gangfinder.intake.profile import Profile, builtin_profiles, load_profile
+from gangfinder.intake.reader import read_input
+from gangfinder.intake.report import Intake, QualityFinding, Severity, TableReport, to_rows
+
+__all__ = [
+    "Intake",
+    "Profile",
+    "QualityFinding",
+    "Severity",
+    "TableReport",
+    "builtin_profiles",
+    "load_profile",
+    "read_input",
+    "to_rows",
+]
