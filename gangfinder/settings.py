@@ -167,8 +167,14 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 _READERS: Mapping[str, tuple[type, ...]] = {
-    "seed": (int,), "threads": (int,), "memory_gb": (int, float), "reject_share": (int, float),
-    "minimum_amount": (int, float, str, Decimal), "top": (int,), "lang": (str,), "key_file": (str, Path),
+    "seed": (int,),
+    "threads": (int,),
+    "memory_gb": (int, float),
+    "reject_share": (int, float),
+    "minimum_amount": (int, float, str, Decimal),
+    "top": (int,),
+    "lang": (str,),
+    "key_file": (str, Path),
 }
 
 

@@ -1,0 +1,152 @@
+"""The fixed sentences of a lead, in the source language. Neutral words only; numbers with their basis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from gangfinder.leads.catalogue import Phrase, Value
+
+PHRASES: Mapping[str, str] = MappingProxyType(
+    {
+        # headline
+        "headline": "{titles}，待核实：{counts}；{window}；医保基金 {amounts}",
+        "suspected": "疑似{title}",
+        "stated": "{title}",
+        "window": "{first} 至 {last}",
+        "window.none": "时间不详",
+        "amounts": "¥{low}–¥{high}",
+        "amount": "¥{low}",
+        "count.patient": "{n} 名参保人",
+        "count.institution": "{n} 家机构",
+        "count.doctor": "{n} 名医师",
+        "count.operator": "{n} 名操作员",
+        "count.staff": "{n} 名经办人员",
+        "count.agent": "{n} 名代办人",
+        "count.bank_account": "{n} 个收款账户",
+        "count.phone": "{n} 个电话",
+        "count.address": "{n} 个地址",
+        "count.terminal": "{n} 台终端",
+        "count.card": "{n} 张卡",
+        "count.other": "{n} 个其他对象",
+        # titles of the sections
+        "section.who": "涉及对象",
+        "section.what": "发现了什么",
+        "section.when": "何时发生",
+        "section.surprise": "有多意外",
+        "section.benign": "已检验的合理解释",
+        "section.clears": "若能说明以下任一项，可排除",
+        "section.records": "建议调取",
+        "section.money": "金额与依据",
+        "section.note": "说明",
+        # who
+        "who.core": "核心——{role} {n}：{ids}",
+        "who.associated": "相关——{role} {n}：{ids}",
+        "who.more": "{ids} 等（其余 {n} 见 members.csv）",
+        "who.labelled": "{label}（{id}）",
+        "plain": "{text}",
+        # what and when
+        "what.finding": "{title}：",
+        "what.chance": "{sentence}；若属偶然，概率{chance}（检验 {n_tests} 组，已校正）。",
+        "what.contradiction": "{sentence}；这些记录不能同时属实。",
+        "what.plain": "{sentence}。",
+        "when.window": "共 {n_days} 个日期，{n_rows} 条记录，{first} 至 {last}。",
+        "when.day": "{day}：{n_people} 人，{n_places} 家机构，{n_rows} 条记录，¥{amount}",
+        "when.day.subjects": "{day}：{n_places} 家机构，{n_rows} 条记录，¥{amount}",
+        "when.more": "其余 {n} 个日期见 evidence.csv。",
+        "when.none": "证据记录没有时间。",
+        # how surprising
+        "surprise.chance": "最强的一项：若各人互不相干，偶然出现这种情形的概率{chance}"
+        "（共检验 {n_tests} 组，已按检验次数校正）。",
+        "surprise.contradiction": "这些记录不能同时属实；是否成立只取决于原始记录，不取决于概率。",
+        "surprise.false": "在本批次与本线索同等或更意外的结果中，预计属于偶然的占比{chance}。",
+        "chance.any": "不小",
+        "chance.percent": "约为百分之{n}",
+        "chance.permille": "约为千分之{n}",
+        "chance.3": "小于千分之一",
+        "chance.4": "小于万分之一",
+        "chance.6": "小于百万分之一",
+        "chance.9": "小于十亿分之一",
+        "chance.12": "小于一万亿分之一",
+        "admitted.contradiction": "列为线索的理由：存在互相矛盾的记录。",
+        "admitted.two_families": "列为线索的理由：{families}方面的异常同时出现，彼此独立。",
+        "admitted.single_channel": (
+            "列为线索的理由：数据只有一种行为记录，同一异常独立重复出现，"
+            "且在所有可检验的合理解释之后仍然成立。"
+        ),
+        "family.calendar": "日期",
+        "family.tempo": "时刻与次序",
+        "family.amount": "金额",
+        "family.attribute": "共享信息",
+        "family.control": "控制关系",
+        "family.contradiction": "记录矛盾",
+        # innocent explanations
+        "benign.line": "{title}——{reason}。",
+        "benign.none": "该类型没有规定要检验的合理解释。",
+        "benign.holds": "成立，可解释全部成员",
+        "benign.partly": "可解释 {n_covered} 人，其余 {n_left} 人重新判断后仍成立",
+        "benign.fails": "不成立",
+        "benign.untestable": "数据不足，未能检验",
+        "benign.residual": "其余 {n_left} 人；{reason}",
+        # money
+        "money.range": "低值 ¥{low}：证据等级为 {grade} 的记录；高值 ¥{high}：全部证据记录。"
+        "每条记录只计一次，已减退费。",
+        "money.same": "金额 ¥{high}：全部证据记录，每条只计一次，已减退费。",
+        "money.provisions": "可能涉及的条款（待核实）：{provisions}。",
+        "money.score": "排序分 {total}，排名第 {rank}。",
+        "note.suspicion": "本线索仅为疑似，不是结论，也不是鉴定意见；须经核实后方可处理。",
+        "item": "{text}",
+        # roles
+        "role.cardholder": "持卡人",
+        "role.institution": "机构",
+        "role.hub_institution": "枢纽机构",
+        "role.pharmacy": "药店",
+        "role.laboratory": "检验机构",
+        "role.doctor": "医师",
+        "role.operator": "操作员",
+        "role.terminal": "终端",
+        "role.card": "医保凭证",
+        "role.agent": "代办人",
+        "role.payee_account": "收款账户",
+        "role.contact_phone": "联系电话",
+        "role.agent_phone": "代办人电话",
+        "role.address": "地址",
+        "role.staff": "经办人员",
+    }
+)
+"""Key → sentence; keys are for our code, sentences are message ids."""
+
+
+def phrase(key: str, **values: Value) -> Phrase:
+    """Return the sentence of that key with its values."""
+    return Phrase(PHRASES[key], values)
+
+
+_STEPS = ((12, "chance.12"), (9, "chance.9"), (6, "chance.6"), (4, "chance.4"), (3, "chance.3"))
+
+
+def chance(log10_p: float) -> Phrase:
+    """Put a probability into words.
+
+    Parameters
+    ----------
+    log10_p
+        Base-10 logarithm of the probability, already corrected for the number of tests.
+
+    Returns
+    -------
+    Phrase
+        A bound that holds ("less than one in a billion"), or from one in a thousand up a rounded share.
+    """
+    for power, key in _STEPS:
+        if log10_p < -power:
+            return phrase(key)
+    p = 10.0**log10_p
+    if p < 0.01:
+        return phrase("chance.permille", n=max(1, round(p * 1000)))
+    return phrase("chance.percent", n=round(p * 100)) if p < 0.5 else phrase("chance.any")
+
+
+def role_title(role: str) -> Phrase:
+    """Return the title of a role; a role of a plug-in that we do not know stands as it is."""
+    return Phrase(PHRASES.get(f"role.{role}", role))

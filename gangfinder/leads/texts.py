@@ -1,0 +1,74 @@
+"""The texts that plug-ins declare, by code and slug, as the narrative reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
+
+from gangfinder.leads.catalogue import Phrase
+
+if TYPE_CHECKING:
+    from gangfinder.benign import Explanation
+    from gangfinder.model.evidence import Judgement
+    from gangfinder.typologies import Typology
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What a lead quotes from typologies and explanations.
+
+    Parameters
+    ----------
+    typologies
+        Code → declaration.
+    explanations
+        Slug → declaration.
+    """
+
+    typologies: Mapping[str, Typology] = field(default_factory=dict)
+    explanations: Mapping[str, Explanation] = field(default_factory=dict)
+
+    def title(self, code: str) -> Phrase:
+        """Return the title of a typology, or its code if it is not installed."""
+        known = self.typologies.get(code)
+        return Phrase(known.title) if known else Phrase(code)
+
+    def sentence(self, code: str, name: str, values: Mapping[str, str | int | float]) -> Phrase:
+        """Return the sentence of an anomaly or of what a row shows; a name without one stands as it is."""
+        known = self.typologies.get(code)
+        return Phrase(known.sentences.get(name, name) if known else name, dict(values))
+
+    def reason(self, judgement: Judgement) -> Phrase | None:
+        """Return why an explanation holds or fails; ``None`` if it declared no sentence for that."""
+        known = self.explanations.get(judgement.explanation)
+        if known is None:
+            return None
+        text = known.sentences.get(judgement.reason) or known.sentences.get(judgement.result.value)
+        return Phrase(text, dict(judgement.detail)) if text else None
+
+    def explanation(self, slug: str) -> Phrase:
+        """Return the title of an explanation, or its slug if it is not installed."""
+        known = self.explanations.get(slug)
+        return Phrase(known.title) if known else Phrase(slug)
+
+
+@cache
+def installed_texts() -> Texts:
+    """Return the texts of every installed plug-in."""
+    from gangfinder.benign import explanations
+    from gangfinder.typologies import typologies
+
+    return Texts({t.code: t for t in typologies().values()}, explanations())
+
+
+def plugin_messages(texts: Texts) -> list[str]:
+    """Return every text of the plug-ins that a lead can quote, sorted: the message ids to translate."""
+    found: set[str] = set()
+    for typology in texts.typologies.values():
+        found |= {typology.title, *typology.sentences.values()}
+        found |= {*typology.clears, *typology.records, *typology.provisions}
+    for explanation in texts.explanations.values():
+        found |= {explanation.title, *explanation.sentences.values()}
+    return sorted(found)
