@@ -1,1 +1,17 @@
-"""Synthetic towns."""
+"""Synthetic towns with planted rings and innocent look-alikes, for tests, demonstrations and measurements.
+
+Everything is made up: identity numbers of regions that do not exist, phones of a reserved block, names with 测试.
+A planted row is written by the same rule as an honest one; only the conduct differs. Not covered: prescriptions,
+contracts, stock, laboratory reports and signals have no rows; people do not move house; prices do not change.
+"""
+
+from __future__ import annotations
+
+from gangfinder.synth.settings import PLANTABLE, SYNTH_VERSION, TYPOLOGIES, TownSettings
+from gangfinder.synth.town import Town, build_town
+from gangfinder.synth.truth import Group, Truth
+from gangfinder.synth.write import write_town
+
+__all__ = [
+    "PLANTABLE", "SYNTH_VERSION", "TYPOLOGIES", "Group", "Town", "TownSettings", "Truth", "build_town", "write_town",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,30 +39,53 @@ _COLUMNS: Mapping[str, tuple[str, Any]] = {
 }
 
 
+_CLAIM_COLUMNS: Mapping[str, tuple[str, Any]] = {
+    "patient": ("int32", NONE),
+    "place": ("int32", NONE),
+    "admitted": ("int64", NONE),    # day since 1970
+    "nights": ("int32", 1),
+    "submitted": ("int64", NONE),   # day since 1970
+    "total": ("float64", np.nan),
+    "invoice": ("int64", NONE),     # position in the hospital's invoice series
+    "account": ("int64", NONE),     # person whose account is paid, or COMMON + number of a common account
+    "agent": ("int32", NONE),       # person who hands the claim in
+    "handler": ("int32", NONE),     # member of staff
+    "origin": ("int32", FREE),
+}
+
+COMMON = 1 << 40
+"""Accounts from here on belong to no resident: employers, villages, and whoever else."""
+
+
 @dataclass(frozen=True, slots=True)
-class Events:
-    """A table of conduct; ``columns`` holds one array for each name above."""
+class Conduct:
+    """A table of conduct: one array for each column of its schema."""
 
     columns: Mapping[str, NDArray[Any]]
+    schema: ClassVar[Mapping[str, tuple[str, Any]]] = {}
 
-    @staticmethod
-    def of(**given: Any) -> Events:
-        """Build events from arrays and scalars; what is not given is left to the common rule."""
+    @classmethod
+    def of(cls, **given: Any) -> Self:
+        """Build a table from arrays and scalars; what is not given is left to the common rule."""
         size = max((len(v) for v in given.values() if np.ndim(v) > 0), default=1)
-        unknown = set(given) - set(_COLUMNS)
+        unknown = set(given) - set(cls.schema)
         if unknown:
             raise KeyError(*sorted(unknown))
-        columns = {
+        return cls({
             name: np.broadcast_to(np.asarray(given.get(name, default)), size).astype(dtype)
-            for name, (dtype, default) in _COLUMNS.items()
-        }
-        return Events(columns)
+            for name, (dtype, default) in cls.schema.items()
+        })
 
-    @staticmethod
-    def joined(parts: Iterable[Events]) -> Events:
-        """Return all events of several tables, in order."""
-        tables = list(parts) or [Events.of(patient=np.empty(0, dtype=np.int64))]
-        return Events({name: np.concatenate([t.columns[name] for t in tables]) for name in _COLUMNS})
+    @classmethod
+    def none(cls) -> Self:
+        """Return an empty table."""
+        return cls.of(patient=np.empty(0, dtype=np.int64))
+
+    @classmethod
+    def joined(cls, parts: Iterable[Self]) -> Self:
+        """Return all rows of several tables, in order."""
+        tables = list(parts) or [cls.none()]
+        return cls({name: np.concatenate([t.columns[name] for t in tables]) for name in cls.schema})
 
     def __len__(self) -> int:
         return len(self.columns["patient"])
@@ -70,15 +93,29 @@ class Events:
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self.columns[name]
 
-    def take(self, rows: Ints | Flags) -> Events:
+    def take(self, rows: Ints | Flags) -> Self:
         """Return the given rows, by position or mask."""
-        return Events({name: column[rows] for name, column in self.columns.items()})
+        return type(self)({name: column[rows] for name, column in self.columns.items()})
 
-    def having(self, **changed: Any) -> Events:
-        """Return the same events with some columns replaced."""
+    def having(self, **changed: Any) -> Self:
+        """Return the same table with some columns replaced."""
         size = len(self)
-        fresh = {n: np.broadcast_to(np.asarray(v), size).astype(_COLUMNS[n][0]) for n, v in changed.items()}
-        return Events({**self.columns, **fresh})
+        fresh = {n: np.broadcast_to(np.asarray(v), size).astype(self.schema[n][0]) for n, v in changed.items()}
+        return type(self)({**self.columns, **fresh})
+
+
+class Events(Conduct):
+    """Visits and stays that the fund settles on the spot."""
+
+    __slots__ = ()
+    schema = _COLUMNS
+
+
+class Claims(Conduct):
+    """Bills handed in for manual reimbursement."""
+
+    __slots__ = ()
+    schema = _CLAIM_COLUMNS
 
 
 def clock(rng: np.random.Generator, profile: Floats, place_kinds: Ints) -> Ints:

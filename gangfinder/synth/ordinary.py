@@ -58,9 +58,9 @@ def _rates(world: World) -> tuple[Floats, Floats, Floats]:
     people = world.people
     old = people.age >= 60
     employee = people.insured == EMPLOYEE
-    mean = np.select([employee & people.retired, employee, old], [17.0, 4.4, 4.6], 1.6)
+    mean = np.select([employee & people.retired, employee, old], [12.5, 3.2, 3.3], 1.15)
     zero = np.select([employee & people.retired, employee, old], [.05, .25, .2], .42)
-    return mean, zero, np.where(employee, 6.2, 0.35)
+    return mean, zero, np.where(employee, 4.9, 0.3)
 
 
 def _days(rng: np.random.Generator, world: World, count: int, pharmacy: bool) -> Ints:

@@ -104,12 +104,12 @@ def _ages(rng: np.random.Generator, household: Ints, rank: Ints) -> tuple[Ints, 
 
 def _deaths(rng: np.random.Generator, age: Ints, start: int, days: int) -> Ints:
     """Return the day of death: some died before the period and stay on the register, some die in it."""
-    yearly = 0.0006 * np.exp(0.062 * np.maximum(age - 10, 0)) / 3
+    yearly = 0.00035 * np.exp(0.062 * np.maximum(age - 10, 0))
     draw = rng.random(len(age))
-    past = draw < 0.5 * yearly
-    inside = (draw >= 0.5 * yearly) & (draw < 0.5 * yearly + yearly * days / 365)
+    past = draw < yearly
+    inside = (draw >= yearly) & (draw < yearly + yearly * days / 365)
     when = rng.integers(0, days, len(age))
-    before = start - rng.integers(1, 360, len(age))
+    before = start - rng.integers(1, 400, len(age))
     return np.where(past, before, np.where(inside, start + when, NO_DEATH))
 
 

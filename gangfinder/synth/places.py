@@ -44,6 +44,8 @@ class Places:
         Ranges into the numbered terminals, operators and doctors.
     terminal_place, operator_place, doctor_place, doctor_ward
         Owners of terminals, operators and doctors, and each doctor's department.
+    beds
+        Approved beds, before the houses that turn out busier get more.
     replaced_on
         Day on which a new device took over from each terminal, far in the future for most.
     """
@@ -70,6 +72,7 @@ class Places:
     doctor_place: Ints
     doctor_ward: Ints
     replaced_on: Ints
+    beds: Ints
 
     @property
     def count(self) -> int:
@@ -95,6 +98,7 @@ def _counts(settings: TownSettings) -> dict[PlaceKind, int]:
     }
 
 
+_BEDS = np.array([14, 18, 24, 30, 50, 60, 80, 99])
 _TERMINALS = {
     PlaceKind.LARGE: (12, 20), PlaceKind.SMALL: (3, 6), PlaceKind.TOWNSHIP: (2, 4), PlaceKind.PSYCHIATRIC: (2, 3),
     PlaceKind.CLINIC: (1, 3), PlaceKind.PHARMACY: (1, 3), PlaceKind.REMOTE: (4, 9),
@@ -137,7 +141,7 @@ def make_places(settings: TownSettings, streams: Streams, people: People) -> Pla
     size = len(kind)
     village = rng.integers(0, people.villages, size)
     remote = kind == PlaceKind.REMOTE
-    attraction = np.array([34.0, 1.8, 3.0, 1.0, 1.0, 1.0, 1.0])[kind]
+    attraction = np.array([12.0, 1.8, 2.4, 1.0, 1.0, 1.0, 1.0])[kind]
     alike = max(3, settings.lookalikes)
     shared = np.zeros(size, dtype=bool)
     # the front-end servers stand at the last hospitals and the largest, where a whole house is one login
@@ -161,6 +165,7 @@ def make_places(settings: TownSettings, streams: Streams, people: People) -> Pla
         operator_place=np.repeat(np.arange(size), operator_count),
         doctor_place=np.repeat(np.arange(size), doctor_count),
         doctor_ward=_wards(rng, kind, doctor_first, doctor_count), replaced_on=replaced,
+        beds=np.where(kind < PlaceKind.CLINIC, rng.choice(_BEDS, size), 0),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,22 @@ class Seats:
         return where
 
 
+@dataclass(slots=True)
+class Marks:
+    """Facts about residents that look-alikes bring with them; -1 where the ordinary rule holds.
+
+    Parameters
+    ----------
+    home
+        Number of the care home a person lives in.
+    plain_address
+        True where the register holds the village's name and no house number.
+    """
+
+    home: Ints
+    plain_address: Flags
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """Everything the parts of a town share.
@@ -51,6 +67,8 @@ class World:
         Sites set aside for each ring, by (typology, number); the same whether or not rings are planted.
     seats
         Who and where is still free.
+    marks
+        Facts that look-alikes bring with them.
     """
 
     settings: TownSettings
@@ -60,7 +78,7 @@ class World:
     catalogue: Catalogue
     ring_sites: dict[tuple[str, int], Ints]
     seats: Seats
-    notes: dict[str, Any] = field(default_factory=dict)
+    marks: Marks
 
     @property
     def first_day(self) -> int:
@@ -132,6 +150,8 @@ def _reserve(settings: TownSettings, streams: Streams, places: Places, seats: Se
         for number in range(max(3, settings.rings_per_typology)):
             free = places.of_kind(*kinds)
             free = free[~seats.place_taken[free] & ~places.shared_login[free]]
+            if typology in {"T06", "T08"}:  # recruits need beds, ghosts need a house that has few
+                free = free[(places.beds[free] > 40) == (typology == "T06")] if len(free) > 2 * count else free
             if typology in {"T01", "T10"} or rng.random() < .3:  # the second site is of the first one's kind
                 kind = places.kind[rng.choice(free)]
                 same = free[places.kind[free] == kind]
@@ -148,4 +168,7 @@ def make_world(settings: TownSettings) -> World:
     places = make_places(settings, streams, people)
     seats = Seats(np.zeros(people.count, dtype=bool), np.zeros(places.count, dtype=bool))
     sites = _reserve(settings, streams, places, seats)
-    return World(settings, streams, people, places, catalogue, sites, seats)
+    rng = streams.rng("addresses")
+    plain = people.rural & (rng.random(people.villages) < .12)[people.village]
+    marks = Marks(np.full(people.count, -1, dtype=np.int64), plain)
+    return World(settings, streams, people, places, catalogue, sites, seats, marks)

@@ -1,0 +1,158 @@
+"""Who plays: groups of people for look-alikes and rings, and what a played part leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gangfinder.synth.events import Claims, Events
+from gangfinder.synth.ordinary import Habits, pick
+from gangfinder.synth.streams import Flags, Floats, Ints
+from gangfinder.synth.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The town with its ordinary year, on which parts are played.
+
+    Parameters
+    ----------
+    world, habits
+        The town.
+    ordinary
+        Ordinary visits and stays, sorted by patient and time.
+    visit_weight, stay_weight
+        How often each person goes out and lies in hospital: rings recruit those who go, as shops meet them.
+    first_visit
+        Position of each person's first ordinary event, with one entry more at the end.
+    """
+
+    world: World
+    habits: Habits
+    ordinary: Events
+    visit_weight: Floats
+    stay_weight: Floats
+    first_visit: Ints
+
+    def of_person(self, person: int) -> Events:
+        """Return the ordinary events of one person."""
+        return self.ordinary.take(np.arange(self.first_visit[person], self.first_visit[person + 1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One group played out: a look-alike or a ring.
+
+    Parameters
+    ----------
+    kind
+        Typology or look-alike kind.
+    people
+        Those who take part; a row belongs to the part by its origin, set when parts are numbered.
+    events, claims
+        Its conduct.
+    cover
+        Ordinary visits that members make besides (camouflage); never counted as ring rows.
+    places
+        Sites, where they do not follow from the rows.
+    agents
+        Residents who act for the others.
+    accounts
+        Payee accounts used (see ``events.COMMON``).
+    """
+
+    kind: str
+    people: Ints
+    events: Events = field(default_factory=Events.none)
+    claims: Claims = field(default_factory=Claims.none)
+    cover: Events = field(default_factory=Events.none)
+    places: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    agents: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    accounts: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+
+def make_scene(world: World, habits: Habits, ordinary: Events) -> Scene:
+    """Sort the ordinary year by person and count what each does."""
+    order = np.lexsort((ordinary["at"], ordinary["patient"]))
+    ordinary = ordinary.take(order)
+    count = world.people.count
+    stay = ordinary["admitted"] >= 0
+    visits = np.bincount(ordinary["patient"][~stay], minlength=count).astype(np.float64)
+    lying = np.bincount(ordinary["patient"][stay], minlength=count).astype(np.float64)
+    first = np.searchsorted(ordinary["patient"], np.arange(count + 1))
+    return Scene(world, habits, ordinary, visits, lying, first)
+
+
+def recruit(
+    scene: Scene, rng: np.random.Generator, size: int, among: Flags | None = None, weight: Floats | None = None
+) -> Ints:
+    """Cast people not yet cast, of different households.
+
+    Parameters
+    ----------
+    scene
+        The town.
+    rng
+        Random stream of the part.
+    size
+        How many; fewer are returned when fewer are there.
+    among
+        Mask of those who qualify; by default all who live through the period.
+    weight
+        How likely each is to be met; by default all alike.
+    """
+    seats, people = scene.world.seats, scene.world.people
+    free = ~seats.person_taken & (scene.world.living() if among is None else among)
+    chance = np.where(free, 1.0 if weight is None else weight + .02, 0.0)
+    pool = np.flatnonzero(chance)
+    if not len(pool):
+        return pool
+    wanted = min(len(pool), 3 * size + 10)
+    drawn = rng.choice(pool, wanted, replace=False, p=chance[pool] / chance[pool].sum())
+    _, first = np.unique(people.household[drawn], return_index=True)
+    return seats.claim_people(drawn[np.sort(first)][:size])
+
+
+def villagers(scene: Scene, rng: np.random.Generator, size: int, among: Flags, weight: Floats | None = None) -> Ints:
+    """Cast people of one village, chosen among the villages that still have enough."""
+    people = scene.world.people
+    free = ~scene.world.seats.person_taken & among & scene.world.living()
+    left = np.bincount(people.village[free], minlength=people.villages)
+    fit = np.flatnonzero(left >= min(max(2 * size, 4), left.max()))
+    village = int(rng.choice(fit))
+    return recruit(scene, rng, size, free & (people.village == village), weight)
+
+
+def everybody(scene: Scene) -> Flags:
+    """Return a mask of all residents."""
+    return np.ones(scene.world.people.count, dtype=bool)
+
+
+def attendance(rng: np.random.Generator, dates: int, people: int, share: float) -> tuple[Ints, Ints]:
+    """Return (date, person) index pairs of those present; every person comes at least once."""
+    present = rng.random((dates, people)) < share
+    absent = np.flatnonzero(~present.any(axis=0))
+    present[rng.integers(0, dates, len(absent)), absent] = True
+    date, person = np.nonzero(present)
+    return date, person
+
+
+def irregular_days(rng: np.random.Generator, world: World, count: int, least_gap: int = 2) -> Ints:
+    """Return distinct days over a stretch of the period, at least so many days apart."""
+    stretch = max(count * (least_gap + 1), int(world.days * rng.uniform(.45, .98)))
+    stretch = min(stretch, world.days - 2)
+    slots = max(stretch // least_gap, 1)
+    chosen = np.sort(rng.choice(slots, min(count, slots), replace=False)) * least_gap
+    chosen = chosen + rng.integers(0, max(least_gap, 1), len(chosen))
+    return world.first_day + int(rng.integers(0, max(world.days - stretch, 1))) + np.minimum(chosen, stretch)
+
+
+def cover_visits(scene: Scene, rng: np.random.Generator, patients: Ints) -> Events:
+    """Return the camouflage of ring rows: ordinary visits of the same people to their usual places."""
+    world = scene.world
+    who = np.repeat(patients, world.settings.camouflage)
+    shop = rng.random(len(who)) < .5
+    where = np.where(shop, pick(rng, scene.habits.pharmacy, who), pick(rng, scene.habits.clinic, who))
+    days = world.first_day + rng.integers(0, world.days, len(who))
+    return world.visits(rng, who, where, days)

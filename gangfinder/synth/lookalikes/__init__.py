@@ -1,0 +1,63 @@
+"""Innocent groups that look like rings: at least so many of every kind in every town, clean or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from gangfinder.synth.casting import Part, Scene
+from gangfinder.synth.lookalikes.claims import collective_account, company_agent, payroll_account, village_agent
+from gangfinder.synth.lookalikes.days import (
+    campaign,
+    checkup_day,
+    outbreak,
+    refill_day,
+    shared_login,
+    township_village,
+    village_day,
+)
+from gangfinder.synth.lookalikes.neighbours import carer, elderly_neighbours, family, gate_pharmacy, neighbour_pair
+from gangfinder.synth.lookalikes.treatment import care_home, chemotherapy, dialysis, psychiatric_stay, rehabilitation
+
+Play = Callable[[Scene, np.random.Generator, int], Part]
+
+# the large groups are cast first, while whole villages and companies are still free
+LOOKALIKES: Mapping[str, tuple[Play, int]] = {
+    # kind: (how it is played, residents for one more instance than the least number)
+    "township_village": (township_village, 40_000),
+    "care_home": (care_home, 25_000),
+    "checkup_day": (checkup_day, 15_000),
+    "company_agent": (company_agent, 20_000),
+    "payroll_account": (payroll_account, 30_000),
+    "village_agent": (village_agent, 20_000),
+    "collective_account": (collective_account, 30_000),
+    "village_day": (village_day, 10_000),
+    "refill_day": (refill_day, 10_000),
+    "campaign": (campaign, 20_000),
+    "outbreak": (outbreak, 20_000),
+    "dialysis": (dialysis, 12_000),
+    "chemotherapy": (chemotherapy, 12_000),
+    "psychiatric_stay": (psychiatric_stay, 25_000),
+    "rehabilitation": (rehabilitation, 12_000),
+    "gate_pharmacy": (gate_pharmacy, 40_000),
+    "shared_login": (shared_login, 10**9),
+    "elderly_neighbours": (elderly_neighbours, 2_500),
+    "neighbour_pair": (neighbour_pair, 1_500),
+    "carer": (carer, 1_500),
+    "family": (family, 400),
+}
+
+
+def play(scene: Scene) -> list[Part]:
+    """Play all look-alikes, each from its own stream."""
+    settings = scene.world.settings
+    parts = []
+    for kind, (act, residents) in LOOKALIKES.items():
+        wanted = max(settings.lookalikes, round(settings.lookalike_density * settings.patients / residents))
+        count = settings.lookalikes if kind == "shared_login" else wanted
+        parts += [act(scene, scene.world.streams.rng("alike", kind, number), number) for number in range(count)]
+    return [part for part in parts if len(part.people) or len(part.places)]
+
+
+__all__ = ["LOOKALIKES", "play"]

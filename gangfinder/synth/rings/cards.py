@@ -1,0 +1,130 @@
+"""T01 card pools, T05 crews that tour shops, and lockstep groups for towns without clock times."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gangfinder.synth.casting import Part, Scene, attendance, cover_visits, irregular_days, recruit
+from gangfinder.synth.events import DAY, Events
+from gangfinder.synth.streams import Ints, spread
+from gangfinder.synth.world import World
+
+
+def shifted(rng: np.random.Generator, world: World, at: Ints) -> Ints:
+    """Return instants moved by the jitter of the difficulty, within the day and, at the top level, across days."""
+    seconds, days = world.settings.jitter_seconds, world.settings.jitter_days
+    moved = at + rng.integers(-seconds, seconds + 1, len(at))
+    if days:
+        moved = moved + rng.choice(np.array([-1, 0, 0, 1]), len(at)) * days * DAY
+    return moved
+
+
+def with_families(scene: Scene, rng: np.random.Generator, members: Ints) -> Ints:
+    """Return the members with a few relatives of theirs in place of others: families lend their cards together."""
+    people, seats = scene.world.people, scene.world.seats
+    kin = []
+    for member in rng.choice(members, len(members) // 9, replace=False):
+        home = np.flatnonzero((people.household == people.household[member]) & ~seats.person_taken)
+        home = home[(people.age[home] >= 18) & scene.world.living()[home]]
+        kin.extend(home[:1])
+    return np.concatenate([members[: len(members) - len(kin)], seats.claim_people(np.array(kin, dtype=np.int64))])
+
+
+def card_pool(scene: Scene, rng: np.random.Generator, number: int) -> Part:
+    """Play one T01 ring: the same cards one after another at one till, on many days."""
+    world = scene.world
+    size = min(60, 8 + int(rng.gamma(2.0, 8.0)))
+    sites = world.ring_sites["T01", number][: 1 if rng.random() < .6 else 2]
+    members = with_families(scene, rng, recruit(scene, rng, size, weight=scene.visit_weight))
+    sessions = irregular_days(rng, world, spread(rng, 10, 34), spread(rng, 3, 7))
+    date, person = attendance(rng, len(sessions), len(members), world.settings.participation)
+    site = np.where(rng.random(len(sessions)) < .75, sites[0], sites[-1])
+    start = world.moments(rng, sessions, site)
+    order = person + rng.normal(0, .12 * len(members), len(person))
+    rank = _ranks(date, order)
+    gap = rng.integers(20, 150, len(date))
+    gap[rank == 0] = 0
+    at = start[date] + _running(date, rank, gap)
+    rows = _tills(rng, world, site)
+    repertoire = rng.choice(len(world.catalogue.totals), spread(rng, 8, 14), p=world.catalogue.acute_weights)
+    shared = rng.choice(repertoire, len(sessions))[date]
+    own = rng.choice(repertoire, len(date))
+    events = Events.of(
+        patient=members[person], place=site[date], at=shifted(rng, world, at), kind=world.kind_at(site)[date],
+        basket=np.where(rng.random(len(date)) < .85, shared, own), terminal=rows[0][date], operator=rows[1][date],
+    )
+    return Part("T01", members, events, cover=cover_visits(scene, rng, members[person]), places=np.unique(site))
+
+
+def _tills(rng: np.random.Generator, world: World, site: Ints) -> tuple[Ints, Ints]:
+    """Return the till and the hand of each session: one or two of those the house has."""
+    places = world.places
+    terminals, operators = np.empty(len(site), np.int64), np.empty(len(site), np.int64)
+    for where in np.unique(site):
+        here = site == where
+        own_tills = rng.integers(0, places.terminal_count[where], 2)
+        own_hands = rng.integers(0, places.operator_count[where], 2)
+        favourite = (rng.random(int(here.sum())) < .2).astype(np.int64)
+        terminals[here] = places.terminal_first[where] + own_tills[favourite]
+        operators[here] = places.operator_first[where] + own_hands[favourite]
+    return terminals, operators
+
+
+def _ranks(group: Ints, order: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Ints:
+    """Return the position of each row in its group when the group is sorted by the order."""
+    index = np.lexsort((order, group))
+    first = np.searchsorted(group[index], group[index], side="left")
+    ranks = np.empty(len(group), dtype=np.int64)
+    ranks[index] = np.arange(len(group)) - first
+    return ranks
+
+
+def _running(group: Ints, rank: Ints, step: Ints) -> Ints:
+    """Return the sum of the steps of a group up to and including each row, by rank."""
+    index = np.lexsort((rank, group))
+    total = np.cumsum(step[index])
+    first = np.searchsorted(group[index], group[index], side="left")
+    out = np.empty(len(group), dtype=np.int64)
+    out[index] = total - total[first] + step[index][first]
+    return out
+
+
+def crew(scene: Scene, rng: np.random.Generator, number: int) -> Part:
+    """Play one T05 ring: a crew that goes through several shops in half a day, time after time."""
+    world = scene.world
+    size = min(20, 3 + int(rng.gamma(1.6, 2.6)))
+    sites = rng.permutation(world.ring_sites["T05", number])[: spread(rng, 3, 6)]
+    members = recruit(scene, rng, size, weight=scene.visit_weight)
+    tours = irregular_days(rng, world, spread(rng, 10, 28), spread(rng, 3, 8))
+    date, person = attendance(rng, len(tours), len(members), world.settings.participation)
+    stops = [rng.permutation(sites)[: spread(rng, 2, min(4, len(sites)))] for _ in tours]
+    first_at = world.moments(rng, tours, np.array([s[0] for s in stops]))
+    first_at = np.minimum(first_at, tours * DAY + 17 * 3600)
+    liked = rng.choice(len(world.catalogue.totals), spread(rng, 6, 10), p=world.catalogue.acute_weights)
+    parts = []
+    for leg in range(max(len(s) for s in stops)):
+        rows = np.flatnonzero(np.array([len(stops[d]) > leg for d in date]))
+        where = np.array([stops[d][leg] for d in date[rows]])
+        leg_start = first_at + leg * rng.integers(2700, 5400, len(tours))
+        wait = _running(date[rows], _ranks(date[rows], rng.random(len(rows))), rng.integers(40, 260, len(rows)))
+        pair = rng.choice(liked, (len(tours), 2))
+        parts.append(Events.of(
+            patient=members[person[rows]], place=where, kind=world.kind_at(where),
+            at=shifted(rng, world, leg_start[date[rows]] + wait),
+            basket=pair[date[rows], (rng.random(len(rows)) < .25).astype(np.int64)],
+        ))
+    events = Events.joined(parts)
+    return Part("T05", members, events, cover=cover_visits(scene, rng, events["patient"]), places=sites)
+
+
+def lockstep(scene: Scene, rng: np.random.Generator, number: int) -> Part:
+    """Play one lockstep group: the same people at the same houses on the same days, at any hour."""
+    world = scene.world
+    sites = world.ring_sites["lockstep", number][: spread(rng, 2, 4)]
+    members = recruit(scene, rng, spread(rng, 5, 40), weight=scene.visit_weight)
+    days = irregular_days(rng, world, spread(rng, 5, 10), spread(rng, 7, 20))
+    date, person = attendance(rng, len(days), len(members), world.settings.participation)
+    where = sites[np.arange(len(days)) % len(sites)][date]
+    at = world.moments(rng, days[date], where)
+    events = Events.of(patient=members[person], place=where, at=shifted(rng, world, at), kind=world.kind_at(where))
+    return Part("lockstep", members, events, cover=cover_visits(scene, rng, members[person]), places=sites)
