@@ -53,7 +53,7 @@ def run_linkers(
     ContractError
         If a linker returns other columns than ``LINK_SCHEMA``.
     """
-    parts: list[ir.Table] = [engine.put("links_none", empty_links())]
+    parts: list[ir.Table] = [_typed(engine.put("links_none", empty_links()))]
     rows: dict[str, int] = {}
     n_tests: dict[str, int] = {}
     skipped = []
@@ -87,5 +87,9 @@ def _run(engine: Engine, linker: Linker, tables: Mapping[str, ir.Table]) -> tupl
         raise ContractError(
             f"linker '{linker.slug}' returns columns {sorted(kept.columns)}", hint=f"return {sorted(LINK_SCHEMA)}"
         )
-    return kept.select(**{name: kept[name].cast(kind) for name, kind in LINK_SCHEMA.items()}), tests
+    return _typed(kept), tests
+
+
+def _typed(links: ir.Table) -> ir.Table:
+    return links.select(**{name: links[name].cast(kind) for name, kind in LINK_SCHEMA.items()})
 
