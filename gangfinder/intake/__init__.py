@@ -1,4 +1,4 @@
-"""Files and databases → canonical tables, with everything that was wrong with them counted, explained and kept."""
+"""Files and databases → canonical tables, with all that was wrong with them counted, explained and kept."""
 
 from gangfinder.intake.profile import Profile, builtin_profiles, load_profile
 from gangfinder.intake.reader import read_input

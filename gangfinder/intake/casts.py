@@ -1,6 +1,6 @@
-"""Source values → typed values, as SQL expressions. The one place that knows how a date, an amount or a flag may be written.
+"""Source values → typed values, as SQL: the one place that knows how dates, amounts and flags are written.
 
-Every expression yields NULL for what it cannot read and never raises, so that one bad value costs one row and not a run.
+Every expression yields NULL for what it cannot read and never raises: one bad value costs a row, not a run.
 """
 
 from __future__ import annotations
@@ -8,15 +8,22 @@ from __future__ import annotations
 from gangfinder.model.tables import Kind
 
 PHYSICAL: dict[Kind, str] = {
-    Kind.ID: "VARCHAR", Kind.CODE: "VARCHAR", Kind.TEXT: "VARCHAR", Kind.INSTANT: "TIMESTAMP", Kind.DATE: "DATE",
-    Kind.MONEY: "DECIMAL(18,2)", Kind.NUMBER: "DOUBLE", Kind.COUNT: "BIGINT", Kind.FLAG: "BOOLEAN",
+    Kind.ID: "VARCHAR",
+    Kind.CODE: "VARCHAR",
+    Kind.TEXT: "VARCHAR",
+    Kind.INSTANT: "TIMESTAMP",
+    Kind.DATE: "DATE",
+    Kind.MONEY: "DECIMAL(18,2)",
+    Kind.NUMBER: "DOUBLE",
+    Kind.COUNT: "BIGINT",
+    Kind.FLAG: "BOOLEAN",
 }
 """The physical type of each kind in a canonical table."""
 
 FIRST_DAY = "1901-01-01"
 LAST_DAY = "2098-12-31"
-"""Dates from FIRST_DAY to LAST_DAY are dates. The years 1900 and before, 2099 and after are what systems write for
-"since ever" and "for ever" (1900-01-01, 2099-12-31, 9999-12-31); none of them is a day on which something happened."""
+"""Dates from FIRST_DAY to LAST_DAY are dates. Years up to 1900 and from 2099 on are what systems write for
+"since ever" and "for ever" (1900-01-01, 2099-12-31, 9999-12-31); on none of them did anything happen."""
 
 _SPACE = r"[\s\x{3000}\x{00A0}\x{FEFF}\x{200B}]"
 _NULL = r"(?i:null|none|nan|nat|n/a|\\n|<na>|\(null\))"
@@ -43,7 +50,7 @@ def _matches(value: str, pattern: str) -> str:
 
 
 def _repaired(value: str, *, identifier: bool) -> str:
-    """Trim, unwrap Excel's text forms (``="0012"``, ``'0012``) and turn the usual words for nothing into NULL."""
+    """Trim, unwrap Excel's text forms (``="0012"``, ``'0012``), turn words for nothing into NULL."""
     steps = rf"regexp_replace({value}, {quoted(rf'^{_SPACE}+|{_SPACE}+$')}, '', 'g')"
     steps = f"""regexp_replace({steps}, '^="(.*)"$', '\\1')"""
     steps = f"""regexp_replace({steps}, '^''([0-9])', '\\1')"""
@@ -68,8 +75,10 @@ def text(value: str, source_type: str, *, identifier: bool) -> str:
     if source_type in _FLOATS:
         # the shortest decimal text of the number, as a spreadsheet shows it, not the exact binary value
         whole = f"CAST(TRY_CAST(CAST({value} AS VARCHAR) AS DECIMAL(38,0)) AS VARCHAR)"
-        return (f"CASE WHEN isnan({value}) THEN NULL WHEN {value} = floor({value}) AND abs({value}) < 1e37 "
-                f"THEN {whole} ELSE CAST({value} AS VARCHAR) END")
+        return (
+            f"CASE WHEN isnan({value}) THEN NULL WHEN {value} = floor({value}) AND abs({value}) < 1e37 "
+            f"THEN {whole} ELSE CAST({value} AS VARCHAR) END"
+        )
     as_text = value if source_type == "VARCHAR" else f"CAST({value} AS VARCHAR)"
     if source_type.startswith("DECIMAL"):
         return f"regexp_replace({as_text}, '\\.0+$', '')"
@@ -80,7 +89,7 @@ def text(value: str, source_type: str, *, identifier: bool) -> str:
 
 
 def exponent_form(value: str) -> str:
-    """Return the test for an identifier that a spreadsheet wrote as ``4.4E+17``: its last digits are lost for good."""
+    """Return the test for an identifier that a spreadsheet wrote as ``4.4E+17``: its last digits are lost."""
     return _matches(f"trim({value})", _EXPONENT)
 
 
@@ -94,21 +103,22 @@ def _instant_from_text(value: str) -> str:
     hours = f"coalesce(TRY_CAST(regexp_extract({value}, '[+-]([0-9]{{2}}):?[0-9]*$', 1) AS INTEGER), 0)"
     minutes = f"coalesce(TRY_CAST(regexp_extract({value}, '[+-][0-9]{{2}}:?([0-9]{{2}})$', 1) AS INTEGER), 0)"
     offset = f"(CASE WHEN {sign} = '-' THEN -1 ELSE 1 END) * ({hours} * 60 + {minutes})"
+    seconds = f"CAST(round(TRY_CAST({value} AS DOUBLE) * 86400) AS BIGINT)"
     return f"""CASE
         WHEN {value} IS NULL THEN NULL
         WHEN {_matches(value, iso)} THEN TRY_CAST({value} AS TIMESTAMP)
-        WHEN {_matches(value, r'^[0-9]{8}$')} THEN try_strptime({value}, '%Y%m%d')
-        WHEN {_matches(value, r'^[0-9]{14}$')} THEN try_strptime({value}, '%Y%m%d%H%M%S')
-        WHEN {_matches(value, r'^[0-9]{12}$')} THEN try_strptime({value}, '%Y%m%d%H%M')
-        WHEN {_matches(value, r'^[0-9]{8}[ T][0-9]{6}$')}
+        WHEN {_matches(value, r"^[0-9]{8}$")} THEN try_strptime({value}, '%Y%m%d')
+        WHEN {_matches(value, r"^[0-9]{14}$")} THEN try_strptime({value}, '%Y%m%d%H%M%S')
+        WHEN {_matches(value, r"^[0-9]{12}$")} THEN try_strptime({value}, '%Y%m%d%H%M')
+        WHEN {_matches(value, r"^[0-9]{8}[ T][0-9]{6}$")}
             THEN try_strptime(replace({value}, 'T', ' '), '%Y%m%d %H%M%S')
-        WHEN {_matches(value, r'^[0-9]{8}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}$')}
+        WHEN {_matches(value, r"^[0-9]{8}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}$")}
             THEN try_strptime(replace({value}, 'T', ' '), '%Y%m%d %H:%M:%S')
-        WHEN {_matches(value, r'^[0-9]{5}(?:[.][0-9]+)?$')}
-            THEN TIMESTAMP '1899-12-30' + to_seconds(CAST(round(TRY_CAST({value} AS DOUBLE) * 86400) AS BIGINT))
-        WHEN {_matches(value, r'^[0-9]{4}.*[0-9]:[0-9.:]+ ?' + _ZONE)}
+        WHEN {_matches(value, r"^[0-9]{5}(?:[.][0-9]+)?$")}
+            THEN TIMESTAMP '1899-12-30' + to_seconds({seconds})
+        WHEN {_matches(value, r"^[0-9]{4}.*[0-9]:[0-9.:]+ ?" + _ZONE)}
             THEN TRY_CAST(trim({bare}) AS TIMESTAMP) + to_minutes(CAST(480 - {offset} AS BIGINT))
-        WHEN {_matches(value, day + '(?:[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.][0-9]+)?)?)?$')}
+        WHEN {_matches(value, day + "(?:[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.][0-9]+)?)?)?$")}
             THEN TRY_CAST(trim({other}) AS TIMESTAMP)
         END"""
 
@@ -122,11 +132,13 @@ def _instant(value: str, source_type: str) -> str:
 
 
 def _plain_number(value: str) -> str:
-    """Strip currency signs and well-formed thousands separators; NULL for anything else that is not a number."""
+    """Strip currency signs and well-formed thousands separators; NULL for what is no number."""
     number = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"
     money = r"^[+-]?[¥￥]?[+-]?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]+)?元?$"
-    return (f"CASE WHEN {_matches(value, number)} THEN {value} "
-            f"WHEN {_matches(value, money)} THEN regexp_replace({value}, '[,¥￥元]', '', 'g') END")
+    return (
+        f"CASE WHEN {_matches(value, number)} THEN {value} "
+        f"WHEN {_matches(value, money)} THEN regexp_replace({value}, '[,¥￥元]', '', 'g') END"
+    )
 
 
 def _numeric(value: str, source_type: str, target: str) -> str:
@@ -150,8 +162,10 @@ def _flag(value: str, source_type: str) -> str:
     if source_type == "BOOLEAN":
         return value
     word = f"lower(CAST({value} AS VARCHAR))"
-    return (f"CASE WHEN {word} IN ('1', '1.0', 'true', 't', 'yes', 'y', '是', '有') THEN TRUE "
-            f"WHEN {word} IN ('0', '0.0', 'false', 'f', 'no', 'n', '否', '无') THEN FALSE END")
+    return (
+        f"CASE WHEN {word} IN ('1', '1.0', 'true', 't', 'yes', 'y', '是', '有') THEN TRUE "
+        f"WHEN {word} IN ('0', '0.0', 'false', 'f', 'no', 'n', '否', '无') THEN FALSE END"
+    )
 
 
 def typed(kind: Kind, value: str, source_type: str) -> str:
@@ -181,8 +195,18 @@ def typed(kind: Kind, value: str, source_type: str) -> str:
 
 def keeps_native(kind: Kind, source_type: str) -> bool:
     """Tell whether the value is read from its own physical type rather than from text."""
-    numbers = (*_FLOATS, "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "UBIGINT", "UINTEGER", "USMALLINT",
-               "UTINYINT")
+    numbers = (
+        *_FLOATS,
+        "BIGINT",
+        "INTEGER",
+        "SMALLINT",
+        "TINYINT",
+        "HUGEINT",
+        "UBIGINT",
+        "UINTEGER",
+        "USMALLINT",
+        "UTINYINT",
+    )
     if kind in (Kind.INSTANT, Kind.DATE):
         return source_type.startswith("TIMESTAMP") or source_type == "DATE"
     if kind in (Kind.MONEY, Kind.NUMBER, Kind.COUNT):

@@ -61,12 +61,12 @@ def split_suffix(name: str) -> tuple[str, str]:
 
 
 def table_name(stem: str, names: Mapping[str, str]) -> str | None:
-    """Return the known name a file goes by: the name itself, behind a schema (``db.setl_d``), or before a part number."""
+    """Return the known name a file goes by: bare, behind a schema (``db.setl_d``), before a part number."""
     for candidate in (stem, stem.rsplit(".", 1)[-1]):
         if candidate in names:
             return candidate
     for known in sorted(names, key=len, reverse=True):
-        if stem.startswith(known) and _PART.match(stem[len(known):]):
+        if stem.startswith(known) and _PART.match(stem[len(known) :]):
             return known
     return None
 
@@ -76,7 +76,9 @@ def _hidden(path: Path) -> bool:
 
 
 def _files_below(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.is_file() and not _hidden(p) and not p.name.endswith(".crc"))
+    return sorted(
+        p for p in folder.rglob("*") if p.is_file() and not _hidden(p) and not p.name.endswith(".crc")
+    )
 
 
 def _parts_of(entry: Path, root: Path, names: Mapping[str, str]) -> tuple[list[Part], list[str]]:
@@ -99,7 +101,7 @@ def _parts_of(entry: Path, root: Path, names: Mapping[str, str]) -> tuple[list[P
 
 
 def _same_data_twice(table: str, parts: list[Part]) -> str | None:
-    """Return a sentence when one table part is there in two formats: it cannot be known which one is meant."""
+    """Return a sentence when one part is there in two formats: it cannot be known which one is meant."""
     stems: dict[str, str] = {}
     for part in parts:
         stem = split_suffix(part.name)[0]
@@ -132,7 +134,9 @@ def discover(source: Path, names: Mapping[str, str]) -> Found:
         pairs = [_parts_of(entry, root, names) for entry in entries]
     except OSError as error:
         message = f"the input {source.name!r} cannot be read: {error.strerror}"
-        raise UnreadableFile(message, hint="check the path and the rights of the user gangfinder runs as") from None
+        raise UnreadableFile(
+            message, hint="check the path and the rights of the user gangfinder runs as"
+        ) from None
     grouped: dict[str, list[Part]] = {}
     for part in (part for parts, _ in pairs for part in parts):
         grouped.setdefault(names[part.stem], []).append(part)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import duckdb
 
 NEEDS_WHOLE_KEY = frozenset({"items"})
-"""Tables in which a row without a complete key has no identity and is never a duplicate (two equal boxes are two boxes)."""
+"""Tables in which a row without a whole key has no identity: two equal boxes are two boxes."""
 
 
 def _scope(spec: TableSpec, key: Sequence[str], columns: Sequence[str]) -> str | None:
@@ -31,8 +31,8 @@ def mark(connection: duckdb.DuckDBPyConnection, spec: TableSpec, columns: Sequen
 
     Notes
     -----
-    Key uniqueness is first checked by counting distinct hashes, which is all that happens on clean data: equal counts
-    prove that no key repeats. Only rows whose hash repeats are then compared in full.
+    Uniqueness is first checked by counting distinct hashes, which is all that happens on clean data: equal
+    counts prove that no key repeats. Only rows whose hash repeats are then compared in full.
     """
     identity = [c for c in spec.key if c in columns] or list(columns)
     scope = _scope(spec, identity, columns)

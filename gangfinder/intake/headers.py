@@ -25,7 +25,7 @@ def shown(name: str) -> str:
 def missing_columns(spec: TableSpec, part: Opened) -> IntakeError | None:
     """Return the error for a part that lacks required columns, or None.
 
-    The message names the missing columns and the nearest found; the hint holds the profile lines that would map them.
+    The message names the missing columns and the nearest found; the hint holds the profile lines.
     """
     match, header = part.match, list(part.relation.columns)
     constants = match.mapping.constants if match.mapping else {}

@@ -44,7 +44,7 @@ class Opened:
 
 
 def _engine_path(path: Path, scratch: Path) -> Path:
-    """Return a path without glob characters, which the engine would expand, by way of a link in the scratch folder."""
+    """Return a path without glob characters, which the engine would expand: a link in the scratch folder."""
     if not set("*?[]{}") & set(str(path)):
         return path
     suffix = ".csv.gz" if path.name.lower().endswith(".csv.gz") else path.suffix.lower()
@@ -59,8 +59,10 @@ def _open_part(
     path = _engine_path(part.path, scratch)
     if part.format == "xlsx":
         digests[part.name] = file_digest(path)
-        return [Opened(f"{part.name}#{sheet}" if sheet else part.name, part.stem, relation)
-                for sheet, relation in sheet_relations(path, part.name, scratch)]
+        return [
+            Opened(f"{part.name}#{sheet}" if sheet else part.name, part.stem, relation)
+            for sheet, relation in sheet_relations(path, part.name, scratch)
+        ]
     if part.format == "csv":
         relation, digests[part.name] = csv_relation(path, part.name, scratch)
     else:
@@ -99,7 +101,9 @@ def open_files(
                 problems.append(error)
             except PermissionError as error:
                 message = f"file {part.name!r} cannot be read: {error.strerror}"
-                problems.append(UnreadableFile(message, hint="check the rights of the user gangfinder runs as"))
+                problems.append(
+                    UnreadableFile(message, hint="check the rights of the user gangfinder runs as")
+                )
     return {table: parts for table, parts in opened.items() if parts}
 
 
@@ -124,9 +128,12 @@ def open_database(
         connection.execute(f"ATTACH {quoted(str(path))} AS {_ALIAS} (READ_ONLY)")
     except duckdb.Error:
         message = f"file {path.name!r} is no DuckDB database that can be opened"
-        raise UnreadableFile(message, hint="it may be in use for writing, or made by a newer DuckDB") from None
+        raise UnreadableFile(
+            message, hint="it may be in use for writing, or made by a newer DuckDB"
+        ) from None
     rows = connection.execute(
-        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = ? ORDER BY ALL", [_ALIAS]
+        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = ? ORDER BY ALL",
+        [_ALIAS],
     ).fetchall()
     opened: dict[str, list[Opened]] = {}
     for schema, table in rows:

@@ -21,7 +21,8 @@ A profile is a TOML file with one section per canonical table::
     [settlements.only_for]             # keep the value only on such rows: inpatient, outpatient, charge
     admitted_at = "inpatient"
 
-``[[settlements]]`` (an array) maps several source tables to one canonical table. Names are compared without regard to case.
+``[[settlements]]`` (an array) maps several source tables to one canonical table. Case is
+disregarded in names.
 """
 
 from __future__ import annotations
@@ -115,8 +116,9 @@ def _words(value: object) -> tuple[str, ...]:
 def _check_columns(table: str, names: Iterable[str]) -> list[str]:
     known = TABLES[table].names
     return [
-        f"[{table}] {name!r} is no column of the canonical table; nearest: {', '.join(nearest(name, known)) or 'none'}"
-        for name in names if name not in known
+        f"[{table}] {name!r} is no canonical column; nearest: {', '.join(nearest(name, known)) or 'none'}"
+        for name in names
+        if name not in known
     ]
 
 
@@ -129,11 +131,17 @@ def _mapping(table: str, section: Mapping[str, Any]) -> tuple[TableMapping, list
     problems = _check_columns(table, [*columns, *constants, *values, *only_for])
     problems += [
         f"[{table}.only_for] {condition!r} is unknown; use one of {', '.join(CONDITIONS)}"
-        for condition in only_for.values() if condition not in CONDITIONS
+        for condition in only_for.values()
+        if condition not in CONDITIONS
     ]
     mapping = TableMapping(
-        table=table, names=_words(section.get("from", [])), columns=columns, constants=constants, values=values,
-        void={k.lower(): tuple(str(x) for x in v) for k, v in section.get("void", {}).items()}, only_for=only_for,
+        table=table,
+        names=_words(section.get("from", [])),
+        columns=columns,
+        constants=constants,
+        values=values,
+        void={k.lower(): tuple(str(x) for x in v) for k, v in section.get("void", {}).items()},
+        only_for=only_for,
     )
     return mapping, problems
 
@@ -196,7 +204,8 @@ def builtin_profiles() -> tuple[Profile, ...]:
     folder = files("gangfinder.intake") / "profiles"
     entries = sorted((e for e in folder.iterdir() if e.name.endswith(".toml")), key=lambda e: e.name)
     return tuple(
-        parse_profile(tomllib.loads(e.read_text(encoding="utf-8")), e.name.removesuffix(".toml")) for e in entries
+        parse_profile(tomllib.loads(e.read_text(encoding="utf-8")), e.name.removesuffix(".toml"))
+        for e in entries
     )
 
 
@@ -212,7 +221,8 @@ def known_names(profiles: Sequence[Profile]) -> dict[str, str]:
 
 def _sources(mapping: TableMapping, header: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     found = {
-        column: tuple(header[name] for name in names if name in header) for column, names in mapping.columns.items()
+        column: tuple(header[name] for name in names if name in header)
+        for column, names in mapping.columns.items()
     }
     return {column: names for column, names in found.items() if names}
 
@@ -220,11 +230,13 @@ def _sources(mapping: TableMapping, header: Mapping[str, str]) -> dict[str, tupl
 def _best(
     table: str, name: str, header: Mapping[str, str], profiles: Sequence[Profile]
 ) -> tuple[str, TableMapping, dict[str, tuple[str, ...]]] | None:
-    """Return the mapping that explains most of the header; earlier profiles win a tie, then mappings of that name."""
+    """Return the mapping that explains most of the header; earlier profiles and mappings win a tie."""
     ranked = []
     for order, profile in enumerate(profiles):
         for position, mapping in enumerate(profile.mappings):
-            if mapping.table != table or (name != table and name in known_names(profiles) and name not in mapping.names):
+            if mapping.table != table or (
+                name != table and name in known_names(profiles) and name not in mapping.names
+            ):
                 continue
             sources = _sources(mapping, header)
             required = len(TABLES[table].required & (sources.keys() | header.keys()))

@@ -1,4 +1,4 @@
-"""`read_input`: a folder, file or database in any known layout → clean canonical tables in one DuckDB connection."""
+"""`read_input`: a folder, file or database of any known layout → clean canonical tables in DuckDB."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from gangfinder.errors import (
 )
 from gangfinder.intake.discover import discover
 from gangfinder.intake.headers import missing_columns
+from gangfinder.intake.notes import ignored_warnings
 from gangfinder.intake.opening import Opened, open_database, open_files
 from gangfinder.intake.profile import builtin_profiles, known_names, load_profile, match_columns
 from gangfinder.intake.report import Intake, QualityFinding, TableReport
 from gangfinder.intake.table import TableReader
-from gangfinder.intake.notes import ignored_warnings
 from gangfinder.model.tables import MANDATORY, TABLES
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ class _Gathered:
         others = len(self.problems) - 1
         message = f"{first.message} (and {others} more problem{'s' if others > 1 else ''})"
         hint = "; ".join(dict.fromkeys(p.hint for p in self.problems if p.hint))
-        raise kind(message, hint=hint or None, details=[d for p in self.problems for d in (p.message, *p.details)])
+        raise kind(
+            message, hint=hint or None, details=[d for p in self.problems for d in (p.message, *p.details)]
+        )
 
 
 def _is_database(source: Path) -> bool:
@@ -69,7 +71,9 @@ def _check_source(source: str | Path) -> Path:
     if "://" in str(source):
         scheme = str(source).split("://", 1)[0]
         message = f"database addresses ({scheme}://…) are not read by this version"
-        raise IntakeError(message, hint="export the tables to a folder of Parquet or CSV files, or to a .duckdb file")
+        raise IntakeError(
+            message, hint="export the tables to a folder of Parquet or CSV files, or to a .duckdb file"
+        )
     path = Path(source)
     try:
         exists = path.exists()
@@ -95,7 +99,7 @@ def _scratch_folder() -> Iterator[Path]:
 
 @contextmanager
 def _engine_settings(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Forbid extension downloads, and keep file order while reading, so that a rejected row can be located."""
+    """Forbid extension downloads, and keep file order so that a rejected row can be located."""
     before = connection.execute("SELECT current_setting('preserve_insertion_order')").fetchall()[0][0]
     connection.execute("SET autoinstall_known_extensions = false")
     connection.execute("SET preserve_insertion_order = true")
@@ -114,7 +118,9 @@ def _plain_errors(source: Path) -> Iterator[None]:
         yield
     except duckdb.OutOfMemoryException:
         message = f"not enough memory or temporary disk space while reading {source.name!r}"
-        raise EngineError(message, hint="raise the memory limit or free space in the temporary folder") from None
+        raise EngineError(
+            message, hint="raise the memory limit or free space in the temporary folder"
+        ) from None
     except duckdb.Error as error:
         message = f"the engine could not read {source.name!r} ({type(error).__name__})"
         raise IntakeError(message, hint="check that the files are whole and the disk is not full") from None
@@ -134,8 +140,10 @@ def _check_tables(opened: Mapping[str, list[Opened]], gathered: _Gathered, sourc
         close = nearest(MANDATORY, [n.split(".")[0] for n in gathered.ignored])
         found = f"; found {', '.join(repr(n) for n in gathered.ignored[:8])}" if gathered.ignored else ""
         message = f"the input {source.name!r} has no table {MANDATORY!r}{found}"
-        hint = (f"name the file {MANDATORY}.csv or {MANDATORY}.parquet, or add `from = "
-                f'["{close[0] if close else "your_name"}"]` under [{MANDATORY}] to a mapping profile')
+        hint = (
+            f"name the file {MANDATORY}.csv or {MANDATORY}.parquet, or add `from = "
+            f'["{close[0] if close else "your_name"}"]` under [{MANDATORY}] to a mapping profile'
+        )
         gathered.problems.append(MissingTable(message, hint=hint))
 
 
@@ -150,15 +158,22 @@ def _check_results(reports: Mapping[str, TableReport], share: float, gathered: _
     for report in reports.values():
         if report.rows_read and report.reject_share > share:
             reasons = ", ".join(f"{code} ({count})" for code, count in list(report.rejected.items())[:3])
-            where = (f"see {report.rejects_file.name!r} in the rejects folder" if report.rejects_file
-                     else "give a rejects folder to see the rows")
-            message = (f"table {report.name!r}: {report.rows_rejected} of {report.rows_read} rows "
-                       f"({report.reject_share:.1%}) cannot be used, more than the limit of {share:.1%}; {reasons}")
+            where = (
+                f"see {report.rejects_file.name!r} in the rejects folder"
+                if report.rejects_file
+                else "give a rejects folder to see the rows"
+            )
+            message = (
+                f"table {report.name!r}: {report.rows_rejected} of {report.rows_read} rows "
+                f"({report.reject_share:.1%}) cannot be used, more than the limit of {share:.1%}; {reasons}"
+            )
             gathered.problems.append(TooManyRejects(message, hint=f"{where}; or raise the reject limit"))
     mandatory = reports.get(MANDATORY)
     if mandatory is not None and mandatory.rows_read == 0:
         message = f"table {MANDATORY!r} has a header but no rows"
-        gathered.problems.append(IntakeError(message, hint="export the table again; an empty one yields no lead"))
+        gathered.problems.append(
+            IntakeError(message, hint="export the table again; an empty one yields no lead")
+        )
 
 
 def read_input(
@@ -173,8 +188,9 @@ def read_input(
 ) -> Intake:
     """Read an input into canonical tables.
 
-    Creates in the connection one table ``main.<canonical name>`` per canonical table found, with exactly the columns the
-    input has. Required columns hold no null, keys no duplicate. Bad rows are quarantined and never stop the reading.
+    Creates in the connection one table ``main.<canonical name>`` per canonical table found, with exactly the
+    columns the input has. Required columns hold no null, keys no duplicate. Bad rows are quarantined and
+    never stop the reading.
 
     Parameters
     ----------
@@ -191,8 +207,8 @@ def read_input(
     progress
         Called with a sentence for each step, returns a context manager that spans it.
     amount_limit
-        Largest believable amount of either sign, in yuan; beyond it a required amount quarantines the row and an optional
-        one becomes null.
+        Largest believable amount of either sign, in yuan; beyond it a required amount quarantines the row
+        and an optional one becomes null.
 
     Returns
     -------

@@ -24,8 +24,12 @@ SHIFTS = "__gangfinder_shifts"
 CONFLICT = "same_key_different_row"
 
 _LINE_REASONS = {
-    "MISSING COLUMNS": "too_few_fields", "TOO MANY COLUMNS": "too_many_fields", "UNQUOTED VALUE": "broken_quotes",
-    "LINE SIZE OVER MAXIMUM": "line_too_long", "INVALID ENCODING": "undecodable_bytes", "INVALID STATE": "broken_quotes",
+    "MISSING COLUMNS": "too_few_fields",
+    "TOO MANY COLUMNS": "too_many_fields",
+    "UNQUOTED VALUE": "broken_quotes",
+    "LINE SIZE OVER MAXIMUM": "line_too_long",
+    "INVALID ENCODING": "undecodable_bytes",
+    "INVALID STATE": "broken_quotes",
     "CAST": "unreadable_line",
 }
 
@@ -42,10 +46,13 @@ class LineReject:
 def reset(connection: duckdb.DuckDBPyConnection) -> None:
     """Make empty collecting tables for the next canonical table."""
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {REJECTS} (file VARCHAR, row BIGINT, key VARCHAR, reasons VARCHAR[], raw VARCHAR)"
+        f"CREATE OR REPLACE TEMP TABLE {REJECTS} "
+        "(file VARCHAR, row BIGINT, key VARCHAR, reasons VARCHAR[], raw VARCHAR)"
     )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {PARTS} (file VARCHAR, first BIGINT, last BIGINT)")
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {SHIFTS} (file VARCHAR, rows_before BIGINT, lines BIGINT)")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {SHIFTS} (file VARCHAR, rows_before BIGINT, lines BIGINT)"
+    )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {DROPPED} (rid BIGINT, identical BOOLEAN)")
 
 
@@ -67,14 +74,23 @@ def _scanned(connection: duckdb.DuckDBPyConnection) -> list[LineReject]:
         f"SELECT line, list_sort(list(DISTINCT CAST(error_type AS VARCHAR))), any_value(csv_line) "
         f"FROM {LINE_REJECTS} GROUP BY line ORDER BY line"
     ).fetchall()
-    return [LineReject(line, _LINE_REASONS[types[0]] if len(types) == 1 else _gravest(types), text or "")
-            for line, types, text in rows]
+    return [
+        LineReject(line, _LINE_REASONS[types[0]] if len(types) == 1 else _gravest(types), text or "")
+        for line, types, text in rows
+    ]
 
 
 def _gravest(types: Sequence[str]) -> str:
-    """Several faults in one line have one cause: broken quotes spoil the field count, not the other way round."""
-    order = ("INVALID ENCODING", "UNQUOTED VALUE", "INVALID STATE", "LINE SIZE OVER MAXIMUM", "TOO MANY COLUMNS",
-             "MISSING COLUMNS", "CAST")
+    """Name the cause of several faults in one line: broken quotes spoil the field count, not vice versa."""
+    order = (
+        "INVALID ENCODING",
+        "UNQUOTED VALUE",
+        "INVALID STATE",
+        "LINE SIZE OVER MAXIMUM",
+        "TOO MANY COLUMNS",
+        "MISSING COLUMNS",
+        "CAST",
+    )
     return _LINE_REASONS[min(types, key=order.index)]
 
 
@@ -112,18 +128,27 @@ def add_lines(
 
     for start in range(0, len(lines), 10_000):
         rows = [
-            (file, r.line - 1, "|".join(_field(r.text, delimiter, p) for p in key_positions), [r.reason],
-             json.dumps({"line": r.text}, ensure_ascii=False))
-            for r in lines[start:start + 10_000]
+            (
+                file,
+                r.line - 1,
+                "|".join(_field(r.text, delimiter, p) for p in key_positions),
+                [r.reason],
+                json.dumps({"line": r.text}, ensure_ascii=False),
+            )
+            for r in lines[start : start + 10_000]
         ]
         columns = [list(column) for column in zip(*rows, strict=True)]
         connection.execute(
             f"INSERT INTO {REJECTS} SELECT unnest(?::VARCHAR[]), unnest(?::BIGINT[]), unnest(?::VARCHAR[]), "
-            f"unnest(?::VARCHAR[][]), unnest(?::VARCHAR[])", columns)
-    # the n-th such line stands behind (its position - n) good rows; the row numbers of good rows are moved by that
+            f"unnest(?::VARCHAR[][]), unnest(?::VARCHAR[])",
+            columns,
+        )
+    # the n-th such line stands behind (its position - n) good rows; good rows are renumbered by that
     connection.execute(
         f"INSERT INTO {SHIFTS} SELECT file, row - n, n FROM "
-        f"(SELECT file, row, row_number() OVER (ORDER BY row) AS n FROM {REJECTS} WHERE file = ?)", [file])
+        f"(SELECT file, row, row_number() OVER (ORDER BY row) AS n FROM {REJECTS} WHERE file = ?)",
+        [file],
+    )
 
 
 # the row below the header on which a staged row stood, malformed lines counted in
@@ -134,8 +159,10 @@ _PLACED = f"""(SELECT p.file, t.rowid AS rid, t.rowid - p.first + 1 AS nth
 def _located(table: str, where: str) -> str:
     """Return the query for file, row and id of the staged rows that meet a condition."""
     placed = _PLACED.format(table=named(table), where=where)
-    return (f"(SELECT x.file, x.rid, x.nth + coalesce(s.lines, 0) AS row FROM {placed} x "
-            f"ASOF LEFT JOIN {SHIFTS} s ON x.file = s.file AND x.nth > s.rows_before)")
+    return (
+        f"(SELECT x.file, x.rid, x.nth + coalesce(s.lines, 0) AS row FROM {placed} x "
+        f"ASOF LEFT JOIN {SHIFTS} s ON x.file = s.file AND x.nth > s.rows_before)"
+    )
 
 
 def key_sql(columns: Sequence[str]) -> str:
@@ -149,18 +176,21 @@ def add_bad_rows(
     connection: duckdb.DuckDBPyConnection, table: str, bad: Sequence[Fault], key: Sequence[str]
 ) -> None:
     """Collect the staged rows that have a fault in a required column."""
-    reasons = ", ".join(f"CASE WHEN _bad & {1 << bit} <> 0 THEN {quoted(f.code)} END" for bit, f in enumerate(bad))
+    reasons = ", ".join(
+        f"CASE WHEN _bad & {1 << bit} <> 0 THEN {quoted(f.code)} END" for bit, f in enumerate(bad)
+    )
+    located = _located(table, "t._bad <> 0 AND NOT t._void")
     connection.execute(
         f"INSERT INTO {REJECTS} SELECT l.file, l.row, {key_sql(key)}, "
         f"list_filter([{reasons}], lambda x: x IS NOT NULL), t._raw "
-        f"FROM main.{named(table)} t JOIN {_located(table, 't._bad <> 0 AND NOT t._void')} l ON t.rowid = l.rid"
+        f"FROM main.{named(table)} t JOIN {located} l ON t.rowid = l.rid"
     )
 
 
 def add_conflicts(
     connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], key: Sequence[str]
 ) -> None:
-    """Collect the rows whose key stands on different rows; their JSON holds the values as they were understood."""
+    """Collect the rows whose key stands on different rows; their JSON holds the values as understood."""
     fields = ", ".join(f"{named(c)} := t.{named(c)}" for c in columns)
     chosen = f"t.rowid IN (SELECT rid FROM {DROPPED} WHERE NOT identical)"
     connection.execute(
@@ -198,14 +228,19 @@ def write(connection: duckdb.DuckDBPyConnection, folder: Path, table: str) -> Pa
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(partial, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600))
         connection.execute(
-            f"COPY (SELECT file, row, {_HARMLESS} AS key, array_to_string(reasons, '; ') AS reasons, raw FROM {REJECTS} "
-            f"ORDER BY file, row, key, raw) TO {quoted(str(partial))} (FORMAT csv, HEADER, USE_TMP_FILE false)"
+            f"COPY (SELECT file, row, {_HARMLESS} AS key, array_to_string(reasons, '; ') AS reasons, raw "
+            f"FROM {REJECTS} ORDER BY file, row, key, raw) "
+            f"TO {quoted(str(partial))} (FORMAT csv, HEADER, USE_TMP_FILE false)"
         )
         _flush(partial)
         partial.replace(target)
     except (OSError, duckdb.Error) as error:
         partial.unlink(missing_ok=True)
-        cause = error.strerror if isinstance(error, OSError) and error.strerror else "the disk is full or not writable"
+        cause = (
+            error.strerror
+            if isinstance(error, OSError) and error.strerror
+            else "the disk is full or not writable"
+        )
         message = f"the quarantined rows of table {table!r} cannot be written to {folder.name!r}: {cause}"
         raise OutputError(message, hint="free space or choose another output folder") from None
     return target

@@ -11,9 +11,9 @@ from pathlib import Path
 class Severity(StrEnum):
     """How much a quality finding matters to somebody who is about to trust a lead."""
 
-    INFO = "info"        # good to know
+    INFO = "info"  # good to know
     WARNING = "warning"  # some detectors lose strength or need care
-    ERROR = "error"      # leads that rest on this column would be wrong
+    ERROR = "error"  # leads that rest on this column would be wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,9 @@ class Intake:
         ]
 
 
-def to_rows(findings: list[QualityFinding] | tuple[QualityFinding, ...]) -> list[dict[str, str | int | float | None]]:
+def to_rows(
+    findings: list[QualityFinding] | tuple[QualityFinding, ...],
+) -> list[dict[str, str | int | float | None]]:
     """Return findings as flat records, the gravest first, then by table, column and code."""
     order = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
     ranked = sorted(findings, key=lambda f: (order[f.severity], f.table, f.column, f.code))

@@ -1,7 +1,7 @@
 """Workbooks (XLSX) → text tables in the scratch folder.
 
-A workbook is at most a million rows, so it may pass through Python. Cells keep what a person sees: identifiers without
-``.0`` or exponent, dates as dates.
+A workbook is at most a million rows, so it may pass through Python. Cells keep what a person sees:
+identifiers without ``.0`` or exponent, dates as dates.
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _write(
-    rows: Iterable[list[object]], header: list[str], target: Path, lossy: dict[str, int]
-) -> None:
+def _write(rows: Iterable[list[object]], header: list[str], target: Path, lossy: dict[str, int]) -> None:
     width = len(header)
     with target.open("w", encoding="utf-8", newline="") as stream:
         out = csv.writer(stream, lineterminator="\n")
@@ -60,7 +58,7 @@ def _split(sheet: CalamineSheet) -> tuple[list[str], Iterator[list[object]]]:
 
 
 def sheet_relations(path: Path, name: str, scratch: Path) -> list[tuple[str, Relation]]:
-    """Open the sheets of a workbook: the first one with a header, and all others with the same header (continuations).
+    """Open the first sheet that has a header, and its continuations (sheets with the same header).
 
     Parameters
     ----------
@@ -95,7 +93,9 @@ def sheet_relations(path: Path, name: str, scratch: Path) -> list[tuple[str, Rel
             found.append((title, header, target, lossy))
     except (CalamineError, ValueError):
         message = f"file {name!r} is no readable workbook"
-        raise UnreadableFile(message, hint="it may be damaged or protected by a password; save it again") from None
+        raise UnreadableFile(
+            message, hint="it may be damaged or protected by a password; save it again"
+        ) from None
     if not found:
         message = f"file {name!r} is empty"
         raise UnreadableFile(message, hint="export the table again, or remove the file")
@@ -103,8 +103,12 @@ def sheet_relations(path: Path, name: str, scratch: Path) -> list[tuple[str, Rel
     for title, fields, target, lossy in found:
         header = unique_header(fields)
         relation = Relation(
-            sql=scan_csv(target, header, ","), columns={h: f"c{n}" for n, h in enumerate(header)},
-            types=dict.fromkeys(header, "VARCHAR"), delimiter=",", line_rejects=True, path=target,
+            sql=scan_csv(target, header, ","),
+            columns={h: f"c{n}" for n, h in enumerate(header)},
+            types=dict.fromkeys(header, "VARCHAR"),
+            delimiter=",",
+            line_rejects=True,
+            path=target,
         )
         relations.append((title if len(found) > 1 else "", replace(relation, lossy=lossy)))
     return relations

@@ -1,4 +1,4 @@
-"""Where rows come from: each file or database table becomes a relation that the engine can scan, with its header."""
+"""Where rows come from: each file or database table becomes a relation the engine can scan."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def split_header(line: str) -> tuple[list[str], str]:
 
 
 def scan_csv(path: Path, header: list[str], delimiter: str) -> str:
-    """Return a scan of a UTF-8 text file in which every field is text and malformed lines go to `LINE_REJECTS`."""
+    """Return a scan of a UTF-8 text file: every field is text, malformed lines go to `LINE_REJECTS`."""
     columns = ", ".join(f"'c{n}': 'VARCHAR'" for n in range(len(header)))
     return (
         f"read_csv({quoted(str(path))}, auto_detect=false, header=true, delim={quoted(delimiter)}, "
@@ -99,7 +99,11 @@ def csv_relation(path: Path, name: str, scratch: Path) -> tuple[Relation, str]:
         sql=scan_csv(text.path, header, delimiter),
         columns={h: f"c{n}" for n, h in enumerate(header)},
         types=dict.fromkeys(header, "VARCHAR"),
-        encoding=text.encoding, bad_lines=text.bad_lines, delimiter=delimiter, line_rejects=True, path=text.path,
+        encoding=text.encoding,
+        bad_lines=text.bad_lines,
+        delimiter=delimiter,
+        line_rejects=True,
+        path=text.path,
     )
     return relation, text.digest
 
@@ -111,7 +115,7 @@ def described(connection: duckdb.DuckDBPyConnection, sql: str) -> Relation:
 
 
 def _simple(physical: str) -> str:
-    """Enumerations and the like are read as text."""
+    """Return the type by which casts are chosen; every enumeration is one."""
     return "ENUM" if physical.startswith("ENUM") else physical
 
 

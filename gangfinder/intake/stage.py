@@ -1,7 +1,7 @@
 """One part of a table → typed rows with their faults, in one SQL statement.
 
-Faults are bits: ``_bad`` for what quarantines the row, ``_note`` for what only costs an optional value. Clean rows carry
-two zeros, so the bookkeeping costs next to nothing, and the source row is kept as JSON for faulty rows alone.
+Faults are bits: ``_bad`` for what quarantines the row, ``_note`` for what only costs an optional value. Clean
+rows carry two zeros, so the bookkeeping costs next to nothing; faulty rows alone keep their source as JSON.
 """
 
 from __future__ import annotations
@@ -62,8 +62,10 @@ def faults(spec: TableSpec, *, required: bool) -> tuple[Fault, ...]:
 def create_sql(spec: TableSpec, columns: Mapping[str, Column]) -> str:
     """Return the statement that creates the staged table with the columns the input has."""
     body = ", ".join(f"{named(c.name)} {casts.PHYSICAL[c.kind]}" for c in columns.values())
-    return (f"CREATE OR REPLACE TABLE main.{named(spec.name)} "
-            f"({body}, _bad BIGINT, _note BIGINT, _void BOOLEAN, _raw VARCHAR)")
+    return (
+        f"CREATE OR REPLACE TABLE main.{named(spec.name)} "
+        f"({body}, _bad BIGINT, _note BIGINT, _void BOOLEAN, _raw VARCHAR)"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +111,15 @@ class PartQuery:
         carried = ", ".join(self._aliases.values())
         clean = ", ".join(f"{self._clean(c)} AS {named('r_' + c.name)}" for c in present)
         typed = ", ".join(
-            f"{casts.typed(c.kind, self._conditional(c.name), self._type(c))} AS {named('t_' + c.name)}" for c in present
+            f"{casts.typed(c.kind, self._conditional(c.name), self._type(c))} AS {named('t_' + c.name)}"
+            for c in present
         )
         final = ", ".join(f"{self._final(c)} AS {named(c.name)}" for c in present)
         names = ", ".join(named(c.name) for c in present)
         return f"""
             SELECT {names}, _bad, _note, _void, CASE WHEN _bad <> 0 THEN {self._raw()} END AS _raw FROM (
-                SELECT {final}, {self._mask(required=True)} AS _bad, {self._mask(required=False)} AS _note, _void, {carried}
+                SELECT {final}, {self._mask(required=True)} AS _bad, {self._mask(required=False)} AS _note,
+                       _void, {carried}
                 FROM (SELECT *, {typed} FROM (SELECT {carried}, {clean}, {self._void_sql()} AS _void FROM (
                     SELECT {self._innermost()} FROM {self._relation.sql}))))"""
 
@@ -124,7 +128,9 @@ class PartQuery:
 
     def _source(self, column: str) -> _Source:
         headers = self._match.sources.get(column, ())
-        return _Source(tuple(self._aliases[h] for h in headers), tuple(self._relation.types[h] for h in headers))
+        return _Source(
+            tuple(self._aliases[h] for h in headers), tuple(self._relation.types[h] for h in headers)
+        )
 
     def _native(self, column: Column) -> bool:
         source = self._source(column.name)
@@ -141,7 +147,9 @@ class PartQuery:
         if self._native(column):
             return source.names[0]
         identifier = column.kind in _IDENTIFIERS
-        texts = [casts.text(n, t, identifier=identifier) for n, t in zip(source.names, source.types, strict=True)]
+        texts = [
+            casts.text(n, t, identifier=identifier) for n, t in zip(source.names, source.types, strict=True)
+        ]
         value = texts[0] if len(texts) == 1 else f"coalesce({', '.join(texts)})"
         codes = self._match.mapping.values.get(column.name, {}) if self._match.mapping else {}
         cases = " ".join(f"WHEN {quoted(a)} THEN {quoted(b)}" for a, b in codes.items())
@@ -169,8 +177,10 @@ class PartQuery:
     def _in_range(self, column: Column) -> str | None:
         value = named("t_" + column.name)
         if column.kind in (Kind.INSTANT, Kind.DATE):
-            return (f"({value} >= DATE {quoted(casts.FIRST_DAY)} "
-                    f"AND {value} < DATE {quoted(casts.LAST_DAY)} + INTERVAL 1 DAY)")
+            return (
+                f"({value} >= DATE {quoted(casts.FIRST_DAY)} "
+                f"AND {value} < DATE {quoted(casts.LAST_DAY)} + INTERVAL 1 DAY)"
+            )
         if column.kind is Kind.MONEY:
             return f"(abs({value}) <= {self._limit})"
         return None
@@ -184,8 +194,14 @@ class PartQuery:
         """Return the test for one fault of one column that this part supplies."""
         clean, typed = self._conditional(column.name), named("t_" + column.name)
         source = self._source(column.name)
-        lost = [casts.exponent_form(n) for n, t in zip(source.names, source.types, strict=True) if t == "VARCHAR"]
-        exponent = f"CASE WHEN {clean} IS NULL THEN coalesce({' OR '.join(lost)}, FALSE) ELSE FALSE END" if lost else "FALSE"
+        lost = [
+            casts.exponent_form(n) for n, t in zip(source.names, source.types, strict=True) if t == "VARCHAR"
+        ]
+        exponent = (
+            f"CASE WHEN {clean} IS NULL THEN coalesce({' OR '.join(lost)}, FALSE) ELSE FALSE END"
+            if lost
+            else "FALSE"
+        )
         if reason == "missing":
             return f"({clean} IS NULL AND NOT {exponent})" if column.kind is Kind.ID else f"{clean} IS NULL"
         if reason == "exponent_form":

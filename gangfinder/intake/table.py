@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from gangfinder.intake import duplicates, rejects
 from gangfinder.intake.casts import named
+from gangfinder.intake.notes import note_warnings, part_warnings
 from gangfinder.intake.opening import Opened
 from gangfinder.intake.report import QualityFinding, TableReport
 from gangfinder.intake.sources import clear_line_rejects
 from gangfinder.intake.stage import HELPERS, PartQuery, create_sql, faults
-from gangfinder.intake.notes import note_warnings, part_warnings
 from gangfinder.model.tables import Kind, TableSpec
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ class TableReader:
         rows: int = self._connection.execute(
             f"INSERT INTO main.{named(spec.name)} ({names}) {query.sql()}"
         ).fetchall()[0][0]
-        self._connection.execute(f"INSERT INTO {rejects.PARTS} VALUES (?, ?, ?)", [part.name, first, first + rows - 1])
+        self._connection.execute(
+            f"INSERT INTO {rejects.PARTS} VALUES (?, ?, ?)", [part.name, first, first + rows - 1]
+        )
         lines = rejects.line_rejects(self._connection, part.relation)
         header = list(part.relation.columns)
         positions = [header.index(part.match.sources[c][0]) for c in key if c in part.match.sources]
@@ -79,13 +81,20 @@ class TableReader:
         return rows, len(lines)
 
     def _judge(
-        self, spec: TableSpec, parts: Sequence[Opened], columns: tuple[str, ...], key: Sequence[str], rows_read: int
+        self,
+        spec: TableSpec,
+        parts: Sequence[Opened],
+        columns: tuple[str, ...],
+        key: Sequence[str],
+        rows_read: int,
     ) -> TableReport:
         connection, table = self._connection, f"main.{named(spec.name)}"
         rejects.add_bad_rows(connection, spec.name, faults(spec, required=True), key)
         duplicates.mark(connection, spec, columns)
         rejects.add_conflicts(connection, spec.name, columns, key)
-        identical = connection.execute(f"SELECT count(*) FROM {rejects.DROPPED} WHERE identical").fetchall()[0][0]
+        identical = connection.execute(f"SELECT count(*) FROM {rejects.DROPPED} WHERE identical").fetchall()[
+            0
+        ][0]
         void = connection.execute(f"SELECT count(*) FROM {table} WHERE _void").fetchall()[0][0]
         self._warnings += note_warnings(connection, spec)
         self._finish(table)
@@ -93,12 +102,20 @@ class TableReader:
         written = rejects.write(connection, self._folder, spec.name) if rejected and self._folder else None
         self._warnings += [w for part in parts for w in part_warnings(spec, part)]
         return TableReport(
-            name=spec.name, rows_read=rows_read, rows_kept=rows_read - identical - rejected - void,
-            rows_identical=identical, rows_rejected=rejected, rows_void=void, rejected=reasons, columns=columns,
-            unknown=tuple(sorted({u for p in parts for u in p.match.unknown})), files=tuple(p.name for p in parts),
+            name=spec.name,
+            rows_read=rows_read,
+            rows_kept=rows_read - identical - rejected - void,
+            rows_identical=identical,
+            rows_rejected=rejected,
+            rows_void=void,
+            rejected=reasons,
+            columns=columns,
+            unknown=tuple(sorted({u for p in parts for u in p.match.unknown})),
+            files=tuple(p.name for p in parts),
             encodings={p.name: p.relation.encoding for p in parts if p.relation.encoding},
             profile="+".join(sorted({w for p in parts for w in p.match.profile.split("+")})),
-            has_clock=self._clocks(spec, columns), rejects_file=written,
+            has_clock=self._clocks(spec, columns),
+            rejects_file=written,
         )
 
     def _finish(self, table: str) -> None:
@@ -113,6 +130,8 @@ class TableReader:
         instants = [name for name in columns if spec.column(name).kind is Kind.INSTANT]
         if not instants:
             return {}
-        tests = ", ".join(f"coalesce(bool_or({named(c)} <> date_trunc('day', {named(c)})), FALSE)" for c in instants)
+        tests = ", ".join(
+            f"coalesce(bool_or({named(c)} <> date_trunc('day', {named(c)})), FALSE)" for c in instants
+        )
         row = self._connection.execute(f"SELECT {tests} FROM main.{named(spec.name)}").fetchall()[0]
         return dict(zip(instants, row, strict=True))

@@ -1,10 +1,10 @@
 """Text files of any of the two encodings Chinese exports use → UTF-8 that the engine can stream.
 
-DuckDB reads UTF-8 alone, and its encoding extension would have to be downloaded; fund networks are closed. So a GB18030
-file passes once through Python's codec, block by block, into a scratch file. A file is never held in memory.
+DuckDB reads UTF-8 alone, and its encoding extension would have to be downloaded; fund networks are closed. So
+a GB18030 file passes once through Python's codec, block by block, into a scratch file; never whole into memory.
 
-A file may hold lines of both encodings (two exports glued together). The encoding of most of its lines is the file's;
-the other lines are set aside with their line number, and an empty line keeps the count.
+A file may hold lines of both encodings (two exports glued together). The encoding of most of its lines is the
+file's; the other lines are set aside with their line number, and an empty line keeps the count.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class BadLine:
     line
         Physical line, 1 for the header.
     text
-        What could be read of it; unreadable bytes stand as ``\\xNN``.
+        What could be read of it; unreadable bytes stand as hexadecimal escapes.
     """
 
     line: int
@@ -80,7 +80,7 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _blocks(stream: BinaryIO, name: str) -> Iterator[bytes]:
-    """Yield blocks that end at a line end; a line end byte is never part of a longer character in either encoding."""
+    """Yield blocks that end at a line end, a byte that is part of no longer character in either encoding."""
     while block := stream.read(_BLOCK):
         rest = b"" if block.endswith(b"\n") else stream.readline(_LONGEST_LINE)
         if len(rest) == _LONGEST_LINE:
@@ -166,9 +166,7 @@ def _foreign(line: bytes, encoding: str) -> bool:
     return not _decodes(line, encoding) or (bool(_UTF8_CHINESE.search(line)) and _decodes(line, "utf-8"))
 
 
-def _convert_block(
-    block: bytes, encoding: str, first_line: int, ends: _LineEnds, bad: list[BadLine]
-) -> str:
+def _convert_block(block: bytes, encoding: str, first_line: int, ends: _LineEnds, bad: list[BadLine]) -> str:
     if encoding == "utf-8" or not _UTF8_CHINESE.search(block):
         with contextlib.suppress(UnicodeDecodeError):
             return ends.unify(block.decode(encoding))
