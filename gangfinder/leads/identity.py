@@ -15,7 +15,7 @@ _SHORTEST = 8
 
 def finding_id(finding: Finding, key: Key) -> str:
     """Return ``F-`` and 10 characters; identity is typology and subjects, never the window."""
-    head = (finding.typology, finding.subject_type)
+    head = ("finding", finding.typology, finding.subject_type)
     return f"F-{_encoded(head, finding.subject_type, finding.core, key)[:10]}"
 
 

@@ -148,12 +148,9 @@ def _yuan(amount: Decimal) -> str:
 
 def _who(members: Sequence[Member]) -> Iterator[Phrase]:
     ordered = sorted(members, key=lambda m: (m.membership != CORE, *_standing(m), m.entity_id))
-    for (membership, entity_type, role), group in groupby(
-        ordered, key=lambda m: (m.membership, m.entity_type, m.role)
-    ):
+    for (membership, _, role), group in groupby(ordered, key=lambda m: (m.membership, m.entity_type, m.role)):
         own = list(group)
-        key = f"count.{entity_type}" if f"count.{entity_type}" in PHRASES else "count.other"
-        yield phrase(f"who.{membership}", role=role_title(role), n=phrase(key, n=len(own)), ids=_ids(own))
+        yield phrase(f"who.{membership}", role=role_title(role), n=len(own), ids=_ids(own))
 
 
 def _standing(member: Member) -> tuple[int, str, str]:

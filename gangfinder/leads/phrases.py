@@ -40,8 +40,8 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "section.money": "金额与依据",
         "section.note": "说明",
         # who
-        "who.core": "核心——{role} {n}：{ids}",
-        "who.associated": "相关——{role} {n}：{ids}",
+        "who.core": "核心——{role}（{n}）：{ids}",
+        "who.associated": "相关——{role}（{n}）：{ids}",
         "who.more": "{ids} 等（其余 {n} 见 members.csv）",
         "who.labelled": "{label}（{id}）",
         "plain": "{text}",
@@ -61,8 +61,7 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "surprise.contradiction": "这些记录不能同时属实；是否成立只取决于原始记录，不取决于概率。",
         "surprise.false": "在本批次与本线索同等或更意外的结果中，预计属于偶然的占比{chance}。",
         "chance.any": "不小",
-        "chance.percent": "约为百分之{n}",
-        "chance.permille": "约为千分之{n}",
+        "chance.percent": "约为 {n}%",
         "chance.3": "小于千分之一",
         "chance.4": "小于万分之一",
         "chance.6": "小于百万分之一",
@@ -141,10 +140,8 @@ def chance(log10_p: float) -> Phrase:
     for power, key in _STEPS:
         if log10_p < -power:
             return phrase(key)
-    p = 10.0**log10_p
-    if p < 0.01:
-        return phrase("chance.permille", n=max(1, round(p * 1000)))
-    return phrase("chance.percent", n=round(p * 100)) if p < 0.5 else phrase("chance.any")
+    percent = float(f"{100 * 10.0**log10_p:.1g}")
+    return phrase("chance.percent", n=percent) if percent < 50 else phrase("chance.any")
 
 
 def role_title(role: str) -> Phrase:
