@@ -97,45 +97,51 @@ def pair_tails(group: Group, members: tuple[str, ...]) -> tuple[NDArray[np.int64
     rows = group.rows[group.rows["subject_id"].isin(members)]
     index = {m: k for k, m in enumerate(members)}
     i, j = np.triu_indices(len(members), 1)
-    terms: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]] = []
+    parts: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
     observed = np.zeros(len(i), dtype=np.int64)
     for house, part in rows.groupby("institution_id", sort=True):
-        met, n = _joint_days(part, index, group, str(house))
-        slots = 1.0 / meeting_chance(group, str(house), part)
-        both = (n[i] > 0) & (n[j] > 0)
-        observed += met[i, j]
-        at = np.flatnonzero(both)
-        terms.append((at, np.full(at.size, slots), n[i][at].astype(float), n[j][at].astype(float)))
-    pair = np.concatenate([t[0] for t in terms])
-    order = np.argsort(pair, kind="stable")
-    slots_, a, b = (np.concatenate([t[k] for t in terms])[order] for k in (1, 2, 3))
-    present, dense = np.unique(pair[order], return_inverse=True)
+        if part["subject_id"].nunique() < 2:
+            continue
+        minutes = first_minutes(part, index)
+        n = (~np.isnan(minutes)).sum(axis=1)
+        at = np.flatnonzero((n[i] > 0) & (n[j] > 0))
+        observed[at] += joint_days(minutes, i[at], j[at], group.places.get(str(house), {}).get("window", 0.0))
+        slots = np.full(at.size, 1.0 / meeting_chance(group, str(house), part))
+        parts.append((at, np.column_stack([slots, n[i][at], n[j][at]])))
     tails = np.zeros(len(i))
-    if present.size:
-        tails[present] = log10_hypergeometric_sum_tail(
-            dense, np.maximum(slots_, np.maximum(a, b)), a, b, observed[present]
-        )
+    if not parts:
+        return i, j, tails
+    pair, terms = np.concatenate([p for p, _ in parts]), np.concatenate([t for _, t in parts])
+    order = np.argsort(pair, kind="stable")
+    present, dense = np.unique(pair[order], return_inverse=True)
+    slots, a, b = terms[order].T
+    tails[present] = log10_hypergeometric_sum_tail(dense, np.maximum(slots, np.maximum(a, b)), a, b, observed[present])
     return i, j, tails
 
 
-def _joint_days(
-    part: pd.DataFrame, index: dict[str, int], group: Group, house: str
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Joint days of every two members at one house (matrix), and visit days of each."""
-    window = group.places.get(house, {}).get("window", 0.0)
-    on = part["event_at"].dt.normalize()
-    first = part.assign(on_=on).sort_values(["event_at", "source_key"]).drop_duplicates(["subject_id", "on_"])
-    n = np.zeros(len(index), dtype=np.int64)
-    met = np.zeros((len(index), len(index)), dtype=np.int64)
-    for _, day in first.groupby("on_", sort=True):
-        who = np.array([index[s] for s in day["subject_id"]])
-        n[who] += 1
-        minute = day["event_at"].to_numpy().astype("datetime64[s]").astype(np.int64) / 60.0
-        near = np.ones((who.size, who.size), dtype=bool)
-        if window > 0:
-            near = np.abs(minute[:, None] - minute[None, :]) <= window
-        met[np.ix_(who, who)] += near
-    return met, n
+def first_minutes(part: pd.DataFrame, index: dict[str, int]) -> NDArray[np.float64]:
+    """Return the minute of everybody's first visit of every day at one house: members × days, NaN where absent."""
+    instant = part["event_at"].to_numpy().astype("datetime64[s]").astype(np.int64)
+    day = np.unique(instant // 86400, return_inverse=True)[1]
+    who = part["subject_id"].map(index).to_numpy(dtype=np.int64)
+    minutes = np.full((len(index), int(day.max()) + 1), np.inf)
+    np.minimum.at(minutes, (who, day), instant / 60.0)
+    minutes[np.isinf(minutes)] = np.nan
+    return minutes
+
+
+def joint_days(
+    minutes: NDArray[np.float64], i: NDArray[np.int64], j: NDArray[np.int64], window: float
+) -> NDArray[np.int64]:
+    """Return for pairs of members the number of days on which both came, within the window (0: any time of the day)."""
+    out = np.zeros(len(i), dtype=np.int64)
+    step = max(1, 4_000_000 // max(1, minutes.shape[1]))
+    limit = window if window > 0 else np.inf
+    for begin in range(0, len(i), step):
+        part = slice(begin, begin + step)
+        # NaN compares as false: a day on which one of them stayed away never counts
+        out[part] = (np.abs(minutes[i[part]] - minutes[j[part]]) <= limit).sum(axis=1)
+    return out
 
 
 def meeting_chance(group: Group, house: str, part: pd.DataFrame) -> float:
