@@ -1,0 +1,192 @@
+"""Run one typology on the small tables of a case file, as the pipeline would without innocent explanations.
+
+A case is a mapping: ``name``, ``why``, ``tables`` and ``expect``.
+
+``tables``
+    Table → list of rows. A row is a mapping of column to value; dates and instants are ISO text. A row may hold
+    ``each: {column: [values]}``: it then stands for one row per position of those lists. ``{i}`` in a text is the
+    position, so that ``settlement_id: "A{i}"`` numbers the rows; ``{name}`` is the value of that column.
+``expect``
+    ``find``: a list of lists of core members, one for each finding; ``nothing: true``; or ``skipped``: words of the
+    reason why the typology cannot run on these columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import yaml
+
+from gangfinder.engine import DuckDBEngine
+from gangfinder.engine.portable import is_midnight
+from gangfinder.linking import linkers
+from gangfinder.linking.behaviour import net_settlements, stays, visits
+from gangfinder.linking.co_presence import Params as PresenceParams
+from gangfinder.linking.execution import run_linkers
+from gangfinder.linking.projection import missing, project
+from gangfinder.model.group import Group, Verdict
+from gangfinder.model.tables import TABLES, Kind
+from gangfinder.rings.groups import GroupParams, communities, foreign_links, hub_groups, linked_groups
+from gangfinder.rings.partition import algorithms
+from gangfinder.rings.surroundings import surroundings
+from gangfinder.typologies import typologies
+from gangfinder.typologies.contract import Typology
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "typologies"
+
+_ARROW = {
+    Kind.ID: pa.string(), Kind.CODE: pa.string(), Kind.TEXT: pa.string(), Kind.INSTANT: pa.timestamp("us"),
+    Kind.DATE: pa.date32(), Kind.MONEY: pa.decimal128(18, 2), Kind.NUMBER: pa.float64(), Kind.COUNT: pa.int64(),
+    Kind.FLAG: pa.bool_(),
+}
+_READ = {
+    Kind.INSTANT: lambda v: v if isinstance(v, datetime) else datetime.fromisoformat(str(v)),
+    Kind.DATE: lambda v: v if isinstance(v, date) else date.fromisoformat(str(v)),
+    Kind.MONEY: lambda v: Decimal(str(v)), Kind.NUMBER: float, Kind.COUNT: int, Kind.FLAG: bool,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a typology said of some tables: why it was skipped, or its verdicts by group."""
+
+    skipped: str | None = None
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    groups: Mapping[str, Group] = field(default_factory=dict)
+
+    @property
+    def cores(self) -> list[tuple[str, ...]]:
+        """Core members of all findings, sorted."""
+        return sorted(tuple(sorted(v.core)) for v in self.verdicts.values())
+
+
+def load_cases(slug: str) -> list[dict[str, Any]]:
+    """Return the cases of a typology."""
+    return list(yaml.safe_load((FIXTURES / f"{slug}.yml").read_text(encoding="utf-8"))["cases"])
+
+
+def expanded(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Write out the rows that stand for several."""
+    for row in rows:
+        each = row.get("each")
+        if each is None:
+            yield dict(row)
+            continue
+        columns = {name: list(values) for name, values in each.items()}
+        for i in range(max(len(values) for values in columns.values())):
+            one = {**{k: v for k, v in row.items() if k != "each"}, **{n: v[i % len(v)] for n, v in columns.items()}}
+            yield {k: v.format(i=i, **one) if isinstance(v, str) and "{" in v else v for k, v in one.items()}
+
+
+def as_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Return rows as a typed table holding the columns that any of them has."""
+    written = list(expanded(rows))
+    columns = [c for c in TABLES[name].columns if any(c.name in row for row in written)]
+    unknown = {k for row in written for k in row} - {c.name for c in columns}
+    assert not unknown, f"unknown columns {sorted(unknown)} of {name}"
+    arrays = {}
+    for column in columns:
+        read = _READ.get(column.kind, str)
+        values = [None if row.get(column.name) is None else read(row[column.name]) for row in written]
+        arrays[column.name] = pa.array(values, _ARROW[column.kind])
+    return pa.table(arrays)
+
+
+def run(typology: Typology, tables: Mapping[str, pa.Table], algorithm: str = "leiden") -> Outcome:
+    """Run linkers, detection, grouping and confirmation of one typology."""
+    engine = DuckDBEngine(threads=1)
+    try:
+        return _run(engine, typology, tables, algorithm)
+    finally:
+        engine.close()
+
+
+def _run(engine: DuckDBEngine, typology: Typology, tables: Mapping[str, pa.Table], algorithm: str) -> Outcome:
+    canonical = {name: engine.put(name, table) for name, table in tables.items()}
+    available = _filled(tables)
+    reason = missing(typology, available)
+    if reason:
+        return Outcome(skipped=reason)
+    derived = _behaviour(engine, canonical)
+    v = derived["visits"]
+    clock = engine.fetch(v.filter(~is_midnight(v["at"])).limit(1)).num_rows > 0
+    wanted = {s: x for s, x in linkers().items() if set(x.kinds) & set(typology.links)}
+    linked = run_linkers(engine, wanted, canonical, derived, available)
+    derived["links"] = linked.links
+    rows = engine.fetch(typology.detect(project(typology, canonical, derived), typology.params)).to_pandas()
+    rows["event_at"] = rows["event_at"].astype("datetime64[us]")
+    units = _households(tables)
+    houses = engine.put("houses_here", pa.table({"institution_id": pa.array(sorted(set(rows["institution_id"].dropna())), pa.string())}))
+    around = surroundings(engine, derived["visits"], houses, units, PresenceParams(), clock=clock)
+    links = engine.fetch(linked.links).to_pandas().sort_values(["kind", "source_id", "target_id"], kind="stable")
+    links = foreign_links(links, units)
+    if typology.links:
+        kinds = links[links["kind"].isin(typology.links)]
+        found = communities(kinds, units, algorithms()[algorithm], GroupParams(), 1)
+        tests = sum(linked.n_tests.values()) or max(1, len(found))
+        groups = linked_groups(rows, kinds, found, tests, around)
+    else:
+        groups = hub_groups(rows, links, frozenset(), max(1, rows["group_id"].nunique()), around)
+    verdicts = {g.group_id: _judged(typology, g) for g in groups}
+    return Outcome(None, {k: v for k, v in verdicts.items() if v is not None}, {g.group_id: g for g in groups})
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """Declares every column of the settlements: behaviour is read from all of them."""
+
+    slug: str = "settlements"
+    requires: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    optional: Mapping[str, frozenset[str]] = field(default_factory=lambda: {"settlements": frozenset(TABLES["settlements"].names)})
+    uses: frozenset[str] = frozenset()
+
+
+def _filled(tables: Mapping[str, pa.Table]) -> dict[str, frozenset[str]]:
+    filled = {n: frozenset(c for c in t.column_names if t[c].null_count < t.num_rows) for n, t in tables.items()}
+    return {name: columns for name, columns in filled.items() if columns}
+
+
+def _behaviour(engine: DuckDBEngine, canonical: Mapping[str, Any]) -> dict[str, Any]:
+    net = engine.keep("net_settlements", net_settlements(project(_Whole(), canonical, {})["settlements"]))
+    out, lying = engine.keep("visits", visits(net)), engine.keep("stays", stays(net))
+    return {"visits": out, "stays": lying, "residual_visits": out, "residual_stays": lying}
+
+
+def _judged(typology: Typology, group: Group) -> Verdict | None:
+    if group.n_units() < typology.minimum_subjects:
+        return None
+    verdict = typology.confirm(group, typology.params)
+    return verdict if verdict is not None and group.n_units(verdict.core) >= typology.minimum_subjects else None
+
+
+def _households(tables: Mapping[str, pa.Table]) -> dict[str, str]:
+    if "patients" not in tables or "household_id" not in tables["patients"].column_names:
+        return {}
+    rows: list[dict[str, Any]] = tables["patients"].select(["patient_id", "household_id"]).to_pylist()
+    return {r["patient_id"]: r["household_id"] for r in rows if r["household_id"]}
+
+
+def check(slug: str, case: Mapping[str, Any]) -> None:
+    """Assert that a case comes out as it says."""
+    typology = typologies()[slug]
+    outcome = run(typology, {name: as_table(name, rows) for name, rows in case["tables"].items()})
+    expect = case["expect"]
+    if "skipped" in expect:
+        assert outcome.skipped is not None
+        assert expect["skipped"] in outcome.skipped
+        return
+    assert outcome.skipped is None, outcome.skipped
+    wanted = [] if expect.get("nothing") else sorted(tuple(sorted(core)) for core in expect["find"])
+    assert outcome.cores == wanted
+    for verdict in outcome.verdicts.values():
+        assert verdict.anomalies
+        for anomaly in verdict.anomalies:  # every template can be filled from its numbers
+            assert typology.sentences[anomaly.name].format(**anomaly.detail)
+        assert pd.notna([a.log10_p for a in verdict.anomalies]).all()
