@@ -1,0 +1,10 @@
+"""How good is a list of leads: recall and precision against the truth of a synthetic town."""
+
+from __future__ import annotations
+
+from gangfinder.evaluate.judge import evaluate, judge
+from gangfinder.evaluate.reading import SHARE, Lead
+from gangfinder.evaluate.summary import summary
+from gangfinder.evaluate.verdict import Evaluation, FalseLead, FoundRing
+
+__all__ = ["SHARE", "Evaluation", "FalseLead", "FoundRing", "Lead", "evaluate", "judge", "summary"]
