@@ -49,8 +49,8 @@ def run(
     leads: list[str],
     associated: str = "",
     entity: str = "patient",
-    evidence: list[str] | None = None,
-    sealed: list[str] = (),
+    evidence: tuple[str, ...] = (),
+    sealed: tuple[str, ...] = (),
 ):
     (tmp_path / "truth.json").write_text(
         json.dumps({"rings": rings, "lookalikes": lookalikes}), encoding="utf-8"
