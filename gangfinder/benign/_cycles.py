@@ -1,0 +1,70 @@
+"""Whether members keep, each for himself, to a regular interval between visits, and otherwise queue like people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gangfinder.benign._calendars import cycle_days
+from gangfinder.benign._queueing import Queue, conspicuous, outings
+from gangfinder.model.evidence import Judgement, Result
+
+if TYPE_CHECKING:
+    from gangfinder.model.group import Group
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """A regular interval of a person.
+
+    Parameters
+    ----------
+    low_days, high_days
+        Shortest and longest interval that counts.
+    slack_days
+        Days by which an interval may miss the person's median.
+    least_share
+        Least share of the intervals that keep to it.
+    queue
+        How people queue and pay.
+    """
+
+    low_days: int
+    high_days: int
+    slack_days: float
+    least_share: float
+    queue: Queue = Queue()  # noqa: RUF009 - frozen
+
+
+def judge_cycle(group: Group, slug: str, cycle: Cycle) -> Judgement:
+    """Say which members' own regular interval explains the dates on which they met the others.
+
+    Notes
+    -----
+    Reasons: ``holds``, ``partly``, ``fails`` (no regular interval), ``fails_run`` (regular, but in runs or with equal
+    bills).
+    """
+    frame = outings(group)
+    days = {str(m): d for m, d in frame.groupby("subject_id", sort=True)["day"]}
+    kept = (cycle.low_days, cycle.high_days, cycle.slack_days, cycle.least_share)
+    regular = frozenset(m for m, d in days.items() if cycle_days(d, *kept) is not None)
+    gaps = frame.drop_duplicates(["subject_id", "day"]).sort_values(["subject_id", "day"])
+    steps = gaps.groupby("subject_id")["day"].diff().dropna().to_numpy(dtype=float)
+    detail: dict[str, str | int | float] = {
+        "n_core": len(group.members), "n_regular": len(regular),
+        "gap_low": round(float(np.quantile(steps, .1))) if len(steps) else 0,
+        "gap_high": round(float(np.quantile(steps, .9))) if len(steps) else 0,
+    }
+    if not regular:
+        return Judgement(slug, Result.FAILS, (), "fails", {**detail, "n_covered": 0})
+    hasty, equal = conspicuous(group, frame, cycle.queue, detail)
+    covered = regular - hasty - equal
+    detail["n_covered"] = len(covered)
+    chosen = tuple(sorted(covered))
+    if covered and len(group.members) - len(covered) < 2:
+        return Judgement(slug, Result.HOLDS, chosen, "holds_cycle", detail)
+    if covered:
+        return Judgement(slug, Result.PARTLY, chosen, "partly_cycle", detail)
+    return Judgement(slug, Result.FAILS, (), "fails_run", detail)

@@ -1,0 +1,301 @@
+"""Whether people of a group queue like people: pure statistics on their dates, minutes and amounts.
+
+All tests compare what the members do *with each other on one day* with what the same members do *on different days*,
+or with everybody else's dates; a ring therefore cannot lend itself its own background.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from gangfinder.model.tails import log10_binomial_tail
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gangfinder.model.group import Group
+
+    Floats = NDArray[np.float64]
+
+
+def outings(group: Group) -> pd.DataFrame:
+    """Return one row per member, house and day: subject_id, unit, institution_id, day, minute, amount.
+
+    Notes
+    -----
+    ``day`` counts days since 1970, ``minute`` is the first minute of the day with its fraction, ``amount`` the sum.
+    Rows without an instant are left out. Sorted by house, day, minute, member.
+    """
+    rows = group.rows
+    rows = rows[rows["event_at"].notna() & rows["subject_id"].isin(group.members)]
+    at = pd.to_datetime(rows["event_at"])
+    frame = pd.DataFrame(
+        {
+            "subject_id": rows["subject_id"].astype(str).to_numpy(),
+            "institution_id": rows["institution_id"].astype(str).to_numpy(),
+            "day": (at.dt.normalize() - pd.Timestamp(0)).dt.days.to_numpy(),
+            "minute": (at.dt.hour * 60.0 + at.dt.minute + at.dt.second / 60.0).to_numpy(),
+            "amount": rows["amount"].astype(float).to_numpy(),
+            # one settlement may stand in several evidence rows
+            "key": rows["source_key"].astype(str).to_numpy(),
+        }
+    ).drop_duplicates(["subject_id", "institution_id", "day", "key"])
+    by = ["institution_id", "day", "subject_id"]
+    out = frame.groupby(by, sort=True, as_index=False).agg(minute=("minute", "min"), amount=("amount", "sum"))
+    out["unit"] = [group.units.get(s, s) for s in out["subject_id"]]
+    return out.sort_values(["institution_id", "day", "minute", "subject_id"], ignore_index=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """How people queue and pay; what exceeds it is not explained by any calendar.
+
+    Parameters
+    ----------
+    near_minutes
+        Two people of one day this close are next to each other.
+    run_step_minutes
+        A group whose neighbours are this close in the median swipes in runs, at whatever hour.
+    equal_share
+        Two bills this close, relative to the larger, are equal.
+    surprise_log10
+        Tail from which a person's closeness or equal bills are no longer chance.
+    least_ratio
+        Least ratio of what was seen to chance, besides.
+    """
+
+    near_minutes: float = 5.0
+    run_step_minutes: float = 2.0
+    equal_share: float = 0.01
+    surprise_log10: float = -2.5
+    least_ratio: float = 1.4
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """How much more often members match a neighbour of the same day than chance has it.
+
+    Parameters
+    ----------
+    members
+        Member ids, sorted.
+    n
+        Rows with company: outings on which another unit of the group was at the house that day.
+    matched
+        Rows with a match among that company.
+    expected
+        Matches expected by chance.
+    log10_p
+        Binomial upper tail per member.
+    total_log10_p
+        The same for the whole group.
+    """
+
+    members: tuple[str, ...]
+    n: Floats
+    matched: Floats
+    expected: Floats
+    log10_p: Floats
+    total_log10_p: float
+
+    def striking(self, log10_p: float, ratio: float) -> frozenset[str]:
+        """Return the members who match too often, by themselves or as part of a group that does.
+
+        Parameters
+        ----------
+        log10_p
+            Largest tail of a striking member; a group is striking at twice that exponent.
+        ratio
+            Least ratio of matches to expectation.
+        """
+        more = (self.matched >= 2) & (self.matched > ratio * self.expected)
+        group_wide = self.total_log10_p <= 2 * log10_p
+        chosen = more & ((self.log10_p <= log10_p) | (group_wide & (self.matched * 2 >= self.n)))
+        return frozenset(m for m, c in zip(self.members, chosen, strict=True) if c)
+
+    @property
+    def share(self) -> float:
+        """Share of the rows with company that match."""
+        return float(self.matched.sum() / self.n.sum()) if self.n.sum() else 0.0
+
+    @property
+    def expected_share(self) -> float:
+        """Share expected by chance."""
+        return float(self.expected.sum() / self.n.sum()) if self.n.sum() else 0.0
+
+
+def excess(frame: pd.DataFrame, column: str, tolerance: Floats, floor: Floats | None = None) -> Excess:
+    """Count same-day matches of a column within a tolerance against the same people's values on other days.
+
+    Parameters
+    ----------
+    frame
+        What :func:`outings` returns.
+    column
+        ``minute`` or ``amount``.
+    tolerance
+        Per row: how near a value must be.
+    floor
+        Per row: chance of a match between two visitors of one day that holds in any case (the house's own profile).
+
+    Notes
+    -----
+    For a row with value ``t`` and ``k`` companions of other units, let ``b`` be the share of the group's values on
+    *other* days of the house within the tolerance of ``t``. By chance the row matches with 1 − (1 − b)^k; matches of one
+    member are a sum of such trials, and the binomial with the mean probability bounds its upper tail.
+
+    References
+    ----------
+    W. Hoeffding, "On the distribution of the number of successes in independent trials", Ann. Math. Stat. 27 (1956).
+    """
+    members = tuple(sorted(frame["subject_id"].unique()))
+    matched, chance, company = _matches(frame, column, tolerance, floor)
+    table = pd.DataFrame({"m": matched & company, "c": np.where(company, chance, 0.0), "n": company})
+    own = table.groupby(frame["subject_id"].to_numpy(), sort=True).sum().reindex(list(members))
+    n, m, c = (own[k].to_numpy(dtype=float) for k in ("n", "m", "c"))
+    p = np.clip(np.divide(c, n, out=np.ones_like(c), where=n > 0), 1e-9, 1.0)
+    total_p = min(1.0, max(c.sum() / n.sum(), 1e-9)) if n.sum() else 1.0
+    total = float(log10_binomial_tail(m.sum(), n.sum(), total_p))
+    return Excess(members, n, m, c, log10_binomial_tail(m, n, p), total)
+
+
+def _matches(
+    frame: pd.DataFrame, column: str, tolerance: Floats, floor: Floats | None
+) -> tuple[NDArray[np.bool_], Floats, NDArray[np.bool_]]:
+    """Return, per row: whether it matches a companion, the chance of that, and whether it has companions."""
+    size = len(frame)
+    matched, company = np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
+    chance = np.ones(size)
+    values = frame[column].to_numpy(dtype=float)
+    units, _ = pd.factorize(frame["unit"])
+    day = frame["day"].to_numpy()
+    for house in frame.groupby("institution_id", sort=True).indices.values():
+        pool = np.sort(values[house])
+        for today in np.split(house, np.flatnonzero(np.diff(day[house])) + 1):
+            own, reach = values[today], tolerance[today]
+            near = np.abs(own[:, None] - own[None, :]) <= reach[:, None]
+            foreign = units[today][:, None] != units[today][None, :]
+            k = foreign.sum(axis=1)
+            matched[today], company[today] = (near & foreign).any(axis=1), k > 0
+            inside = np.searchsorted(pool, own + reach, side="right") - np.searchsorted(pool, own - reach, side="left")
+            # half a count of doubt on either side, so that a small background is not taken for certainty
+            b = (inside - near.sum(axis=1) + 0.5) / (len(house) - len(today) + 1.0)
+            b = np.clip(b if floor is None else np.maximum(b, floor[today]), 0.0, 1.0)
+            chance[today] = 1.0 - (1.0 - b) ** k
+    return matched, chance, company
+
+
+def median_step(frame: pd.DataFrame) -> float:
+    """Return the median minutes between neighbours of different units at one house on one day (inf without any)."""
+    same = (frame["institution_id"] == frame["institution_id"].shift()) & (frame["day"] == frame["day"].shift())
+    other = frame["unit"] != frame["unit"].shift()
+    steps = frame["minute"].diff()[same & other]
+    return float(steps.median()) if len(steps) else float("inf")
+
+
+def company_tails(frame: pd.DataFrame, calendar: pd.DataFrame | None) -> tuple[tuple[str, ...], Floats, Floats, Floats]:
+    """Return, per member, how surprising his company is when dates are drawn as *everybody else* draws them.
+
+    Parameters
+    ----------
+    frame
+        What :func:`outings` returns.
+    calendar
+        institution_id, on, n_visits of everybody; ``None``: all days between the first and last outing weigh alike.
+
+    Returns
+    -------
+    members, observed, expected, log10_p
+        ``observed`` outings of others on the member's days at his houses; the tail is binomial with the mean chance,
+        an upper bound (see :func:`excess`).
+
+    Notes
+    -----
+    The group's own visits are subtracted from the calendar first, so a group that is most of a small house does not
+    explain itself. Given the member's days, the others' outings are independent trials.
+    """
+    members = tuple(sorted(frame["subject_id"].unique()))
+    index = {m: i for i, m in enumerate(members)}
+    observed, trials, expected = (np.zeros(len(members)) for _ in range(3))
+    for house, rows in frame.groupby("institution_id", sort=True):
+        weights = _weights(str(house), rows, calendar)
+        share = weights / weights.sum()
+        per_day = rows.groupby("day").size()
+        for member, own in rows.groupby("subject_id", sort=True):
+            i = index[str(member)]
+            days = own["day"].unique()
+            others = len(rows) - len(own)
+            observed[i] += per_day.loc[days].sum() - len(own)
+            trials[i] += others
+            expected[i] += others * float(share.loc[days].sum())
+    p = np.clip(np.divide(expected, trials, out=np.ones_like(expected), where=trials > 0), 1e-12, 1.0)
+    return members, observed, expected, log10_binomial_tail(observed, trials, p)
+
+
+def _weights(house: str, rows: pd.DataFrame, calendar: pd.DataFrame | None) -> pd.Series[float]:
+    """Return the weight of each day of a house: everybody's visits less the group's, smoothed."""
+    own = rows.groupby("day").size().astype(float)
+    if calendar is None:
+        days = np.arange(rows["day"].min(), rows["day"].max() + 1)
+        return pd.Series(1.0, index=days)
+    here = calendar[calendar["institution_id"].astype(str) == house]
+    on = (pd.to_datetime(here["on"]).dt.normalize() - pd.Timestamp(0)).dt.days
+    total = pd.Series(here["n_visits"].to_numpy(dtype=float), index=on.to_numpy()).groupby(level=0).sum()
+    total = total.reindex(total.index.union(own.index), fill_value=0.0)
+    rest = (total - own.reindex(total.index, fill_value=0.0)).clip(lower=0.0)
+    return rest + max(0.5, 0.1 * float(rest.mean()))
+
+
+Detail = dict[str, "str | int | float"]
+
+
+def conspicuous(
+    group: Group, frame: pd.DataFrame, queue: Queue, detail: Detail
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the members who come in runs and those whose bills are equal; writes the numbers into ``detail``.
+
+    Parameters
+    ----------
+    group, frame
+        The group and its outings.
+    queue
+        What is still ordinary.
+    detail
+        Receives near_percent, near_expected_percent, step_minutes (with a clock), equal_percent,
+        equal_expected_percent.
+    """
+    amounts = bills(frame, queue)
+    detail["equal_percent"] = round(100 * amounts.share)
+    detail["equal_expected_percent"] = round(100 * amounts.expected_share)
+    equal = amounts.striking(queue.surprise_log10, queue.least_ratio)
+    if not group.clock:
+        return frozenset(), equal
+    minutes = closeness(group, frame, queue)
+    step = median_step(frame)
+    detail["near_percent"] = round(100 * minutes.share)
+    detail["near_expected_percent"] = round(100 * minutes.expected_share)
+    detail["step_minutes"] = round(step, 1) if np.isfinite(step) else -1
+    if step <= queue.run_step_minutes:
+        return frozenset(frame["subject_id"]), equal
+    return minutes.striking(queue.surprise_log10, queue.least_ratio), equal
+
+
+def closeness(group: Group, frame: pd.DataFrame, queue: Queue) -> Excess:
+    """Return how much more often members stand next to each other than their own hours on other days have it."""
+    houses = frame["institution_id"]
+    q = houses.map({k: float(v.get("q", 0.0)) for k, v in group.places.items()}).fillna(0.0).to_numpy(dtype=float)
+    window = houses.map({k: float(v.get("window_minutes", 0.0)) for k, v in group.places.items()}).fillna(0.0)
+    width = window.to_numpy(dtype=float)
+    # the house's own chance that one other visitor is so near, scaled to this window
+    floor = np.where(width > 0, q * queue.near_minutes / np.where(width > 0, width, 1.0), 0.0)
+    return excess(frame, "minute", np.full(len(frame), queue.near_minutes), np.clip(floor, 0.0, 1.0))
+
+
+def bills(frame: pd.DataFrame, queue: Queue) -> Excess:
+    """Return how much more often bills of one day are equal than bills of different days."""
+    tolerance = np.maximum(0.005, queue.equal_share * frame["amount"].abs().to_numpy(dtype=float))
+    return excess(frame, "amount", tolerance)
