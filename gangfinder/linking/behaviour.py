@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gangfinder.model.tables import INPATIENT_VISIT_TYPES
+from gangfinder.engine.portable import is_midnight
+from gangfinder.linking.projection import project
+from gangfinder.model.tables import INPATIENT_VISIT_TYPES, TABLES
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+
+    from gangfinder.engine import Engine
 
 VISIT_COLUMNS = (
     "settlement_id", "patient_id", "institution_id", "terminal_id", "operator_id", "doctor_id", "card_id",
@@ -155,3 +161,34 @@ def visits_of_linked(visits: ir.Table, links: ir.Table, kinds: tuple[str, ...]) 
         m_operator_id=own.operator_id,
         m_doctor_id=own.doctor_id,
     )
+
+
+def behaviour(engine: Engine, canonical: Mapping[str, ir.Table]) -> dict[str, ir.Table]:
+    """Keep the visits and stays that every detector reads."""
+    whole = project(_WholeSettlements(), canonical, {})["settlements"]
+    net = engine.keep("net_settlements", net_settlements(whole))
+    return {"visits": engine.keep("visits", visits(net)), "stays": engine.keep("stays", stays(net))}
+
+
+@dataclass(frozen=True, slots=True)
+class _WholeSettlements:
+    slug: str = "settlements"
+
+    @property
+    def requires(self) -> Mapping[str, frozenset[str]]:
+        return {"settlements": TABLES["settlements"].required}
+
+    @property
+    def optional(self) -> Mapping[str, frozenset[str]]:
+        return {"settlements": frozenset(TABLES["settlements"].names)}
+
+    @property
+    def uses(self) -> frozenset[str]:
+        return frozenset()
+
+
+def has_clock(engine: Engine, relation: ir.Table) -> bool:
+    """Say whether the instants of visits carry a time of day: at least half are not midnight."""
+    at = relation["at"]
+    facts = engine.fetch(relation.aggregate(n=relation.count(), zero=is_midnight(at).cast("int64").sum())).to_pylist()[0]
+    return bool(facts["n"]) and 2 * int(facts["zero"] or 0) < int(facts["n"])

@@ -12,6 +12,8 @@ from gangfinder.model.tables import TABLES, Kind
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from gangfinder.engine import Engine
+
 TYPES: Mapping[Kind, str] = {
     Kind.ID: "string", Kind.CODE: "string", Kind.TEXT: "string", Kind.INSTANT: "timestamp", Kind.DATE: "date",
     Kind.MONEY: "decimal(18,2)", Kind.NUMBER: "float64", Kind.COUNT: "int64", Kind.FLAG: "boolean",
@@ -97,3 +99,19 @@ def _projected(name: str, columns: set[str], canonical: Mapping[str, ir.Table]) 
     return table.select(
         **{c.name: table[c.name] if c.name in present else ibis.null().cast(TYPES[c.kind]) for c in ordered}
     )
+
+
+def filled_columns(engine: Engine, canonical: Mapping[str, ir.Table]) -> dict[str, frozenset[str]]:
+    """Return, per table, the columns that hold at least one value; a column of nulls is as good as absent."""
+    found = {}
+    for name, table in sorted(canonical.items()):
+        counts = engine.fetch(table.aggregate(**{c: table[c].count() for c in table.columns})).to_pylist()[0]
+        columns = frozenset(c for c, n in counts.items() if n)
+        if columns:
+            found[name] = columns
+    return found
+
+
+def count(engine: Engine, table: ir.Table) -> int:
+    """Return the number of rows of a relation."""
+    return int(engine.fetch(table.aggregate(n=table.count()))["n"][0].as_py())

@@ -41,6 +41,8 @@ class Group:
         Visits per institution and whole yuan by everybody (institution_id, yuan, n).
     desks
         Visits per institution and desk by everybody (institution_id, kind, desk, n); kind is terminal, operator, doctor.
+    memo
+        What was computed of exactly this group, for typologies that ask the same; never passed on.
     """
 
     group_id: str
@@ -54,6 +56,7 @@ class Group:
     calendar: pd.DataFrame | None = None
     amounts: pd.DataFrame | None = None
     desks: pd.DataFrame | None = None
+    memo: dict[object, object] = field(default_factory=dict, compare=False, repr=False)
 
     def n_units(self, members: Iterable[str] | None = None) -> int:
         """Return how many unrelated units (households …) the members are."""
@@ -65,7 +68,7 @@ class Group:
         left = tuple(m for m in self.members if m not in gone)
         rows = self.rows[self.rows["subject_id"].isin(left)]
         both = self.links["source_id"].isin(left) & self.links["target_id"].isin(left)
-        return replace(self, members=left, rows=rows, links=self.links[both])
+        return replace(self, members=left, rows=rows, links=self.links[both], memo={})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -88,6 +88,15 @@ def cohort(group: Group, params: StepParams) -> Cohort | None:
     Ties are counted anew with the group's own visits left out of the calendar, so that people who come when everybody
     comes (market day, visiting doctor) lose their ties, and a ring that is most of a small house keeps them.
     """
+    key = ("cohort", *(getattr(params, f.name) for f in fields(StepParams)))
+    if key not in group.memo:
+        group.memo[key] = _cohort(group, params)
+    found = group.memo[key]
+    assert found is None or isinstance(found, Cohort)  # noqa: S101 - narrows what the memo holds
+    return found
+
+
+def _cohort(group: Group, params: StepParams) -> Cohort | None:
     tied = _tied(group, params)
     if tied is None:
         return None

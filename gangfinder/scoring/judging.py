@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gangfinder.benign.application import judge_group
 from gangfinder.benign.contract import Explanation
 from gangfinder.errors import ContractError
-from gangfinder.model.evidence import EvidenceRow, Finding, Grade, Judgement, Result
+from gangfinder.model.evidence import EvidenceRow, Finding, Grade, Judgement
 from gangfinder.model.group import Group, Verdict
 from gangfinder.typologies.contract import Typology
 
@@ -25,7 +26,10 @@ class Judged:
 
 
 def judge_groups(
-    typology: Typology, groups: Iterable[Group], explanations: Mapping[str, Explanation], usable: frozenset[str]
+    typology: Typology,
+    groups: Iterable[Group],
+    explanations: Mapping[str, Explanation],
+    available: Mapping[str, frozenset[str]],
 ) -> list[Judged]:
     """Judge candidate groups of one typology.
 
@@ -37,8 +41,8 @@ def judge_groups(
         Its candidate groups.
     explanations
         All explanations by slug.
-    usable
-        Slugs of explanations whose requirements the data meet.
+    available
+        Table → columns with at least one value.
 
     Raises
     ------
@@ -48,33 +52,28 @@ def judge_groups(
     unknown = sorted(set(typology.benign) - set(explanations))
     if unknown:
         raise ContractError(f"typology '{typology.slug}' names unknown explanations {unknown}")
-    chosen = [explanations[slug] for slug in sorted(typology.benign)]
-    found = (judge_group(typology, group, chosen, usable) for group in groups)
+    found = (_judge_one(typology, group, explanations, available) for group in groups)
     return [j for j in found if j is not None]
 
 
-def judge_group(
-    typology: Typology, group: Group, explanations: Iterable[Explanation], usable: frozenset[str]
+def _judge_one(
+    typology: Typology,
+    group: Group,
+    explanations: Mapping[str, Explanation],
+    available: Mapping[str, frozenset[str]],
 ) -> Judged | None:
     """Take out what is explained, judge the rest, and return the finding if it still stands."""
-    judgements = []
-    rest = group
-    for explanation in explanations:
-        if explanation.judge is None or explanation.slug not in usable:
-            continue
-        judgement = explanation.judge(rest, explanation.params)
-        judgements.append(judgement)
-        # a contradiction is never cleared by an explanation
-        if judgement.covered and typology.grade is not Grade.E1:
-            rest = rest.without(judgement.covered)
-        if judgement.result is Result.HOLDS and typology.grade is not Grade.E1:
-            return None
-    if len(rest.members) < 1 or rest.n_units() < typology.minimum_subjects:
+    if group.n_units() < typology.minimum_subjects:
+        return None
+    rest, judged = judge_group(explanations, typology.benign, group, available)
+    if typology.grade is Grade.E1:
+        rest = group  # a contradiction is never cleared by an explanation
+    if not rest.members or rest.n_units() < typology.minimum_subjects:
         return None
     verdict = typology.confirm(rest, typology.params)
     if verdict is None or _too_small(typology, rest, verdict):
         return None
-    return Judged(_finding(typology, rest, verdict), tuple(judgements))
+    return Judged(_finding(typology, rest, verdict), tuple(judged[slug] for slug in sorted(judged)))
 
 
 def _too_small(typology: Typology, group: Group, verdict: Verdict) -> bool:

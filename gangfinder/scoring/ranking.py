@@ -50,6 +50,16 @@ class Channels:
     attributes: bool
     desks: bool
 
+    @classmethod
+    def of(cls, available: Mapping[str, frozenset[str]], *, clock: bool) -> Channels:
+        """Read the channels off the columns that hold values."""
+        settlements = available.get("settlements", frozenset())
+        return cls(
+            clock,
+            attributes=bool(available.get("patients", frozenset()) - {"patient_id"}) or "contact_phone" in settlements,
+            desks=bool(settlements & {"terminal_id", "operator_id", "doctor_id"}),
+        )
+
     @property
     def single(self) -> bool:
         """Whether dates and amounts are all there is."""

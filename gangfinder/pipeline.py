@@ -1,0 +1,307 @@
+"""The order of the stages of an inquiry; this file alone states it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from gangfinder.benign import explanations as all_explanations
+from gangfinder.benign.application import skipped as skipped_explanations
+from gangfinder.benign.contract import Explanation
+from gangfinder.engine import open_engine
+from gangfinder.engine.duckdb import DuckDBEngine
+from gangfinder.intake import Intake, QualityFinding, read_input
+from gangfinder.linking import Linker
+from gangfinder.linking import linkers as all_linkers
+from gangfinder.linking.behaviour import behaviour, has_clock
+from gangfinder.linking.co_presence import Params as PresenceParams
+from gangfinder.linking.execution import run_linkers
+from gangfinder.linking.projection import Skipped, count, filled_columns
+from gangfinder.model.lead import Lead, ScoredRing
+from gangfinder.rings.merge import merge
+from gangfinder.run import InputDigest, RunRecord, SkippedPart, Stages, new_run_id
+from gangfinder.scoring.defence import apply, defended, residual
+from gangfinder.scoring.grouping import RingSettings, group_up
+from gangfinder.scoring.judging import judge_groups
+from gangfinder.scoring.ranking import Channels, ScoringParams, score
+from gangfinder.typologies import typologies as all_typologies
+from gangfinder.typologies.contract import Typology
+from gangfinder.typologies.detection import detect, runnable
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from gangfinder.engine import Engine
+    from gangfinder.settings import Settings
+
+T = TypeVar("T", Typology, Explanation, Linker)
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What an inquiry found, before it is written."""
+
+    scored: tuple[ScoredRing, ...]
+    skipped: tuple[SkippedPart, ...]
+    n_tests: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A finished run: its leads, its record, and the folder ``OUT/runs/<run_id>`` it stands in."""
+
+    leads: tuple[Lead, ...]
+    record: RunRecord
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What is in the data, what is wrong with it, and which detectors can run on it."""
+
+    intake: Intake
+    findings: tuple[QualityFinding, ...]
+    runnable: tuple[Typology, ...]
+    skipped: tuple[SkippedPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plugins:
+    """All linkers, explanations and typologies, with the settings' parameters put in."""
+
+    linkers: Mapping[str, Linker]
+    explanations: Mapping[str, Explanation]
+    typologies: Mapping[str, Typology]
+
+    @classmethod
+    def tuned(cls, settings: Settings) -> Plugins:
+        """Return every plug-in with its overrides.
+
+        Raises
+        ------
+        SettingsError
+            If the settings name a plug-in or parameter that does not exist.
+        """
+        return cls(
+            _tuned(all_linkers(), "linking", settings),
+            _tuned(all_explanations(), "benign", settings),
+            _tuned(all_typologies(), "typologies", settings),
+        )
+
+
+def _tuned(found: Mapping[str, T], section: str, settings: Settings) -> dict[str, T]:
+    settings.check_slugs(section, found)
+    return {slug: replace(p, params=settings.tuned(section, p.params, slug)) for slug, p in found.items()}
+
+
+def run(
+    source: Path | str,
+    out: Path,
+    settings: Settings,
+    *,
+    engine: str = "duckdb",
+    profile: Path | None = None,
+    stages: Stages | None = None,
+) -> RunResult:
+    """Read an input, find its rings, and write the leads to ``OUT/runs/<run_id>/``, shown through ``OUT/latest``.
+
+    Parameters
+    ----------
+    source
+        Folder of tables, or a ``.duckdb`` file.
+    out
+        Result folder.
+    settings
+        Settings of the run.
+    engine
+        ``duckdb`` or ``spark``.
+    profile
+        Mapping profile for other column names.
+    stages
+        Recorder of the stages; default: a silent one.
+
+    Raises
+    ------
+    GangfinderError
+        If the input cannot be used, the settings are wrong, or the result cannot be written.
+    """
+    from gangfinder.export.contract import RunView
+    from gangfinder.export.publish import export_run, publication
+    from gangfinder.leads import build_leads, collect_facts, load_key
+    from gangfinder.leads.texts import installed_texts
+
+    stages = stages or Stages(quiet=True)
+    started = datetime.now()  # noqa: DTZ005 - wall clock of the installation, in run.json alone
+    key = load_key(settings)
+    plugins = Plugins.tuned(settings)
+    with publication(out) as published, _canonical(
+        source, settings, engine, profile, published.folder / "rejects", stages
+    ) as (work, tables, intake):
+        found = inquire(work, tables, settings, stages, plugins)
+        with stages("writing leads") as stage:
+            leads = build_leads(found.scored, collect_facts(found.scored, tables, work), settings, key)
+            export_run(leads, published.folder, RunView(settings.lang, installed_texts()))
+            stage.rows = len(leads)
+        record = _record(source, engine, settings, started, intake, found, stages, len(leads))
+        published.complete(record.run_id, record.to_json())
+        folder = published.final
+    return RunResult(tuple(leads), record, folder)
+
+
+def _record(
+    source: Path | str, engine: str, settings: Settings, started: datetime, intake: Intake, found: Inquiry,
+    stages: Stages, n_leads: int,
+) -> RunRecord:
+    inputs = tuple(_digest(intake, name) for name in sorted(intake.tables))
+    return RunRecord(
+        run_id=new_run_id(started, settings, tuple(i.sha256 for i in inputs)), source=Path(source).name, engine=engine,
+        settings=settings, started_at=started, finished_at=datetime.now(),  # noqa: DTZ005 - see run()
+        inputs=inputs, stages=stages.records, skipped=found.skipped, n_tests=found.n_tests, n_leads=n_leads,
+        notes=tuple(w.sentence for w in intake.warnings),
+    )
+
+
+def _digest(intake: Intake, name: str) -> InputDigest:
+    import hashlib
+
+    report = intake.tables[name]
+    text = "\n".join(f"{f} {intake.digests[f]}" for f in sorted(report.files) if f in intake.digests)
+    return InputDigest(name, report.rows_kept, report.rows_rejected, hashlib.sha256(text.encode()).hexdigest())
+
+
+def check(
+    source: Path | str, settings: Settings, *, profile: Path | None = None, stages: Stages | None = None
+) -> CheckReport:
+    """Read an input and say what is in it, what is wrong with it, and which detectors can run.
+
+    Raises
+    ------
+    GangfinderError
+        If the input cannot be used at all.
+    """
+    from gangfinder.intake import quality_report
+
+    stages = stages or Stages(quiet=True)
+    plugins = Plugins.tuned(settings)
+    with _canonical(source, settings, "duckdb", profile, None, stages) as (work, tables, intake):
+        assert isinstance(work, DuckDBEngine)  # noqa: S101 - asked for by name above
+        with stages("checking"):
+            findings = quality_report(intake, work.connection)
+            available = filled_columns(work, tables)
+            clock = has_clock(work, behaviour(work, tables)["visits"])
+    reasons = {slug: runnable(t, available, clock=clock) for slug, t in plugins.typologies.items()}
+    gone = [SkippedPart("typology", slug, why) for slug, why in reasons.items() if why]
+    gone += _parts("benign", skipped_explanations(plugins.explanations.values(), available))
+    able = tuple(t for slug, t in plugins.typologies.items() if not reasons[slug])
+    return CheckReport(intake, tuple(findings), able, tuple(gone))
+
+
+@contextmanager
+def _canonical(
+    source: Path | str, settings: Settings, engine: str, profile: Path | None, rejects: Path | None, stages: Stages
+) -> Iterator[tuple[Engine, dict[str, ir.Table], Intake]]:
+    """Open the engine and read the input into it; everything is gone afterwards."""
+    memory = None if settings.memory_gb is None else f"{settings.memory_gb}GB"
+    with tempfile.TemporaryDirectory(prefix="gangfinder-") as scratch:
+        reader = DuckDBEngine(Path(scratch), threads=settings.threads, memory_limit=memory)
+        work: Engine = reader
+        try:
+            with stages("reading input") as stage:
+                intake = read_input(
+                    source, reader.connection, profile=profile, reject_share=settings.reject_share, rejects_folder=rejects
+                )
+                stage.rows = sum(t.rows_kept for t in intake.tables.values())
+            tables = {name: reader.table(name) for name in sorted(intake.tables)}
+            if engine != "duckdb":
+                work = open_engine(engine, Path(scratch), threads=settings.threads, memory_limit=memory)
+                with stages(f"handing tables to {engine}"):
+                    tables = _handed_over(reader, work, tables, Path(scratch))
+            yield work, tables, intake
+        finally:
+            if work is not reader:
+                work.close()
+            reader.close()
+
+
+def _handed_over(
+    reader: DuckDBEngine, work: Engine, tables: Mapping[str, ir.Table], scratch: Path
+) -> dict[str, ir.Table]:
+    handed = {}
+    for name, table in tables.items():
+        file = scratch / f"{name}.parquet"
+        table.to_parquet(file)
+        handed[name] = work.load(name, file)
+    return handed
+
+
+def inquire(
+    engine: Engine, canonical: Mapping[str, ir.Table], settings: Settings, stages: Stages, plugins: Plugins
+) -> Inquiry:
+    """Find, explain, judge and rank rings in canonical tables.
+
+    Parameters
+    ----------
+    engine
+        Where the tables are.
+    canonical
+        Canonical tables by name; ``settlements`` at least.
+    settings
+        Settings of the run.
+    stages
+        Recorder of the stages.
+    plugins
+        Linkers, explanations and typologies.
+    """
+    with stages("reading behaviour") as stage:
+        available = filled_columns(engine, canonical)
+        derived = behaviour(engine, canonical)
+        clock = has_clock(engine, derived["visits"])
+        stage.rows = count(engine, derived["visits"])
+    with stages("applying innocent explanations"):
+        applied = apply(engine, plugins.explanations, canonical, derived, available)
+        derived = residual(engine, derived, applied)
+    with stages("linking") as stage:
+        linked = run_linkers(engine, plugins.linkers, canonical, derived, available)
+        derived = {**derived, "links": linked.links}
+        stage.rows = sum(linked.rows.values())
+    with stages("detecting") as stage:
+        detected, skipped = detect(plugins.typologies, canonical, derived, available, clock=clock)
+        windows = plugins.linkers["co_presence"].params
+        assert isinstance(windows, PresenceParams)  # noqa: S101 - narrows the type of a registry entry
+        rings = settings.tuned("rings", RingSettings())
+        groups = group_up(
+            engine, detected, linked, derived["visits"], applied, rings, windows, seed=settings.seed, clock=clock
+        )
+        stage.rows = sum(len(g) for g in groups.values())
+    with stages("judging") as stage:
+        judged = [
+            j for d in detected
+            for j in judge_groups(d.typology, groups[d.typology.slug], plugins.explanations, available)
+        ]
+        stage.rows = len(judged)
+    with stages("scoring") as stage:
+        made = merge([(j.finding, j.judgements) for j in judged])
+        made = defended(engine, made, plugins.typologies, plugins.explanations, applied, derived)
+        channels = Channels.of(available, clock=clock)
+        n_groups = sum(len(g) for g in groups.values())
+        scored = score(made, n_groups, channels, _scoring(settings))
+        stage.rows = len(scored)
+    gone = (*_parts("typology", skipped), *_parts("linker", linked.skipped), *_parts("benign", applied.skipped))
+    return Inquiry(tuple(scored), gone, {slug: len(g) for slug, g in sorted(groups.items())})
+
+
+def _scoring(settings: Settings) -> ScoringParams:
+    base = ScoringParams(minimum_amount=settings.minimum_amount, top=settings.top)
+    return settings.tuned("scoring", base)
+
+
+def _parts(kind: str, skipped: Sequence[Skipped]) -> tuple[SkippedPart, ...]:
+    return tuple(SkippedPart(kind, s.slug, s.reason) for s in skipped)
+
+
+__all__ = ["CheckReport", "Inquiry", "Plugins", "RunResult", "check", "inquire", "run"]

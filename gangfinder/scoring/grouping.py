@@ -1,0 +1,175 @@
+"""Candidate rows leave the engine once and become groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gangfinder.errors import SettingsError, nearest
+from gangfinder.linking.co_presence import Params as PresenceParams
+from gangfinder.linking.execution import Linked
+from gangfinder.model.group import Group
+from gangfinder.rings.groups import GroupParams, Surroundings, communities, foreign_links, hub_groups, linked_groups
+from gangfinder.rings.partition import Algorithm, algorithms
+from gangfinder.rings.surroundings import surroundings
+from gangfinder.typologies.detection import Detected
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pandas as pd
+
+    from gangfinder.engine import Engine
+    from gangfinder.scoring.defence import Applied
+
+
+@dataclass(frozen=True, slots=True)
+class RingSettings:
+    """Settings of the section ``[rings]``: how communities are taken from the residual network."""
+
+    partition: str = "leiden"
+    least_ties: int = 2
+    least_tie_share: float = 0.25
+    split_above_members: int = 8
+    split_below_density: float = 0.5
+
+    @property
+    def groups(self) -> GroupParams:
+        """The parameters of :func:`gangfinder.rings.groups.communities`."""
+        return GroupParams(
+            self.least_ties, self.least_tie_share, self.split_above_members, self.split_below_density
+        )
+
+
+def group_up(
+    engine: Engine,
+    detected: Sequence[Detected],
+    linked: Linked,
+    visits: ir.Table,
+    applied: Applied,
+    rings: RingSettings,
+    windows: PresenceParams,
+    *,
+    seed: int,
+    clock: bool,
+) -> dict[str, list[Group]]:
+    """Collect the candidate rows and make groups of them, per typology slug.
+
+    Parameters
+    ----------
+    engine
+        Where the rows are.
+    detected
+        Typologies that ran.
+    linked
+        All links.
+    visits
+        All visits, explained ones included.
+    applied
+        Units and hubs of the innocent explanations.
+    rings
+        How communities are taken from the network.
+    windows
+        Windows of co-presence, which the groups' tests share.
+    seed
+        Seed of the partition.
+    clock
+        Whether instants carry a time of day.
+
+    Raises
+    ------
+    SettingsError
+        If the partition asked for does not exist.
+    """
+    algorithm = chosen_algorithm(rings.partition)
+    people = linked.links.filter((linked.links.source_type == "patient") & (linked.links.target_type == "patient"))
+    links = engine.fetch(people).to_pandas().sort_values(["kind", "source_id", "target_id"], kind="stable")
+    links = foreign_links(links, applied.units)
+    members = {
+        kinds: communities(links[links["kind"].isin(kinds)], applied.units, algorithm, rings.groups, seed)
+        for kinds in sorted({d.typology.links for d in detected if d.typology.links})
+    }
+    rows = collect_rows(engine, detected, members)
+    around = _surroundings(engine, rows, visits, applied.units, windows, clock=clock)
+    made: dict[tuple[object, ...], list[Group]] = {}
+    for one in detected:
+        # T01 and T05 judge the same groups: they are made once, and what is computed on them is remembered
+        if _source(one) not in made:
+            made[_source(one)] = _groups(one, rows[one.typology.slug], links, members, linked, applied, around)
+    return {one.typology.slug: made[_source(one)] for one in detected}
+
+
+def chosen_algorithm(slug: str) -> Algorithm:
+    """Return the partition algorithm of that name.
+
+    Raises
+    ------
+    SettingsError
+        If there is none.
+    """
+    found = algorithms()
+    if slug not in found:
+        known = nearest(slug, found) or list(found)
+        raise SettingsError(f"there is no partition '{slug}'", hint=f"use one of {', '.join(known)}")
+    return found[slug]
+
+
+def _source(one: Detected) -> tuple[object, ...]:
+    t = one.typology
+    return (t.detect, t.links) if t.links else (t.slug,)
+
+
+def _groups(
+    one: Detected,
+    rows: pd.DataFrame,
+    links: pd.DataFrame,
+    members: Mapping[tuple[str, ...], Sequence[tuple[str, ...]]],
+    linked: Linked,
+    applied: Applied,
+    around: Surroundings,
+) -> list[Group]:
+    kinds = one.typology.links
+    if not kinds:
+        return hub_groups(rows, links, frozenset(hub for _, hub in applied.hubs), max(1, rows["group_id"].nunique()), around)
+    tests = sum(linked.n_tests.get(k, 0) for k in kinds) or max(1, len(members[kinds]))
+    return linked_groups(rows, links[links["kind"].isin(kinds)], members[kinds], tests, around)
+
+
+def collect_rows(
+    engine: Engine, detected: Sequence[Detected], members: Mapping[tuple[str, ...], Sequence[tuple[str, ...]]]
+) -> dict[str, pd.DataFrame]:
+    """Fetch the candidate rows: of linked typologies, only those of people in a community."""
+    import pyarrow as pa
+
+    fetched: dict[tuple[object, ...], pd.DataFrame] = {}
+    result = {}
+    for one in detected:
+        t = one.typology
+        key = _source(one)
+        if key not in fetched:
+            rows = one.rows
+            if t.links:
+                people = sorted({m for group in members[t.links] for m in group})
+                chosen = engine.put("people_in_groups", pa.table({"subject_id": pa.array(people, pa.string())}))
+                rows = rows.semi_join(chosen, "subject_id")
+            frame = engine.fetch(rows).to_pandas()
+            frame["event_at"] = frame["event_at"].astype("datetime64[us]")
+            fetched[key] = frame
+        result[t.slug] = fetched[key]
+    return result
+
+
+def _surroundings(
+    engine: Engine,
+    rows: Mapping[str, pd.DataFrame],
+    visits: ir.Table,
+    units: Mapping[str, str],
+    windows: PresenceParams,
+    *,
+    clock: bool,
+) -> Surroundings:
+    import pyarrow as pa
+
+    houses = sorted({str(h) for frame in rows.values() for h in frame["institution_id"].dropna().unique()})
+    here = engine.put("houses_here", pa.table({"institution_id": pa.array(houses, pa.string())}))
+    return surroundings(engine, visits, here, units, windows, clock=clock)
