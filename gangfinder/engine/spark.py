@@ -242,12 +242,12 @@ def _start(settings: dict[str, str]) -> Any:  # noqa: ANN401 - pyspark.sql.Spark
 
 
 def _jvm_size(memory_limit: str) -> str:
-    """Return ``4GB``, ``4 GiB`` or ``512MB`` as the JVM writes it."""
-    match = re.fullmatch(r"\s*(\d+)\s*([kmgt])i?b?\s*", memory_limit, re.IGNORECASE)
+    """Return ``4GB``, ``1.5 GiB`` or ``512MB`` as the JVM writes it, in whole megabytes."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([mgt])i?b?\s*", memory_limit, re.IGNORECASE)
     if match is None:
         msg = "the memory limit of the spark engine cannot be read"
-        raise SettingsError(msg, hint="give a whole number and a unit, for example 4GB")
-    return match[1] + match[2].lower()
+        raise SettingsError(msg, hint="give a number and a unit, for example 4GB")
+    return f"{int(float(match[1]) * 1024 ** 'mgt'.index(match[2].lower()))}m"
 
 
 @contextmanager

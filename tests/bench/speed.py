@@ -1,0 +1,102 @@
+"""gangfinder beside two other pipelines and the bare self-join: one town, one run, one table.
+
+``python -m tests.bench.speed --settlements 1000000`` writes ``results/speed-1000000.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from gangfinder.evaluate import evaluate
+from gangfinder.synth import TownSettings
+from tests.bench.measure import GANGFINDER, machine, measured, provenance, write
+
+PATIENTS_PER_SETTLEMENT = 1 / 6.1
+"""Settlements of a year grow with patients at this rate; the town's first thousands come from its institutions."""
+
+BASE_SETTLEMENTS = 16_400
+
+
+def patients_for(settlements: int) -> int:
+    """Return how many patients a town of about so many settlements has."""
+    return max(2_000, round((settlements - BASE_SETTLEMENTS) * PATIENTS_PER_SETTLEMENT))
+
+
+def commands(town: Path, out: Path) -> dict[str, Sequence[str]]:
+    """Return what is compared, by the name it has in the table."""
+    def baseline(name: str) -> Sequence[str]:
+        return (sys.executable, "-m", f"tests.bench.baselines.{name}", str(town), str(out / name))
+
+    return {
+        "gangfinder run": (*GANGFINDER, "run", str(town), "--out", str(out / "gangfinder"), "--quiet"),
+        "pandas + networkx + python-louvain": baseline("louvain"),
+        "components over shared phone, address": baseline("components"),
+        "bare self-join (floor)": baseline("self_join"),
+    }
+
+
+FOLDERS = {
+    "gangfinder run": "gangfinder",
+    "pandas + networkx + python-louvain": "louvain",
+    "components over shared phone, address": "components",
+}
+
+
+def compare(settlements: int, seed: int, scratch: Path) -> dict[str, Any]:
+    """Build the town, run everything on it, and return the figures."""
+    settings = TownSettings(patients=patients_for(settlements), seed=seed)
+    town, out = scratch / "town", scratch / "out"
+    out.mkdir()
+    # in a process of its own, so that building the town takes no memory from what is measured
+    code = "import sys; from gangfinder.synth import *; "\
+           "write_town(build_town(TownSettings(patients=int(sys.argv[1]), seed=int(sys.argv[2]))), sys.argv[3])"
+    measured(sys.executable, "-c", code, str(settings.patients), str(seed), str(town))
+    rows = []
+    for name, command in commands(town, out).items():
+        cost = measured(*command)
+        rows.append({"what": name, **asdict(cost), **_found(town, out, name)})
+        print(line(rows[-1]), flush=True)
+    n = pq.read_metadata(town / "settlements.parquet").num_rows
+    return {**provenance(town=settings.to_json()), "machine": machine(), "settlements": n, "rows": rows}
+
+
+def _found(town: Path, out: Path, name: str) -> dict[str, Any]:
+    if name not in FOLDERS:
+        return {"leads": None, "recall_at_k": None, "precision_at_k": None}
+    verdict = evaluate(town, out / FOLDERS[name])
+    return {"leads": verdict.leads, "recall_at_k": verdict.recall_at_k, "precision_at_k": verdict.precision_at_k}
+
+
+def line(row: dict[str, Any]) -> str:
+    """Return one row of figures as a line of text."""
+    def share(value: float | None) -> str:
+        return "   –" if value is None else f"{value:.2f}"
+
+    return (f"{row['what']:<40} {row['seconds']:>8.1f} s {row['cpu_seconds']:>8.1f} s cpu {row['peak_mb']:>6} MB  "
+            f"leads {row['leads'] if row['leads'] is not None else '–':>6}  recall@k {share(row['recall_at_k'])}  "
+            f"precision@k {share(row['precision_at_k'])}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.speed", description=__doc__)
+    parser.add_argument("--settlements", type=int, default=1_000_000, help="about so many rows [1000000]")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--no-write", action="store_true", help="print only")
+    given = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="gangfinder-bench-") as scratch:
+        result = compare(given.settlements, given.seed, Path(scratch))
+    if not given.no_write:
+        print(write(f"speed-{given.settlements}", result))
+
+
+if __name__ == "__main__":
+    main()
