@@ -12,9 +12,9 @@ _RUNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'")
 def neutral(text: str) -> str:
     """Return a text that a spreadsheet shows and never evaluates.
 
-    Control characters become visible pictures, characters that reorder or hide text become a replacement character,
-    and a text that could start a formula, or starts with an apostrophe, gets an apostrophe in front: a reader who
-    strips one leading apostrophe has the text back.
+    Control characters become visible pictures, characters that reorder or hide text a replacement character,
+    and a text that could start a formula, or starts with an apostrophe, gets an apostrophe in front: a reader
+    who strips one leading apostrophe has the text back.
     """
     clean = visible(text)
     return f"'{clean}" if clean.lstrip().startswith(_RUNS) else clean

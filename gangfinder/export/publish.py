@@ -123,7 +123,7 @@ def export_run(leads: Sequence[Lead], folder: Path, run: RunView) -> list[Artifa
 
 
 def write_leads(leads: Sequence[Lead], target: Path, run: RunView) -> list[Artifact]:
-    """Feed leads to every exporter of a run in one traversal, then seal all; drafts of a failure are removed."""
+    """Feed leads to every exporter of a run in one traversal, then seal all; a failure leaves no draft."""
     sessions = [e.session(target, run) for e in exporters().values() if e.in_run]
     try:
         for lead in leads:

@@ -29,6 +29,9 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "count.terminal": "{n} 台终端",
         "count.card": "{n} 张卡",
         "count.other": "{n} 个其他对象",
+        # how explain begins
+        "lead.title": "线索 {lead_id}（{status}），第 {rank} 名",
+        "status.new": "新增",
         # titles of the sections
         "section.who": "涉及对象",
         "section.what": "发现了什么",
@@ -147,3 +150,8 @@ def chance(log10_p: float) -> Phrase:
 def role_title(role: str) -> Phrase:
     """Return the title of a role; a role of a plug-in that we do not know stands as it is."""
     return Phrase(PHRASES.get(f"role.{role}", role))
+
+
+def status_title(status: str) -> Phrase:
+    """Return the title of a lead's status; one that we do not know stands as it is."""
+    return Phrase(PHRASES.get(f"status.{status}", status))

@@ -1,0 +1,5 @@
+"""``python -m gangfinder.cli``."""
+
+from gangfinder.cli import main
+
+main()

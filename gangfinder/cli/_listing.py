@@ -1,0 +1,67 @@
+"""The ranked table of leads, as ``run`` and ``demo`` print it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gangfinder.cli._output import show_table
+from gangfinder.export.projection import FIELDS, project
+from gangfinder.export.publish import is_sealed
+from gangfinder.leads.catalogue import translator
+from gangfinder.leads.texts import Texts
+from gangfinder.model.lead import Lead
+from gangfinder.run import SkippedPart
+
+_COLUMNS = {
+    "rank": "#rank",
+    "lead_id": "lead",
+    "score": "#score",
+    "typologies": "typologies",
+    "n_patients": "#patients",
+    "amount": "#yuan",
+    "headline": "headline",
+}
+_SHOWN = 20
+
+
+def lead_record(lead: Lead) -> dict[str, Any]:
+    """Return a lead as one record with the fields of ``leads.csv``."""
+    row = next(iter(project("leads", lead, Texts(), translator("zh"))))
+    return {name: row[name] for name in FIELDS["leads"]}
+
+
+def show_leads(leads: Sequence[Lead], skipped: Sequence[SkippedPart], out: Path) -> None:
+    """Print the best leads, what was skipped, and where the files are."""
+    shown = [lead for lead in leads if not is_sealed(lead)]
+    if shown:
+        rows = [{**lead_record(lead), "amount": _amount(lead)} for lead in shown[:_SHOWN]]
+        show_table(rows, _COLUMNS)
+    else:
+        click.echo("No leads: nothing in these data passed the admission rule.")
+    if len(shown) > _SHOWN:
+        click.echo(f"… and {len(shown) - _SHOWN:,} more in {out / 'leads.csv'}")
+    if len(shown) < len(leads):
+        click.echo(f"{len(leads) - len(shown)} leads on fund staff are kept apart in {out / 'sealed'}")
+    click.echo("")
+    _show_skipped(skipped)
+    click.echo(f"Files: {out / 'leads.csv'}, members.csv, evidence.csv, benign.csv, run.json")
+    if shown:
+        click.echo(f"Next:  gangfinder explain {out} {shown[0].lead_id}")
+
+
+def _show_skipped(skipped: Sequence[SkippedPart]) -> None:
+    for part in skipped:
+        if part.kind == "typology":
+            click.echo(f"Skipped: {part.slug} – {part.reason}")
+    others = sum(part.kind != "typology" for part in skipped)
+    if others:
+        click.echo(f"Skipped: {others} links and explanations for want of columns; run.json names them")
+
+
+def _amount(lead: Lead) -> str:
+    low, high = f"{lead.amount_low:,.0f}", f"{lead.amount_high:,.0f}"
+    return low if low == high else f"{low}–{high}"

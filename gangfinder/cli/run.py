@@ -1,0 +1,71 @@
+"""``gangfinder run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gangfinder.cli._output import json_option, lang_option, quiet_option, recorder, show_json
+
+
+@click.command(short_help="Find rings and write ranked leads.")
+@click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the results."
+)
+@click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="Settings file (TOML).")
+@click.option(
+    "--profile", type=click.Path(path_type=Path), help="Mapping profile (TOML) for other column names."
+)
+@click.option("--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb", show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), help="Root of random choices; default 1.")
+@click.option(
+    "--threads", type=click.IntRange(min=1), help="Worker threads; default all cores. Changes no result."
+)
+@click.option(
+    "--memory-gb", type=click.FloatRange(min=0, min_open=True), help="Memory limit of the engine, in GB."
+)
+@click.option("--top", type=click.IntRange(min=1), help="Most leads listed; default 200.")
+@lang_option
+@json_option
+@quiet_option
+def command(
+    source: Path,
+    out: Path,
+    settings_file: Path | None,
+    profile: Path | None,
+    engine: str,
+    seed: int | None,
+    threads: int | None,
+    memory_gb: float | None,
+    top: int | None,
+    lang: str | None,
+    as_json: bool,  # noqa: FBT001 - click passes options by name
+    quiet: bool,  # noqa: FBT001
+) -> None:
+    r"""Find rings in a fund's tables and write them as ranked, explained leads.
+
+    INPUT is a folder of Parquet, CSV or XLSX files, or a .duckdb file; only the table settlements is
+    mandatory.
+
+    \b
+    Example:
+      gangfinder run town --out out
+
+    Settings file: seed, threads, memory_gb, reject_share (0 to 1), minimum_amount (yuan), top, lang,
+    key_file, and sections [typologies.<slug>], [benign.<slug>], [linking.<slug>], [rings], [scoring], [leads].
+    """
+    from gangfinder import pipeline
+    from gangfinder.cli._listing import lead_record, show_leads
+    from gangfinder.settings import read_settings
+
+    settings = read_settings(
+        settings_file, seed=seed, threads=threads, memory_gb=memory_gb, top=top, lang=lang
+    )
+    stages = recorder(quiet=quiet)
+    result = pipeline.run(source, out, settings, engine=engine, profile=profile, stages=stages)
+    if as_json:
+        show_json([lead_record(lead) for lead in result.leads])
+    else:
+        show_leads(result.leads, result.record.skipped, out)

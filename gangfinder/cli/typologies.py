@@ -1,0 +1,55 @@
+"""``gangfinder typologies``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gangfinder.cli._output import json_option, quiet_option, show_json, show_table
+
+
+@click.command(short_help="List the typologies that are looked for.")
+@click.option(
+    "--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True, help="Language of titles."
+)
+@json_option
+@quiet_option
+def command(lang: str, as_json: bool, quiet: bool) -> None:  # noqa: FBT001 - click passes options by name
+    r"""List the typologies: what each looks for, what data it needs, and which explanations it tests.
+
+    \b
+    Example:
+      gangfinder typologies --json
+    """
+    del quiet  # nothing here takes long enough to show progress
+    from gangfinder.cli._declared import needs, params
+    from gangfinder.leads.catalogue import translator
+    from gangfinder.typologies import typologies
+
+    say = translator(lang)
+    rows: list[dict[str, Any]] = [
+        {
+            "code": t.code,
+            "slug": t.slug,
+            "title": say(t.title),
+            "grade": t.grade.value,
+            "subject": t.subject_type,
+            "requires": needs(t.requires),
+            "optional": needs(t.optional),
+            "needs_clock": t.needs_clock,
+            "benign": list(t.benign),
+            "provisions": [say(p) for p in t.provisions],
+            "params": params(t.params),
+        }
+        for t in sorted(typologies().values(), key=lambda t: t.code)
+    ]
+    if as_json:
+        show_json(rows)
+        return
+    for row in rows:
+        row["needs"] = "; ".join(
+            f"{table}({', '.join(columns)})" for table, columns in row["requires"].items()
+        )
+    headings = {"code": "code", "slug": "slug", "title": "title", "grade": "grade", "needs": "needs"}
+    show_table(rows, headings)
