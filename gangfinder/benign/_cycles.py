@@ -16,26 +16,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Cycle:
-    """A regular interval of a person.
+class Cycle(Queue):
+    """A regular interval of a person, and how people queue and pay.
 
     Parameters
     ----------
-    low_days, high_days
+    cycle_low_days, cycle_high_days
         Shortest and longest interval that counts.
-    slack_days
+    cycle_slack_days
         Days by which an interval may miss the person's median.
-    least_share
+    cycle_share
         Least share of the intervals that keep to it.
-    queue
-        How people queue and pay.
     """
 
-    low_days: int
-    high_days: int
-    slack_days: float
-    least_share: float
-    queue: Queue = Queue()  # noqa: RUF009 - frozen
+    cycle_low_days: int = 25
+    cycle_high_days: int = 35
+    cycle_slack_days: float = 5.0
+    cycle_share: float = 0.7
 
 
 def judge_cycle(group: Group, slug: str, cycle: Cycle) -> Judgement:
@@ -48,7 +45,7 @@ def judge_cycle(group: Group, slug: str, cycle: Cycle) -> Judgement:
     """
     frame = outings(group)
     days = {str(m): d for m, d in frame.groupby("subject_id", sort=True)["day"]}
-    kept = (cycle.low_days, cycle.high_days, cycle.slack_days, cycle.least_share)
+    kept = (cycle.cycle_low_days, cycle.cycle_high_days, cycle.cycle_slack_days, cycle.cycle_share)
     regular = frozenset(m for m, d in days.items() if cycle_days(d, *kept) is not None)
     gaps = frame.drop_duplicates(["subject_id", "day"]).sort_values(["subject_id", "day"])
     steps = gaps.groupby("subject_id")["day"].diff().dropna().to_numpy(dtype=float)
@@ -59,7 +56,7 @@ def judge_cycle(group: Group, slug: str, cycle: Cycle) -> Judgement:
     }
     if not regular:
         return Judgement(slug, Result.FAILS, (), "fails", {**detail, "n_covered": 0})
-    hasty, equal = conspicuous(group, frame, cycle.queue, detail)
+    hasty, equal = conspicuous(group, frame, cycle, detail)
     covered = regular - hasty - equal
     detail["n_covered"] = len(covered)
     chosen = tuple(sorted(covered))

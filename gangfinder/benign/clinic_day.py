@@ -24,13 +24,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Params:
+class Params(Queue):
     """Parameters of the clinic-day explanation.
 
     Parameters
     ----------
-    queue
-        How people queue and pay.
     dates_log10
         Tail down to which a person's company is what everybody's dates explain.
     calendar_share
@@ -41,7 +39,6 @@ class Params:
         Fewest unrelated units at the house on a joint day.
     """
 
-    queue: Queue = Queue()  # noqa: RUF009 - frozen
     dates_log10: float = -3.0
     calendar_share: float = 0.8
     calendar_log10: float = -2.0
@@ -54,7 +51,7 @@ def judge(group: Group, params: Params) -> Judgement:
     if frame.empty:
         return Judgement("clinic_day", Result.FAILS, reason="fails_dates", detail={"n_dates": 0})
     dated, detail = explained_dates(group, frame, params)
-    hasty, equal = conspicuous(group, frame, params.queue, detail)
+    hasty, equal = conspicuous(group, frame, params, detail)
     covered = dated - hasty - equal
     detail["n_covered"] = len(covered)
     if len(covered) == len(group.members) or (covered and len(group.members) - len(covered) < 2):

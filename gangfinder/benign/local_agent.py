@@ -50,11 +50,18 @@ class Params:
 
 def hubs(tables: Tables, params: Params) -> ir.Table:
     """Return ``hub_type, hub_id``: agents and payroll accounts that act for their own people."""
+    import ibis
+
     claims = _claims(tables)
-    origin = _origins(tables)
-    together = _together(claims, origin, params)
-    spread = _spread(claims, params)
-    return spread.semi_join(together, ["hub_type", "hub_id"]).select("hub_type", "hub_id").distinct()
+    together = _together(claims, _origins(tables), params)
+    hub = ("hub_type", "hub_id")
+    payroll = _spread(claims.filter(claims.hub_type == "payee_account"), params).semi_join(together, hub)
+    # money paid to an innocent collective account reaches the claimant: it is as good as his own
+    common = payroll.select(account=payroll.hub_id).distinct().mutate(common=1)
+    agents = claims.filter(claims.hub_type != "payee_account").left_join(common, "account").drop("account_right")
+    own = ibis.ifelse(agents.common.notnull(), agents.patient_id, agents.account)
+    agents = agents.mutate(account=own).drop("common")
+    return _spread(agents, params).semi_join(together, hub).union(payroll, distinct=False).select(*hub).distinct()
 
 
 def _claims(tables: Tables) -> ir.Table:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Params:
-    """Parameters of the refill explanation.
+class Params(Cycle):
+    """Parameters of the refill explanation; a person's own cycle counts where the supply is not known.
 
     Parameters
     ----------
@@ -39,10 +39,6 @@ class Params:
         Least share of a product's intervals that do.
     run_seconds
         Two refills this close at one house with equal bills are a run, and not explained.
-    equal_share
-        Two bills this close, relative to the larger, are equal.
-    cycle
-        A person's own interval, where the supply is not known.
     """
 
     supply_days: int = 14
@@ -51,8 +47,6 @@ class Params:
     refills: int = 2
     regular_share: float = 0.6
     run_seconds: int = 180
-    equal_share: float = 0.01
-    cycle: Cycle = Cycle(low_days=25, high_days=35, slack_days=5.0, least_share=0.7)  # noqa: RUF009 - frozen
 
 
 def rows(tables: Tables, params: Params) -> ir.Table:
@@ -126,7 +120,7 @@ def _runs(refills: ir.Table, params: Params) -> ir.Table:
 
 def judge(group: Group, params: Params) -> Judgement:
     """Say which members' own monthly interval explains the dates on which they met the others."""
-    return judge_cycle(group, "refill_day", params.cycle)
+    return judge_cycle(group, "refill_day", params)
 
 
 EXPLANATION = Explanation(

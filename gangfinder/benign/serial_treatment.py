@@ -36,7 +36,7 @@ LONG_WORDS = ("精神", "安宁", "临终")
 
 
 @dataclass(frozen=True, slots=True)
-class Params:
+class Params(Cycle):
     """Parameters of the serial-treatment explanation.
 
     Parameters
@@ -59,7 +59,7 @@ class Params:
         Two patients of a cadence this close are in a run.
     run_share
         Largest share of a patient's visits in runs.
-    cycle_days
+    planned_low_days, planned_high_days
         Shortest and longest interval of a planned readmission.
     relapse_days
         Longest gap between two bills of one psychiatric or long-term stay.
@@ -73,8 +73,6 @@ class Params:
         Least share of its intervals that are of at most three days.
     weekend_share
         Largest share of its days on a weekend.
-    cycle
-        A person's own interval between infusions, where neither diagnosis nor department is known.
     """
 
     course_days: int = 8
@@ -86,14 +84,19 @@ class Params:
     cadence_share: float = 0.85
     run_seconds: int = 45
     run_share: float = 0.5
-    cycle_days: tuple[int, int] = (12, 36)
+    planned_low_days: int = 12
+    planned_high_days: int = 36
     relapse_days: int = 1
     long_nights: int = 25
     daily_days: int = 12
     daily_span_days: int = 90
     daily_share: float = 0.9
     weekend_share: float = 0.05
-    cycle: Cycle = Cycle(low_days=12, high_days=24, slack_days=2.0, least_share=0.75)  # noqa: RUF009 - frozen
+    # a person's own interval between infusions, where neither diagnosis nor department is known
+    cycle_low_days: int = 12
+    cycle_high_days: int = 24
+    cycle_slack_days: float = 2.0
+    cycle_share: float = 0.75
 
 
 def rows(tables: Tables, params: Params) -> ir.Table:
@@ -233,7 +236,7 @@ def _planned_stays(stays: ir.Table, params: Params) -> ir.Table:
     window = ibis.window(group_by=["patient_id", "institution_id"], order_by=["admitted_on", "settlement_id"])
     gap = days_between(coded.admitted_on, coded.admitted_on.lag().over(window))
     coded = coded.mutate(gap=gap)
-    planned = ibis.coalesce(coded.gap.between(*params.cycle_days), ibis.literal(value=False))
+    planned = ibis.coalesce(coded.gap.between(params.planned_low_days, params.planned_high_days), ibis.literal(value=False))
     coded = coded.mutate(planned=planned.cast("int64"))
     own = coded.group_by("patient_id", "institution_id").aggregate(n=coded.count(), n_planned=coded.planned.sum())
     # two of three intervals and at least two of them keep the cycle
@@ -262,7 +265,7 @@ def _continued_stays(stays: ir.Table, params: Params) -> ir.Table:
 
 def judge(group: Group, params: Params) -> Judgement:
     """Say which members' own cycle of some weeks explains the dates on which they met the others."""
-    return judge_cycle(group, "serial_treatment", params.cycle)
+    return judge_cycle(group, "serial_treatment", params)
 
 
 EXPLANATION = Explanation(
