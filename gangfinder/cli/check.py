@@ -59,10 +59,8 @@ def _record(report: CheckReport, say: Translator) -> dict[str, Any]:
         "tables": report.intake.to_rows(),
         "findings": to_rows(tuple(report.findings)),
         "ignored": list(report.intake.ignored),
-        "runnable": [
-            {"code": code, "slug": slug, "title": say(title)} for code, slug, title in report.runnable
-        ],
-        "skipped": [{"slug": s.slug, "reason": s.reason} for s in report.skipped],
+        "runnable": [{"code": t.code, "slug": t.slug, "title": say(t.title)} for t in report.runnable],
+        "skipped": [{"kind": s.kind, "slug": s.slug, "reason": s.reason} for s in report.skipped],
     }
 
 
@@ -89,7 +87,11 @@ def _show(report: CheckReport, say: Translator) -> None:
     )
     if record["skipped"]:
         click.echo("")
-        show_table(record["skipped"], {"slug": "slug", "reason": "why"}, "What cannot run on these data")
+        show_table(
+            record["skipped"],
+            {"kind": "kind", "slug": "slug", "reason": "why"},
+            "What cannot run on these data",
+        )
 
 
 def _show_findings(findings: list[dict[str, Any]]) -> None:

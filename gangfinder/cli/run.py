@@ -54,7 +54,8 @@ def command(
       gangfinder run town --out out
 
     Settings file: seed, threads, memory_gb, reject_share (0 to 1), minimum_amount (yuan), top, lang,
-    key_file, and sections [typologies.<slug>], [benign.<slug>], [linking.<slug>], [rings], [scoring], [leads].
+    key_file, and sections [typologies.<slug>], [benign.<slug>], [linking.<slug>], [rings], [scoring],
+    [leads].
     """
     from gangfinder import pipeline
     from gangfinder.cli._listing import lead_record, show_leads

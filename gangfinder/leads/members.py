@@ -30,6 +30,8 @@ CORE_ROLES: Mapping[str, str] = {
 }
 """Role of a core member that no typology gave a role."""
 
+RELATED_PERSON = "related_person"
+
 
 @dataclass(frozen=True, slots=True)
 class AssociationParams:
@@ -123,7 +125,7 @@ def _sightings(
     core_ids = frozenset(ring.core)
     for finding in ring.findings:
         for row in finding.evidence:
-            named = {(row.subject_type, row.subject_id, CORE_ROLES.get(row.subject_type, row.subject_type))}
+            named = {(row.subject_type, row.subject_id, _role_beside(row.subject_type))}
             named |= set(facts.at(row.source_table, row.source_key))
             if row.institution_id:
                 named.add(("institution", row.institution_id, "institution"))
@@ -136,6 +138,11 @@ def _sightings(
                 if row.subject_id in core_ids:
                     sighting.core.add(row.subject_id)
     return seen
+
+
+def _role_beside(subject_type: str) -> str:
+    """Return the role of a subject of evidence outside the core."""
+    return RELATED_PERSON if subject_type == "patient" else CORE_ROLES.get(subject_type, subject_type)
 
 
 def _chosen(

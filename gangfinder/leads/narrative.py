@@ -148,9 +148,11 @@ def _yuan(amount: Decimal) -> str:
 
 def _who(members: Sequence[Member]) -> Iterator[Phrase]:
     ordered = sorted(members, key=lambda m: (m.membership != CORE, *_standing(m), m.entity_id))
-    for (membership, _, role), group in groupby(ordered, key=lambda m: (m.membership, m.entity_type, m.role)):
+    for (membership, entity_type, role), group in groupby(
+        ordered, key=lambda m: (m.membership, m.entity_type, m.role)
+    ):
         own = list(group)
-        yield phrase(f"who.{membership}", role=role_title(role), n=len(own), ids=_ids(own))
+        yield phrase(f"who.{membership}", role=role_title(entity_type, role), n=len(own), ids=_ids(own))
 
 
 def _standing(member: Member) -> tuple[int, str, str]:

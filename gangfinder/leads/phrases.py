@@ -99,7 +99,8 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "note.suspicion": "本线索仅为疑似，不是结论，也不是鉴定意见；须经核实后方可处理。",
         "item": "{text}",
         # roles
-        "role.cardholder": "持卡人",
+        "role.cardholder": "参保人",
+        "role.related_person": "关联人",
         "role.institution": "机构",
         "role.hub_institution": "枢纽机构",
         "role.pharmacy": "药店",
@@ -110,6 +111,8 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "role.card": "医保凭证",
         "role.agent": "代办人",
         "role.payee_account": "收款账户",
+        "role.payee": "收款账户",
+        "role.phone.agent": "代办人电话",
         "role.contact_phone": "联系电话",
         "role.agent_phone": "代办人电话",
         "role.address": "地址",
@@ -147,9 +150,9 @@ def chance(log10_p: float) -> Phrase:
     return phrase("chance.percent", n=percent) if percent < 50 else phrase("chance.any")
 
 
-def role_title(role: str) -> Phrase:
+def role_title(entity_type: str, role: str) -> Phrase:
     """Return the title of a role; a role of a plug-in that we do not know stands as it is."""
-    return Phrase(PHRASES.get(f"role.{role}", role))
+    return Phrase(PHRASES.get(f"role.{entity_type}.{role}") or PHRASES.get(f"role.{role}", role))
 
 
 def status_title(status: str) -> Phrase:
