@@ -13,5 +13,13 @@ from gangfinder.synth.truth import Group, Truth
 from gangfinder.synth.write import write_town
 
 __all__ = [
-    "PLANTABLE", "SYNTH_VERSION", "TYPOLOGIES", "Group", "Town", "TownSettings", "Truth", "build_town", "write_town",
+    "PLANTABLE",
+    "SYNTH_VERSION",
+    "TYPOLOGIES",
+    "Group",
+    "Town",
+    "TownSettings",
+    "Truth",
+    "build_town",
+    "write_town",
 ]

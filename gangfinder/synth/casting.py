@@ -26,6 +26,10 @@ class Scene:
         How often each person goes out and lies in hospital: rings recruit those who go, as shops meet them.
     first_visit
         Position of each person's first ordinary event, with one entry more at the end.
+    alive
+        Who lives through the whole period.
+    first_villager
+        First person of each village, with one entry more at the end.
     """
 
     world: World
@@ -34,6 +38,8 @@ class Scene:
     visit_weight: Floats
     stay_weight: Floats
     first_visit: Ints
+    alive: Flags
+    first_villager: Ints
 
     def of_person(self, person: int) -> Events:
         """Return the ordinary events of one person."""
@@ -81,11 +87,16 @@ def make_scene(world: World, habits: Habits, ordinary: Events) -> Scene:
     visits = np.bincount(ordinary["patient"][~stay], minlength=count).astype(np.float64)
     lying = np.bincount(ordinary["patient"][stay], minlength=count).astype(np.float64)
     first = np.searchsorted(ordinary["patient"], np.arange(count + 1))
-    return Scene(world, habits, ordinary, visits, lying, first)
+    villagers_from = np.searchsorted(world.people.village, np.arange(world.people.villages + 1))
+    return Scene(world, habits, ordinary, visits, lying, first, world.living(), villagers_from)
 
 
 def recruit(
-    scene: Scene, rng: np.random.Generator, size: int, among: Flags | None = None, weight: Floats | None = None
+    scene: Scene,
+    rng: np.random.Generator,
+    size: int,
+    among: Flags | None = None,
+    weight: Floats | None = None,
 ) -> Ints:
     """Cast people not yet cast, of different households.
 
@@ -102,31 +113,34 @@ def recruit(
     weight
         How likely each is to be met; by default all alike.
     """
-    seats, people = scene.world.seats, scene.world.people
-    free = ~seats.person_taken & (scene.world.living() if among is None else among)
-    chance = np.where(free, 1.0 if weight is None else weight + .02, 0.0)
-    pool = np.flatnonzero(chance)
+    free = ~scene.world.seats.person_taken & (scene.alive if among is None else among)
+    return _drawn(scene, rng, size, np.flatnonzero(free), weight)
+
+
+def _drawn(scene: Scene, rng: np.random.Generator, size: int, pool: Ints, weight: Floats | None) -> Ints:
+    """Draw people of different households from a pool and mark them as cast."""
     if not len(pool):
         return pool
     wanted = min(len(pool), 3 * size + 10)
-    drawn = rng.choice(pool, wanted, replace=False, p=chance[pool] / chance[pool].sum())
-    _, first = np.unique(people.household[drawn], return_index=True)
-    return seats.claim_people(drawn[np.sort(first)][:size])
+    chance = np.ones(len(pool)) if weight is None else weight[pool] + 0.02
+    drawn = rng.choice(pool, wanted, replace=False, p=chance / chance.sum())
+    _, first = np.unique(scene.world.people.household[drawn], return_index=True)
+    return scene.world.seats.claim_people(drawn[np.sort(first)][:size])
 
 
-def villagers(scene: Scene, rng: np.random.Generator, size: int, among: Flags, weight: Floats | None = None) -> Ints:
-    """Cast people of one village, chosen among the villages that still have enough."""
-    people = scene.world.people
-    free = ~scene.world.seats.person_taken & among & scene.world.living()
-    left = np.bincount(people.village[free], minlength=people.villages)
-    fit = np.flatnonzero(left >= min(max(2 * size, 4), left.max()))
-    village = int(rng.choice(fit))
-    return recruit(scene, rng, size, free & (people.village == village), weight)
-
-
-def everybody(scene: Scene) -> Flags:
-    """Return a mask of all residents."""
-    return np.ones(scene.world.people.count, dtype=bool)
+def villagers(
+    scene: Scene, rng: np.random.Generator, size: int, among: Flags, weight: Floats | None = None
+) -> Ints:
+    """Cast people of one village that still has enough of them, or the best of some dozen villages."""
+    best = np.empty(0, dtype=np.int64)
+    for village in rng.integers(0, scene.world.people.villages, 40):
+        folk = np.arange(scene.first_villager[village], scene.first_villager[village + 1])
+        free = folk[~scene.world.seats.person_taken[folk] & among[folk] & scene.alive[folk]]
+        if len(free) > len(best):
+            best = free
+        if len(best) >= 2 * size + 4:
+            break
+    return _drawn(scene, rng, size, best, weight)
 
 
 def attendance(rng: np.random.Generator, dates: int, people: int, share: float) -> tuple[Ints, Ints]:
@@ -140,7 +154,7 @@ def attendance(rng: np.random.Generator, dates: int, people: int, share: float) 
 
 def irregular_days(rng: np.random.Generator, world: World, count: int, least_gap: int = 2) -> Ints:
     """Return distinct days over a stretch of the period, at least so many days apart."""
-    stretch = max(count * (least_gap + 1), int(world.days * rng.uniform(.45, .98)))
+    stretch = max(count * (least_gap + 1), int(world.days * rng.uniform(0.45, 0.98)))
     stretch = min(stretch, world.days - 2)
     slots = max(stretch // least_gap, 1)
     chosen = np.sort(rng.choice(slots, min(count, slots), replace=False)) * least_gap
@@ -152,7 +166,7 @@ def cover_visits(scene: Scene, rng: np.random.Generator, patients: Ints) -> Even
     """Return the camouflage of ring rows: ordinary visits of the same people to their usual places."""
     world = scene.world
     who = np.repeat(patients, world.settings.camouflage)
-    shop = rng.random(len(who)) < .5
+    shop = rng.random(len(who)) < 0.5
     where = np.where(shop, pick(rng, scene.habits.pharmacy, who), pick(rng, scene.habits.clinic, who))
     days = world.first_day + rng.integers(0, world.days, len(who))
     return world.visits(rng, who, where, days)

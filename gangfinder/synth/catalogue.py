@@ -39,35 +39,87 @@ VISIT_TYPES = ("11", "13", "14", "41", "21", "14", "9107", "11")
 """``visit_type`` code of each kind of event (DOMAIN §1.5)."""
 
 DEPARTMENTS = (
-    "内科", "外科", "骨科", "妇产科", "儿科", "眼科", "康复科", "中医科", "肿瘤科", "精神科", "血液透析室",
-    "体检中心", "感染科", "急诊科",
+    "内科",
+    "外科",
+    "骨科",
+    "妇产科",
+    "儿科",
+    "眼科",
+    "康复科",
+    "中医科",
+    "肿瘤科",
+    "精神科",
+    "血液透析室",
+    "体检中心",
+    "感染科",
+    "急诊科",
 )
 DEPARTMENT = {name: index for index, name in enumerate(DEPARTMENTS)}
-WARD_WEIGHTS = np.array([.34, .15, .12, .08, .07, .03, .05, .08, .03, .01, 0, 0, .04, 0])
+WARD_WEIGHTS = np.array([0.34, 0.15, 0.12, 0.08, 0.07, 0.03, 0.05, 0.08, 0.03, 0.01, 0, 0, 0.04, 0])
 
 DIAGNOSES = (
-    "I10.x00", "E11.900", "J06.900", "J18.900", "K29.500", "M54.500", "I63.900", "I25.103", "J44.100", "M51.202",
-    "H25.900", "H26.900", "C34.900", "C50.900", "F20.900", "F32.900", "N18.001", "S52.500", "S82.800", "T14.900",
-    "A09.900", "J10.101", "A08.400", "O80.000", "K35.900", "K80.200", "N20.000", "G45.900", "M17.900", "R51.x00",
-    "Z00.000", "L50.900", "N39.000", "K21.000", "E78.500", "M13.900",
+    "I10.x00",
+    "E11.900",
+    "J06.900",
+    "J18.900",
+    "K29.500",
+    "M54.500",
+    "I63.900",
+    "I25.103",
+    "J44.100",
+    "M51.202",
+    "H25.900",
+    "H26.900",
+    "C34.900",
+    "C50.900",
+    "F20.900",
+    "F32.900",
+    "N18.001",
+    "S52.500",
+    "S82.800",
+    "T14.900",
+    "A09.900",
+    "J10.101",
+    "A08.400",
+    "O80.000",
+    "K35.900",
+    "K80.200",
+    "N20.000",
+    "G45.900",
+    "M17.900",
+    "R51.x00",
+    "Z00.000",
+    "L50.900",
+    "N39.000",
+    "K21.000",
+    "E78.500",
+    "M13.900",
 )
 DIAGNOSIS = {code: index for index, code in enumerate(DIAGNOSES)}
 _WARD_DIAGNOSES = {
     "内科": "I10.x00 E11.900 J18.900 K29.500 I63.900 I25.103 J44.100 G45.900 K21.000 N39.000",
-    "外科": "K35.900 K80.200 N20.000 S52.500 T14.900", "骨科": "M51.202 M54.500 M17.900 S82.800 S52.500",
-    "妇产科": "O80.000 N39.000", "儿科": "J18.900 J06.900 A09.900", "眼科": "H25.900 H26.900",
-    "康复科": "I63.900 M51.202 M54.500 G45.900", "中医科": "M54.500 M13.900 I10.x00 K29.500 G45.900 M51.202",
-    "肿瘤科": "C34.900 C50.900", "精神科": "F20.900 F32.900", "血液透析室": "N18.001", "体检中心": "Z00.000",
-    "感染科": "A09.900 J10.101 A08.400", "急诊科": "T14.900 R51.x00 S52.500",
+    "外科": "K35.900 K80.200 N20.000 S52.500 T14.900",
+    "骨科": "M51.202 M54.500 M17.900 S82.800 S52.500",
+    "妇产科": "O80.000 N39.000",
+    "儿科": "J18.900 J06.900 A09.900",
+    "眼科": "H25.900 H26.900",
+    "康复科": "I63.900 M51.202 M54.500 G45.900",
+    "中医科": "M54.500 M13.900 I10.x00 K29.500 G45.900 M51.202",
+    "肿瘤科": "C34.900 C50.900",
+    "精神科": "F20.900 F32.900",
+    "血液透析室": "N18.001",
+    "体检中心": "Z00.000",
+    "感染科": "A09.900 J10.101 A08.400",
+    "急诊科": "T14.900 R51.x00 S52.500",
 }
 DEPARTMENT_DIAGNOSES = tuple(
     tuple(DIAGNOSIS[code] for code in _WARD_DIAGNOSES[name].split()) for name in DEPARTMENTS
 )
 
-STAY_DAILY = np.array([1150.0, 560.0, 300.0, 210.0, 260.0, 0.0, 1400.0])
+STAY_DAILY = np.array([1650.0, 860.0, 460.0, 320.0, 400.0, 0.0, 2000.0])
 """Mean cost of a hospital day by kind of place, in yuan."""
 
-FUND_SHARE_STAY = np.array([.70, .78, .84, .86, .84, 0.0, .60])
+FUND_SHARE_STAY = np.array([0.70, 0.78, 0.84, 0.86, 0.84, 0.0, 0.60])
 """Share of an inpatient bill that the fund pays, by kind of place, before the insured group is looked at."""
 
 _HOURS = {
@@ -84,10 +136,17 @@ def _hours(name: str) -> Floats:
     return np.cumsum(weights / weights.sum())
 
 
-HOUR_PROFILE = np.vstack([
-    _hours("hospital"), _hours("hospital"), _hours("clinic"), _hours("hospital"), _hours("clinic"), _hours("pharmacy"),
-    _hours("hospital"),
-])
+HOUR_PROFILE = np.vstack(
+    [
+        _hours("hospital"),
+        _hours("hospital"),
+        _hours("clinic"),
+        _hours("hospital"),
+        _hours("clinic"),
+        _hours("pharmacy"),
+        _hours("hospital"),
+    ]
+)
 """Cumulative hour profile of each kind of place."""
 
 DISCHARGE_PROFILE = _hours("discharge")[None, :]
@@ -129,7 +188,9 @@ class Catalogue:
     acute_weights: Floats
     chronic_weights: Floats
 
-    def near(self, rng: np.random.Generator, low: float, high: float, size: int, chronic: bool = False) -> Ints:
+    def near(
+        self, rng: np.random.Generator, low: float, high: float, size: int, chronic: bool = False
+    ) -> Ints:
         """Draw baskets by how often people buy them, among those that cost low to high yuan."""
         weights = self.chronic_weights if chronic else self.acute_weights
         weights = np.where((self.totals >= low) & (self.totals <= high), weights, 0.0)
@@ -138,14 +199,14 @@ class Catalogue:
 
 def make_catalogue(rng: np.random.Generator) -> Catalogue:
     """Draw the drugs and baskets of a town."""
-    prices = np.round(np.exp(rng.normal(3.15, 0.7, N_DRUGS)), 2)
+    prices: Floats = np.round(np.exp(rng.normal(3.3, 0.7, N_DRUGS)), 2)
     days = rng.choice(np.array([3, 5, 7, 7, 10, 14, 28, 30, 30]), N_DRUGS)
-    n_lines = rng.choice(np.array([1, 2, 3, 4]), N_BASKETS, p=[.34, .36, .2, .1])
-    lines = rng.choice(N_DRUGS, size=(N_BASKETS, BASKET_LINES), p=zipf_weights(N_DRUGS, .6))
+    n_lines = rng.choice(np.array([1, 2, 3, 4]), N_BASKETS, p=[0.34, 0.36, 0.2, 0.1])
+    lines = rng.choice(N_DRUGS, size=(N_BASKETS, BASKET_LINES), p=zipf_weights(N_DRUGS, 0.6))
     lines[np.arange(BASKET_LINES)[None, :] >= n_lines[:, None]] = -1
-    boxes = rng.choice(np.array([1, 2, 3]), size=(N_BASKETS, BASKET_LINES), p=[.62, .28, .1])
+    boxes = rng.choice(np.array([1, 2, 3]), size=(N_BASKETS, BASKET_LINES), p=[0.62, 0.28, 0.1])
     totals = np.where(lines >= 0, prices[lines] * boxes, 0).sum(axis=1)
-    popularity = rng.permutation(zipf_weights(N_BASKETS, .75))
+    popularity = rng.permutation(zipf_weights(N_BASKETS, 0.75))
     supply = np.where(lines >= 0, days[lines], 0).max(axis=1)
     chronic = np.where(supply >= 14, popularity, 0.0)
     return Catalogue(prices, days, lines, boxes, totals, popularity, chronic / chronic.sum())

@@ -25,14 +25,14 @@ def invoice_position(world: World, places: Ints, days: Ints) -> Ints:
 
 def claim_total(rng: np.random.Generator, size: int) -> Floats:
     """Draw the bill of a stay at a remote hospital, in yuan."""
-    return np.round(np.exp(rng.normal(np.log(21_500), .5, size)).clip(2_000, 90_000), 2)
+    return np.round(np.exp(rng.normal(np.log(21_500), 0.5, size)).clip(2_000, 90_000), 2)
 
 
 def ordinary_claims(scene: Scene) -> Claims:
     """Return the claims that residents hand in on their own."""
     rng = scene.world.streams.rng("claims")
     world, people = scene.world, scene.world.people
-    rate = np.where(people.age >= 40, .028, .011) * world.days / 365
+    rate = np.where(people.age >= 40, 0.028, 0.011) * world.days / 365
     who = np.repeat(np.arange(people.count), rng.poisson(np.where(world.living(), rate, 0)))
     return stays_far_away(scene, rng, who)
 
@@ -59,11 +59,16 @@ def stays_far_away(scene: Scene, rng: np.random.Generator, who: Ints, **more: ob
     # most are paid to themselves; a few to a relative, or to an account nobody else uses
     draw = rng.random(size)
     head = np.searchsorted(world.people.household, world.people.household[who], side="left")
-    account = np.select([draw < .1, draw < .16], [head, ORPHAN_ACCOUNTS + who], who)
-    by_kin = (rng.random(size) < .35) & (head != who)
+    account = np.select([draw < 0.1, draw < 0.16], [head, ORPHAN_ACCOUNTS + who], who)
+    by_kin = (rng.random(size) < 0.35) & (head != who)
     given: dict[str, object] = {
-        "place": where, "admitted": left - nights, "nights": nights, "submitted": submitted,
-        "total": claim_total(rng, size), "account": account, "agent": np.where(by_kin, head, NONE),
+        "place": where,
+        "admitted": left - nights,
+        "nights": nights,
+        "submitted": submitted,
+        "total": claim_total(rng, size),
+        "account": account,
+        "agent": np.where(by_kin, head, NONE),
         "invoice": invoice_position(world, where, left) + rng.integers(0, 400, size),
     }
     return Claims.of(patient=who, **{**given, **more})

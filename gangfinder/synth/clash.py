@@ -36,7 +36,7 @@ def without_clashes(world: World, events: Events) -> Events:
 
 
 def _keys(events: Events, column: str) -> Ints:
-    return events["patient"].astype(np.int64) * _SPAN + events[column]
+    return np.asarray(events["patient"].astype(np.int64) * _SPAN + events[column], dtype=np.int64)
 
 
 def _rank(events: Events) -> Ints:

@@ -13,8 +13,14 @@ from gangfinder.model.tables import TABLES, Kind
 from gangfinder.synth.streams import Flags, Ints
 
 _TYPES = {
-    Kind.ID: pa.string(), Kind.CODE: pa.string(), Kind.TEXT: pa.string(), Kind.INSTANT: pa.timestamp("us"),
-    Kind.DATE: pa.date32(), Kind.MONEY: pa.decimal128(18, 2), Kind.NUMBER: pa.float64(), Kind.COUNT: pa.int64(),
+    Kind.ID: pa.string(),
+    Kind.CODE: pa.string(),
+    Kind.TEXT: pa.string(),
+    Kind.INSTANT: pa.timestamp("us"),
+    Kind.DATE: pa.date32(),
+    Kind.MONEY: pa.decimal128(18, 2),
+    Kind.NUMBER: pa.float64(),
+    Kind.COUNT: pa.int64(),
     Kind.FLAG: pa.bool_(),
 }
 

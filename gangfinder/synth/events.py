@@ -19,37 +19,37 @@ FREE = 0  # origin of ordinary events
 _COLUMNS: Mapping[str, tuple[str, Any]] = {
     "patient": ("int32", NONE),
     "place": ("int32", NONE),
-    "at": ("int64", NONE),          # seconds since 1970; for a stay the discharge
+    "at": ("int64", NONE),  # seconds since 1970; for a stay the discharge
     "kind": ("int8", 0),
-    "admitted": ("int64", NONE),    # seconds since 1970, stays only
+    "admitted": ("int64", NONE),  # seconds since 1970, stays only
     "ward": ("int16", NONE),
     "diagnosis": ("int16", NONE),
     "terminal": ("int32", NONE),
     "operator": ("int32", NONE),
     "doctor": ("int32", NONE),
     "basket": ("int32", NONE),
-    "cost": ("float64", np.nan),    # total of a stay, where the house decides it
-    "waived": ("bool", False),      # the house asks no cash
-    "payer": ("int32", NONE),       # relative whose account pays
-    "contact": ("int32", NONE),     # person whose phone stands as contact
-    "agent": ("int32", NONE),       # person who acts for the patient
+    "cost": ("float64", np.nan),  # total of a stay, where the house decides it
+    "waived": ("bool", False),  # the house asks no cash
+    "payer": ("int32", NONE),  # relative whose account pays
+    "contact": ("int32", NONE),  # person whose phone stands as contact
+    "agent": ("int32", NONE),  # person who acts for the patient
     "bed": ("int32", NONE),
-    "origin": ("int32", FREE),      # 0 ordinary, > 0 look-alike number, < 0 ring number; never written
-    "fixed": ("bool", False),       # must not be dropped when it contradicts another row
+    "origin": ("int32", FREE),  # 0 ordinary, > 0 look-alike number, < 0 ring number; never written
+    "fixed": ("bool", False),  # must not be dropped when it contradicts another row
 }
 
 
 _CLAIM_COLUMNS: Mapping[str, tuple[str, Any]] = {
     "patient": ("int32", NONE),
     "place": ("int32", NONE),
-    "admitted": ("int64", NONE),    # day since 1970
+    "admitted": ("int64", NONE),  # day since 1970
     "nights": ("int32", 1),
-    "submitted": ("int64", NONE),   # day since 1970
+    "submitted": ("int64", NONE),  # day since 1970
     "total": ("float64", np.nan),
-    "invoice": ("int64", NONE),     # position in the hospital's invoice series
-    "account": ("int64", NONE),     # person whose account is paid, or COMMON + number of a common account
-    "agent": ("int32", NONE),       # person who hands the claim in
-    "handler": ("int32", NONE),     # member of staff
+    "invoice": ("int64", NONE),  # position in the hospital's invoice series
+    "account": ("int64", NONE),  # person whose account is paid, or COMMON + number of a common account
+    "agent": ("int32", NONE),  # person who hands the claim in
+    "handler": ("int32", NONE),  # member of staff
     "origin": ("int32", FREE),
 }
 
@@ -71,10 +71,12 @@ class Conduct:
         unknown = set(given) - set(cls.schema)
         if unknown:
             raise KeyError(*sorted(unknown))
-        return cls({
-            name: np.broadcast_to(np.asarray(given.get(name, default)), size).astype(dtype)
-            for name, (dtype, default) in cls.schema.items()
-        })
+        return cls(
+            {
+                name: np.broadcast_to(np.asarray(given.get(name, default)), size).astype(dtype)
+                for name, (dtype, default) in cls.schema.items()
+            }
+        )
 
     @classmethod
     def none(cls) -> Self:
@@ -100,7 +102,9 @@ class Conduct:
     def having(self, **changed: Any) -> Self:
         """Return the same table with some columns replaced."""
         size = len(self)
-        fresh = {n: np.broadcast_to(np.asarray(v), size).astype(self.schema[n][0]) for n, v in changed.items()}
+        fresh = {
+            n: np.broadcast_to(np.asarray(v), size).astype(self.schema[n][0]) for n, v in changed.items()
+        }
         return type(self)({**self.columns, **fresh})
 
 
@@ -121,4 +125,4 @@ class Claims(Conduct):
 def clock(rng: np.random.Generator, profile: Floats, place_kinds: Ints) -> Ints:
     """Draw seconds of the day from the cumulative hour profiles of the places' kinds."""
     hours = (rng.random(len(place_kinds))[:, None] > profile[place_kinds]).sum(axis=1)
-    return hours.astype(np.int64) * 3600 + rng.integers(0, 3600, len(place_kinds))
+    return np.asarray(hours.astype(np.int64) * 3600 + rng.integers(0, 3600, len(place_kinds)), dtype=np.int64)

@@ -42,23 +42,23 @@ def literal(text: str, rows: int) -> Glyphs:
     return np.tile(np.frombuffer(text.encode("ascii"), dtype=np.uint8), (rows, 1))
 
 
-def scrambled(rows: int, key: int, start: int = 0) -> NDArray[np.uint64]:
-    """Return distinct 64-bit numbers without visible order (splitmix64, a bijection)."""
+def scrambled(slots: Any, key: int) -> NDArray[np.uint64]:
+    """Return distinct 64-bit numbers without visible order for distinct slots (splitmix64, a bijection)."""
     with np.errstate(over="ignore"):
-        value = np.arange(start + 1, start + rows + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        value = (np.asarray(slots).astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
         value += np.uint64(key & 0xFFFFFFFFFFFFFFFF)
         value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return value ^ (value >> np.uint64(31))
 
 
-def opaque(rows: int, key: int, prefix: str = "", start: int = 0) -> pa.StringArray:
+def opaque(rows: int, key: int, prefix: str = "") -> pa.StringArray:
     """Return distinct 20-digit identifiers without visible order, with an optional prefix."""
-    body = digits(scrambled(rows, key, start), 20)
+    body = digits(scrambled(np.arange(rows), key), 20)
     return strings(np.hstack([literal(prefix, rows), body]) if prefix else body)
 
 
-def id_numbers(birth_days: Ints, male: Any, start: int = 0) -> pa.StringArray:
+def id_numbers(birth_days: Ints, male: Any) -> pa.StringArray:
     """Return 18-digit identity numbers of impossible regions with valid check digits, all distinct.
 
     Parameters
@@ -67,24 +67,25 @@ def id_numbers(birth_days: Ints, male: Any, start: int = 0) -> pa.StringArray:
         Days since 1970-01-01.
     male
         True where the order number must be odd.
-    start
-        Order numbers below this rank are left out, so that two calls do not collide.
     """
     order = np.argsort(birth_days, kind="stable")
     sorted_days = birth_days[order]
     first = np.searchsorted(sorted_days, sorted_days, side="left")
     rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order)) - first + start
+    rank[order] = np.arange(len(order)) - first
     slot = (rank * 7919 + birth_days * 131) % (_REGIONS * 500)
     region, half = np.divmod(slot, 500)
     dates = birth_days.astype("datetime64[D]")
     years = dates.astype("datetime64[Y]").astype(np.int64) + 1970
     months = dates.astype("datetime64[M]").astype(np.int64) % 12 + 1
     month_days = (dates - dates.astype("datetime64[M]")).astype(np.int64) + 1
-    body = np.hstack([
-        digits(990101 + region, 6), digits(years * 10_000 + months * 100 + month_days, 8),
-        digits(half * 2 + np.asarray(male).astype(np.int64), 3),
-    ])
+    body = np.hstack(
+        [
+            digits(990101 + region, 6),
+            digits(years * 10_000 + months * 100 + month_days, 8),
+            digits(half * 2 + np.asarray(male).astype(np.int64), 3),
+        ]
+    )
     check = _ID_CHECK[((body.astype(np.int64) - 48) * _ID_WEIGHTS).sum(axis=1) % 11]
     return strings(np.hstack([body, check[:, None]]))
 
@@ -98,13 +99,13 @@ def usccs(rows: int, key: int) -> pa.StringArray:
     return strings(np.hstack([body, _USCC_ALPHABET[check][:, None]]))
 
 
-def phones(rows: int, key: int, start: int = 0) -> pa.StringArray:
+def phones(rows: int, key: int) -> pa.StringArray:
     """Return distinct mobile numbers of the reserved block 1990xxxxxxx."""
-    slot = (np.arange(start, start + rows, dtype=np.int64) * 6_364_137 + key % 9_999_991) % 10_000_000
+    slot = (np.arange(rows, dtype=np.int64) * 6_364_137 + key % 9_999_991) % 10_000_000
     return strings(np.hstack([literal("1990", rows), digits(slot, 7)]))
 
 
-def accounts(rows: int, key: int, start: int = 0) -> pa.StringArray:
-    """Return distinct 19-digit bank account numbers of an unassigned issuer."""
-    body = digits(scrambled(rows, key, start) % np.uint64(10**13), 13)
-    return strings(np.hstack([literal("629900", rows), body]))
+def accounts(slots: Ints, key: int) -> pa.StringArray:
+    """Return a 19-digit bank account number of an unassigned issuer for each slot."""
+    body = digits(scrambled(slots, key) % np.uint64(10**13), 13)
+    return strings(np.hstack([literal("629900", len(slots)), body]))

@@ -30,41 +30,50 @@ def items(world: World, names: Names, events: Events, bills: Bills, rows: Rows, 
         ``settlement_id`` of each row.
     """
     rng = world.streams.rng("items")
-    row, line, drug, box = _drug_lines(world, bills, rows)
+    row, line, drug, box = _drug_lines(rng, world, bills, rows)
     service_row, service = _service_lines(events, bills, rows)
     at = np.concatenate([row, service_row])
     catalogue = world.catalogue
     factor = world.places.price_factor[events["place"][rows.event[row]]]
-    amount = np.concatenate([catalogue.prices[drug] * box * factor, _service_amounts(bills, rows, service_row, service)])
+    amount = np.concatenate(
+        [catalogue.prices[drug] * box * factor, _service_amounts(bills, rows, service_row, service)]
+    )
     codes = [f"X{index:03d}TEST{index * 37 % 1000:03d}000000000" for index in range(len(catalogue.prices))]
     titles = [f"测试药品{index + 1}" for index in range(len(catalogue.prices))]
     code = np.concatenate([drug, len(codes) + service])
     is_drug = np.arange(len(at)) < len(row)
-    traced = is_drug & (rng.random(len(at)) < .93)
+    traced = is_drug & (rng.random(len(at)) < 0.93)
     days = np.concatenate([catalogue.days[drug] * box, np.zeros(len(service), np.int64)])
-    return as_table("items", {
-        "item_code": pick_from([*codes, *_SERVICES], code), "settlement_id": ids.take(pa.array(at)),
-        "institution_id": names.places.take(pa.array(events["place"][rows.event[at]])),
-        "line_no": np.concatenate([line, np.ones(len(service), np.int64)]),
-        "item_name": pick_from([*titles, *_SERVICE_NAMES], code),
-        "quantity": np.concatenate([box, np.ones(len(service))]).astype(np.float64),
-        "unit": pick_from(("盒", "次"), (~is_drug).astype(np.int64)),
-        "amount": money(np.round(amount * 100).astype(np.int64)),
-        "days_supplied": pa.array(days.astype(np.float64), mask=~is_drug),
-        "trace_code": _trace_codes(rng, len(at), traced),
-    })
+    return as_table(
+        "items",
+        {
+            "item_code": pick_from([*codes, *_SERVICES], code),
+            "settlement_id": ids.take(pa.array(at)),
+            "institution_id": names.places.take(pa.array(events["place"][rows.event[at]])),
+            "line_no": np.concatenate([line, np.ones(len(service), np.int64)]),
+            "item_name": pick_from([*titles, *_SERVICE_NAMES], code),
+            "quantity": np.concatenate([box, np.ones(len(service))]).astype(np.float64),
+            "unit": pick_from(("盒", "次"), (~is_drug).astype(np.int64)),
+            "amount": money(np.round(amount * 100).astype(np.int64)),
+            "days_supplied": pa.array(days.astype(np.float64), mask=~is_drug),
+            "trace_code": _trace_codes(rng, len(at), traced),
+        },
+    )
 
 
-def _drug_lines(world: World, bills: Bills, rows: Rows) -> tuple[Ints, Ints, Ints, Ints]:
-    """Return row, line number, drug and boxes of every drug line; refunds bring no new box."""
+def _drug_lines(
+    rng: np.random.Generator, world: World, bills: Bills, rows: Rows
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """Return row, line number, drug and boxes of every drug line, in random order; refunds bring no new box."""
     row = np.flatnonzero((bills.basket[rows.event] != NONE) & (rows.refund_of == NONE))
     basket = bills.basket[rows.event[row]]
     drug = world.catalogue.lines[basket]
     there = drug >= 0
     line = np.broadcast_to(np.arange(1, BASKET_LINES + 1), drug.shape)
-    return (
-        np.repeat(row, there.sum(axis=1)), line[there].astype(np.int64), drug[there], world.catalogue.boxes[basket][there]
-    )
+    lines = np.repeat(row, there.sum(axis=1)), line[there], drug[there], world.catalogue.boxes[basket][there]
+    order = rng.permutation(len(lines[0]))
+    first, second, third, fourth = (part[order].astype(np.int64) for part in lines)
+    return first, second, third, fourth
 
 
 def _service_lines(events: Events, bills: Bills, rows: Rows) -> tuple[Ints, Ints]:
@@ -72,7 +81,8 @@ def _service_lines(events: Events, bills: Bills, rows: Rows) -> tuple[Ints, Ints
     kind, ward = events["kind"][rows.event], bills.ward[rows.event]
     plain = rows.refund_of == NONE
     found = [
-        np.flatnonzero(plain & (kind == Kind.DIALYSIS)), np.flatnonzero(plain & (kind == Kind.CHECKUP)),
+        np.flatnonzero(plain & (kind == Kind.DIALYSIS)),
+        np.flatnonzero(plain & (kind == Kind.CHECKUP)),
         np.flatnonzero(plain & (kind == Kind.STAY) & (ward == DEPARTMENT["肿瘤科"]) & (rows.half != 1)),
     ]
     return np.concatenate(found), np.repeat(np.arange(3), [len(f) for f in found])
@@ -80,11 +90,15 @@ def _service_lines(events: Events, bills: Bills, rows: Rows) -> tuple[Ints, Ints
 
 def _service_amounts(bills: Bills, rows: Rows, row: Ints, service: Ints) -> Floats:
     total = bills.total[rows.event[row]] / 100
-    return np.select([service == 0, service == 1], [np.full(len(row), DIALYSIS_PRICE), total], np.round(total * .35, 2))
+    return np.select(
+        [service == 0, service == 1], [np.full(len(row), DIALYSIS_PRICE), total], np.round(total * 0.35, 2)
+    )
 
 
-def _trace_codes(rng: np.random.Generator, size: int, traced: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> pa.Array:
+def _trace_codes(
+    rng: np.random.Generator, size: int, traced: np.ndarray[tuple[int], np.dtype[np.bool_]]
+) -> pa.Array:
     """Return 20-digit codes, each on one box only."""
-    tail = digits(scrambled(size, int(rng.integers(1, 2**62))) % np.uint64(10**18), 18)
+    tail = digits(scrambled(np.arange(size), int(rng.integers(1, 2**62))) % np.uint64(10**18), 18)
     codes = strings(np.hstack([literal("99", size), tail]))
     return pick_from(codes, np.where(traced, np.arange(size), -1))

@@ -36,8 +36,10 @@ class Names:
         By person, then outsiders, care homes and places.
     register_phone
         Position in ``phones`` of the number on record for each person; -1 none; -2 and below a placeholder.
-    places, terminals, operators, doctors, staff
+    places, operators, doctors, staff
         By number.
+    terminals
+        By number, then, by number again, the devices that took over from them.
     doctor_person, operator_person, staff_person
         Position in ``id_numbers`` of each.
     """
@@ -68,8 +70,7 @@ class Names:
         """Return account numbers: a resident's own by his index, common ones by theirs."""
         distinct, index = np.unique(account, return_inverse=True)
         compact = np.where(distinct >= COMMON, distinct - COMMON + 50_000_000, distinct)
-        pool = [accounts(1, self.account_key, int(slot))[0].as_py() for slot in compact]
-        return pa.array(pool, pa.string()).take(pa.array(index))
+        return accounts(compact, self.account_key).take(pa.array(index))
 
 
 def _register_phones(world: World, rng: np.random.Generator) -> Ints:
@@ -79,7 +80,9 @@ def _register_phones(world: World, rng: np.random.Generator) -> Ints:
     hub = first[people.village // 12 * 12]
     junk = -2 - rng.integers(0, len(_JUNK), count)
     source = people.phone_source
-    index = np.select([source == JUNK_PHONE, source == HUB_PHONE, source == NO_PHONE], [junk, hub, -1], people.phone_of)
+    index = np.select(
+        [source == JUNK_PHONE, source == HUB_PHONE, source == NO_PHONE], [junk, hub, -1], people.phone_of
+    )
     home = world.marks.home
     return np.where(home >= 0, count + _OUTSIDERS + home, index).astype(np.int64)
 
@@ -102,7 +105,7 @@ def _workers(world: World, rng: np.random.Generator, size: int) -> Ints:
     fit = np.flatnonzero((people.age >= 24) & (people.age < 58) & world.living())
     resident = rng.choice(fit, size, replace=size > len(fit))
     outsider = people.count + rng.integers(0, _OUTSIDERS, size)
-    return np.where(rng.random(size) < .75, resident, outsider)
+    return np.where(rng.random(size) < 0.75, resident, outsider)
 
 
 def make_names(world: World) -> Names:
@@ -112,18 +115,31 @@ def make_names(world: World) -> Names:
     keys = [int(k) for k in rng.integers(1, 2**62, 12)]
     outsider_birth = world.first_day - rng.integers(25 * 365, 60 * 365, _OUTSIDERS)
     birth = np.concatenate([people.birth_day, outsider_birth])
-    male = np.concatenate([people.male, rng.random(_OUTSIDERS) < .5])
+    male = np.concatenate([people.male, rng.random(_OUTSIDERS) < 0.5])
     homes = int(world.marks.home.max(initial=-1)) + 1
-    n_doctors, n_operators, n_staff = len(places.doctor_place), len(places.operator_place), _staff_members(world)
-    doctor_serial = strings(np.hstack([literal("D990101", n_doctors), digits(rng.permutation(n_doctors) + 100_000, 6)]))
+    n_doctors, n_operators, n_staff = (
+        len(places.doctor_place),
+        len(places.operator_place),
+        _staff_members(world),
+    )
+    doctor_serial = strings(
+        np.hstack([literal("D990101", n_doctors), digits(rng.permutation(n_doctors) + 100_000, 6)])
+    )
     return Names(
-        patients=opaque(people.count, keys[0]), cards=opaque(people.count, keys[1], "C"),
-        households=opaque(int(people.household[-1]) + 1, keys[2], "HH"), id_numbers=id_numbers(birth, male),
+        patients=opaque(people.count, keys[0]),
+        cards=opaque(people.count, keys[1], "C"),
+        households=opaque(int(people.household[-1]) + 1, keys[2], "HH"),
+        id_numbers=id_numbers(birth, male),
         phones=phones(people.count + _OUTSIDERS + homes + places.count, keys[3]),
-        register_phone=_register_phones(world, rng), places=_place_ids(world, rng),
-        terminals=opaque(len(places.terminal_place), keys[4], "T"), operators=opaque(n_operators, keys[5], "O"),
-        doctors=doctor_serial, staff=opaque(n_staff, keys[6], "S"), doctor_person=_workers(world, rng, n_doctors),
-        operator_person=_workers(world, rng, n_operators), staff_person=_workers(world, rng, n_staff),
+        register_phone=_register_phones(world, rng),
+        places=_place_ids(world, rng),
+        terminals=opaque(2 * len(places.terminal_place), keys[4], "T"),
+        operators=opaque(n_operators, keys[5], "O"),
+        doctors=doctor_serial,
+        staff=opaque(n_staff, keys[6], "S"),
+        doctor_person=_workers(world, rng, n_doctors),
+        operator_person=_workers(world, rng, n_operators),
+        staff_person=_workers(world, rng, n_staff),
         account_key=keys[7],
     )
 
@@ -145,8 +161,12 @@ def addresses(world: World) -> pa.Array:
     rural = joined("测试县测试镇", words(village // 12 + 1), "测试村", words(village))
     urban = joined("测试县测试街道", words(village // 9 + 1), "测试小区", words(village))
     area = _either(people.rural, rural, urban)
-    full = joined(area, _either(people.rural, pa.array(["组"] * people.count), pa.array(["栋"] * people.count)),
-                  words(door[people.household]), "号")
+    full = joined(
+        area,
+        _either(people.rural, pa.array(["组"] * people.count), pa.array(["栋"] * people.count)),
+        words(door[people.household]),
+        "号",
+    )
     plain = world.marks.plain_address
     home = world.marks.home
     own = _either(plain, area, full)

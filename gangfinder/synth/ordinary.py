@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from gangfinder.synth.streams import Floats, Ints, draw_rows
 from gangfinder.synth.world import World, sunday_weights
 
 FAVOURITES = 3
-_LOYALTY = np.array([.66, .9, 1.0])  # cumulative: most visits go to the first choice
+_LOYALTY = np.array([0.66, 0.9, 1.0])  # cumulative: most visits go to the first choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Habits:
 def make_habits(world: World) -> Habits:
     """Draw the favourite places of every resident."""
     rng = world.streams.rng("habits")
-    chosen = {}
+    chosen: dict[str, Any] = {}
     for need in ("clinic", "hospital", "ward", "pharmacy"):
         where, cumulative = choice_table(world.places, world.people, need)
         rows = np.repeat(world.people.village, FAVOURITES)
@@ -43,7 +44,7 @@ def make_habits(world: World) -> Habits:
 def pick(rng: np.random.Generator, favourites: Ints, patients: Ints) -> Ints:
     """Return one favourite for each visit."""
     rank = np.searchsorted(_LOYALTY, rng.random(len(patients)))
-    return favourites[patients, np.minimum(rank, FAVOURITES - 1)]
+    return np.asarray(favourites[patients, np.minimum(rank, FAVOURITES - 1)], dtype=np.int64)
 
 
 def _counts(rng: np.random.Generator, mean: Floats, zero: Floats, years: float) -> Ints:
@@ -59,14 +60,14 @@ def _rates(world: World) -> tuple[Floats, Floats, Floats]:
     old = people.age >= 60
     employee = people.insured == EMPLOYEE
     mean = np.select([employee & people.retired, employee, old], [12.5, 3.2, 3.3], 1.15)
-    zero = np.select([employee & people.retired, employee, old], [.05, .25, .2], .42)
+    zero = np.select([employee & people.retired, employee, old], [0.05, 0.25, 0.2], 0.42)
     return mean, zero, np.where(employee, 4.9, 0.3)
 
 
 def _days(rng: np.random.Generator, world: World, count: int, pharmacy: bool) -> Ints:
     days = np.arange(world.first_day, world.first_day + world.days)
     weights = np.ones(len(days)) if pharmacy else sunday_weights(days)
-    season = 1 + .18 * np.cos(2 * np.pi * (days - days[0] - 10) / 365)
+    season = 1 + 0.18 * np.cos(2 * np.pi * (days - days[0] - 10) / 365)
     edges = np.cumsum(weights * season)
     return days[np.searchsorted(edges, rng.random(count) * edges[-1] * (1 - 1e-9), side="right")]
 
@@ -75,10 +76,8 @@ def _moment(rng: np.random.Generator, world: World, patients: Ints, places: Ints
     """Return instants: by the hours of the house, or, for half of the older people, by their own habit."""
     free = clock(rng, HOUR_PROFILE, world.places.kind[places])
     habit = (world.people.habit_hour[patients] * 3600 + rng.normal(0, 2400, len(patients))).astype(np.int64)
-    by_habit = (world.people.age[patients] >= 60) & (rng.random(len(patients)) < .5)
+    by_habit = (world.people.age[patients] >= 60) & (rng.random(len(patients)) < 0.5)
     return days * DAY + np.where(by_habit, np.clip(habit, 7 * 3600, 20 * 3600), free)
-
-
 
 
 def visits(world: World, habits: Habits) -> Events:
@@ -91,12 +90,14 @@ def visits(world: World, habits: Habits) -> Events:
     to_clinic = rng.random(len(out)) < habits.clinic_share[out]
     where = np.where(to_clinic, pick(rng, habits.clinic, out), pick(rng, habits.hospital, out))
     days = _days(rng, world, len(out), pharmacy=False)
-    urgent = ~to_clinic & (rng.random(len(out)) < .04)
+    urgent = ~to_clinic & (rng.random(len(out)) < 0.04)
     outpatient = Events.of(
-        patient=out, place=where, at=_moment(rng, world, out, where, days),
+        patient=out,
+        place=where,
+        at=_moment(rng, world, out, where, days),
         kind=np.where(urgent, int(Kind.EMERGENCY), int(Kind.OUTPATIENT)),
     )
-    buyers = np.repeat(everyone, _counts(rng, pharmacy_mean, np.full(len(everyone), .12), years))
+    buyers = np.repeat(everyone, _counts(rng, pharmacy_mean, np.full(len(everyone), 0.12), years))
     shops = pick(rng, habits.pharmacy, buyers)
     days = _days(rng, world, len(buyers), pharmacy=True)
     bought = Events.of(
@@ -108,15 +109,17 @@ def visits(world: World, habits: Habits) -> Events:
 def _after_hospital(rng: np.random.Generator, world: World, outpatient: Events) -> Events:
     """Return the purchases some people make at the shop by the hospital gate on their way home."""
     hospital = np.isin(world.places.kind[outpatient["place"]], [PlaceKind.LARGE, PlaceKind.SMALL])
-    chosen = np.flatnonzero(hospital & (rng.random(len(outpatient)) < .05))
+    chosen = np.flatnonzero(hospital & (rng.random(len(outpatient)) < 0.05))
     shops = world.places.of_kind(PlaceKind.PHARMACY)
     gap = np.hypot(
         world.places.x[:, None] - world.places.x[shops], world.places.y[:, None] - world.places.y[shops]
     )
     gate = shops[np.argmin(gap, axis=1)]
     return Events.of(
-        patient=outpatient["patient"][chosen], place=gate[outpatient["place"][chosen]],
-        at=outpatient["at"][chosen] + rng.integers(2000, 5400, len(chosen)), kind=int(Kind.PHARMACY),
+        patient=outpatient["patient"][chosen],
+        place=gate[outpatient["place"][chosen]],
+        at=outpatient["at"][chosen] + rng.integers(2000, 5400, len(chosen)),
+        kind=int(Kind.PHARMACY),
     )
 
 
@@ -124,28 +127,33 @@ def refills(world: World, habits: Habits) -> Events:
     """Return the refills of the chronically ill: about every four weeks, same house, same basket, same hour."""
     rng = world.streams.rng("refills")
     people = world.people
-    who = np.flatnonzero(people.chronic & (rng.random(people.count) < .62))
+    who = np.flatnonzero(people.chronic & (rng.random(people.count) < 0.62))
     rounds = world.days // 28 + 1
     step = rng.choice(np.array([28, 28, 30, 30, 31, 60]), len(who))
     first = rng.integers(0, 28, len(who))
-    day = first[:, None] + step[:, None] * np.arange(rounds)[None, :] + rng.integers(-3, 5, (len(who), rounds))
+    day = (
+        first[:, None] + step[:, None] * np.arange(rounds)[None, :] + rng.integers(-3, 5, (len(who), rounds))
+    )
     patient = np.repeat(who, rounds)
-    at_shop = np.repeat(rng.random(len(who)) < .4, rounds)
+    at_shop = np.repeat(rng.random(len(who)) < 0.4, rounds)
     days = world.first_day + day.ravel()
-    kept = (day.ravel() >= 0) & (day.ravel() < world.days) & (rng.random(len(patient)) < .9)
+    kept = (day.ravel() >= 0) & (day.ravel() < world.days) & (rng.random(len(patient)) < 0.9)
     patient, at_shop, days = patient[kept], at_shop[kept], days[kept]
     place = np.where(at_shop, habits.pharmacy[patient, 0], habits.clinic[patient, 0])
     hour = (people.habit_hour[patient] * 3600 + rng.normal(0, 1500, len(patient))).astype(np.int64)
     return Events.of(
-        patient=patient, place=place, at=days * DAY + np.clip(hour, 7 * 3600, 20 * 3600),
-        kind=np.where(at_shop, int(Kind.PHARMACY), int(Kind.CHRONIC)), basket=people.chronic_basket[patient],
+        patient=patient,
+        place=place,
+        at=days * DAY + np.clip(hour, 7 * 3600, 20 * 3600),
+        kind=np.where(at_shop, int(Kind.PHARMACY), int(Kind.CHRONIC)),
+        basket=people.chronic_basket[patient],
     )
 
 
 def length_of_stay(rng: np.random.Generator, count: int) -> Ints:
     """Draw nights in hospital: lognormal with median 7, some single nights, none longer than 60."""
-    nights = np.round(np.exp(rng.normal(1.95, .62, count)))
-    return np.where(rng.random(count) < .026, 1, np.clip(nights, 1, 60)).astype(np.int64)
+    nights = np.round(np.exp(rng.normal(1.95, 0.62, count)))
+    return np.where(rng.random(count) < 0.026, 1, np.clip(nights, 1, 60)).astype(np.int64)
 
 
 def stay_events(
@@ -153,9 +161,16 @@ def stay_events(
 ) -> Events:
     """Return stays: admitted at the hours of a hospital, discharged in office hours after the given nights."""
     admitted = admit_days * DAY + clock(rng, HOUR_PROFILE, np.zeros(len(patients), dtype=np.int64))
-    left = (admit_days + nights) * DAY + clock(rng, DISCHARGE_PROFILE, np.zeros(len(patients), dtype=np.int64))
+    left = (admit_days + nights) * DAY + clock(
+        rng, DISCHARGE_PROFILE, np.zeros(len(patients), dtype=np.int64)
+    )
     return Events.of(
-        patient=patients, place=places, at=left, kind=int(Kind.STAY), admitted=np.minimum(admitted, left - 3600), **more
+        patient=patients,
+        place=places,
+        at=left,
+        kind=int(Kind.STAY),
+        admitted=np.minimum(admitted, left - 3600),
+        **more,
     )
 
 
@@ -163,14 +178,16 @@ def stays(world: World, habits: Habits) -> Events:
     """Return the hospital stays of everybody, some of them away from home."""
     rng = world.streams.rng("stays")
     people = world.people
-    rate = np.select([people.age >= 75, people.age >= 60, people.age >= 40, people.age < 6], [.56, .4, .17, .2], .09)
+    rate = np.select(
+        [people.age >= 75, people.age >= 60, people.age >= 40, people.age < 6], [0.56, 0.4, 0.17, 0.2], 0.09
+    )
     who = np.repeat(np.arange(people.count), rng.poisson(rate * world.days / 365))
     nights = length_of_stay(rng, len(who))
     where = pick(rng, habits.ward, who)
-    away = rng.random(len(who)) < .03
+    away = rng.random(len(who)) < 0.03
     where = np.where(away, rng.choice(world.places.of_kind(PlaceKind.REMOTE), len(who)), where)
     days = world.first_day + rng.integers(0, world.days, len(who))
     ward = rng.choice(len(WARD_WEIGHTS), len(who), p=WARD_WEIGHTS / WARD_WEIGHTS.sum())
     kept = days + nights < world.first_day + world.days
-    given = stay_events(rng, who, where, days, nights, ward=ward, waived=rng.random(len(who)) < .05)
+    given = stay_events(rng, who, where, days, nights, ward=ward, waived=rng.random(len(who)) < 0.05)
     return given.take(kept)

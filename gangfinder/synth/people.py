@@ -12,7 +12,7 @@ from gangfinder.synth.streams import Flags, Floats, Ints, Streams, zipf_weights
 VILLAGE_SIZE = 260
 NO_DEATH = 10**9
 EMPLOYEE, RESIDENT = 0, 1
-_SIZE_SHARES = np.array([.18, .28, .27, .15, .08, .04])
+_SIZE_SHARES = np.array([0.18, 0.28, 0.27, 0.15, 0.08, 0.04])
 
 OWN_PHONE, JUNK_PHONE, HUB_PHONE, NO_PHONE = 0, 1, 2, 3
 
@@ -94,9 +94,10 @@ def _ages(rng: np.random.Generator, household: Ints, rank: Ints) -> tuple[Ints, 
     heads = np.clip(rng.normal(52, 17, household[-1] + 1), 20, 92)
     head_age = heads[household]
     draw = rng.random(len(household))
-    generation = np.where(rank < 2, rank, np.where((draw < .3) & (head_age < 62), 3, 2))
+    generation = np.where(rank < 2, rank, np.where((draw < 0.3) & (head_age < 62), 3, 2))
     shift = np.select(
-        [generation == 0, generation == 1, generation == 2], [0.0, rng.normal(-1, 3, len(rank)), -28 - 4 * draw],
+        [generation == 0, generation == 1, generation == 2],
+        [0.0, rng.normal(-1, 3, len(rank)), -28 - 4 * draw],
         26 + 4 * draw,
     )
     return np.clip(head_age + shift, 0, 98).astype(np.int64), generation
@@ -118,10 +119,12 @@ def _phones(rng: np.random.Generator, people_age: Ints, household: Ints, rank: I
     count = len(household)
     draw = rng.random(count)
     head = np.arange(count) - rank
-    borrows = np.where(people_age < 15, .92, np.where(people_age >= 75, .35, np.where(rank == 1, .12, .03)))
+    borrows = np.where(
+        people_age < 15, 0.92, np.where(people_age >= 75, 0.35, np.where(rank == 1, 0.12, 0.03))
+    )
     of = np.where((draw < borrows) & (rank > 0), head, np.arange(count))
     sort = rng.random(count)
-    source = np.select([sort < .02, sort < .028, sort < .07], [JUNK_PHONE, HUB_PHONE, NO_PHONE], OWN_PHONE)
+    source = np.select([sort < 0.02, sort < 0.028, sort < 0.07], [JUNK_PHONE, HUB_PHONE, NO_PHONE], OWN_PHONE)
     return of, source
 
 
@@ -145,25 +148,37 @@ def make_people(settings: TownSettings, streams: Streams, chronic_baskets: Float
     n_villages = max(24, count // VILLAGE_SIZE)
     # households of one village follow each other here; the tables are shuffled when they are written
     village = household * n_villages // (int(household[-1]) + 1)
-    rural_village = rng.random(n_villages) < .55
-    radius, angle = 9 * np.sqrt(n_villages / 77) * np.sqrt(rng.random(n_villages)), rng.random(n_villages) * 2 * np.pi
-    employee_share = np.where(rural_village, .12, .5)[village]
+    rural_village = rng.random(n_villages) < 0.55
+    radius, angle = (
+        9 * np.sqrt(n_villages / 77) * np.sqrt(rng.random(n_villages)),
+        rng.random(n_villages) * 2 * np.pi,
+    )
+    employee_share = np.where(rural_village, 0.12, 0.5)[village]
     insured = np.where((rng.random(count) < employee_share) & (age >= 20), EMPLOYEE, RESIDENT)
     retired = (insured == EMPLOYEE) & (age >= 58)
     n_employers = max(8, count // 180)
     employer = np.where(
-        (insured == EMPLOYEE) & ~retired, rng.choice(n_employers, count, p=zipf_weights(n_employers, .7)), -1
+        (insured == EMPLOYEE) & ~retired, rng.choice(n_employers, count, p=zipf_weights(n_employers, 0.7)), -1
     )
     phone_of, phone_source = _phones(rng, age, household, rank)
     return People(
-        household=household, village=village, generation=generation, age=age,
+        household=household,
+        village=village,
+        generation=generation,
+        age=age,
         birth_day=start - (age * 365.25 + rng.random(count) * 365).astype(np.int64),
         death_day=_deaths(rng, age, start, round(settings.months * 30.4)),
-        male=rng.random(count) < .505, rural=rural_village[village],
-        chronic=rng.random(count) < np.where(age >= 50, .34, .04),
-        poor=rng.random(count) < np.where(rural_village[village], .05, .02),
-        insured=insured, retired=retired, employer=employer, phone_source=phone_source, phone_of=phone_of,
+        male=rng.random(count) < 0.505,
+        rural=rural_village[village],
+        chronic=rng.random(count) < np.where(age >= 50, 0.34, 0.04),
+        poor=rng.random(count) < np.where(rural_village[village], 0.05, 0.02),
+        insured=insured,
+        retired=retired,
+        employer=employer,
+        phone_source=phone_source,
+        phone_of=phone_of,
         chronic_basket=rng.choice(len(chronic_baskets), count, p=chronic_baskets),
         habit_hour=rng.choice(np.array([8.2, 9.0, 9.8, 14.8, 15.8, 18.5]), count),
-        village_x=radius * np.cos(angle), village_y=radius * np.sin(angle),
+        village_x=radius * np.cos(angle),
+        village_y=radius * np.sin(angle),
     )

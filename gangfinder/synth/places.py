@@ -14,8 +14,8 @@ from gangfinder.synth.streams import Flags, Floats, Ints, Streams
 _KINDS = {
     # what a resident looks for: the kinds of place that serve it and how strongly distance deters
     "clinic": ((PlaceKind.CLINIC, PlaceKind.TOWNSHIP), 1.6),
-    "hospital": ((PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP), .9),
-    "ward": ((PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP), .7),
+    "hospital": ((PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP), 0.9),
+    "ward": ((PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP), 0.7),
     "pharmacy": ((PlaceKind.PHARMACY,), 1.6),
 }
 
@@ -100,20 +100,37 @@ def _counts(settings: TownSettings) -> dict[PlaceKind, int]:
 
 _BEDS = np.array([14, 18, 24, 30, 50, 60, 80, 99])
 _TERMINALS = {
-    PlaceKind.LARGE: (12, 20), PlaceKind.SMALL: (3, 6), PlaceKind.TOWNSHIP: (2, 4), PlaceKind.PSYCHIATRIC: (2, 3),
-    PlaceKind.CLINIC: (1, 3), PlaceKind.PHARMACY: (1, 3), PlaceKind.REMOTE: (4, 9),
+    PlaceKind.LARGE: (12, 20),
+    PlaceKind.SMALL: (3, 6),
+    PlaceKind.TOWNSHIP: (2, 4),
+    PlaceKind.PSYCHIATRIC: (2, 3),
+    PlaceKind.CLINIC: (1, 3),
+    PlaceKind.PHARMACY: (1, 3),
+    PlaceKind.REMOTE: (4, 9),
 }
 _OPERATORS = {
-    PlaceKind.LARGE: (25, 40), PlaceKind.SMALL: (4, 9), PlaceKind.TOWNSHIP: (3, 6), PlaceKind.PSYCHIATRIC: (3, 5),
-    PlaceKind.CLINIC: (1, 4), PlaceKind.PHARMACY: (2, 5), PlaceKind.REMOTE: (8, 14),
+    PlaceKind.LARGE: (25, 40),
+    PlaceKind.SMALL: (4, 9),
+    PlaceKind.TOWNSHIP: (3, 6),
+    PlaceKind.PSYCHIATRIC: (3, 5),
+    PlaceKind.CLINIC: (1, 4),
+    PlaceKind.PHARMACY: (2, 5),
+    PlaceKind.REMOTE: (8, 14),
 }
 _DOCTORS = {
-    PlaceKind.LARGE: (60, 90), PlaceKind.SMALL: (14, 26), PlaceKind.TOWNSHIP: (12, 18), PlaceKind.PSYCHIATRIC: (6, 9),
-    PlaceKind.CLINIC: (1, 4), PlaceKind.PHARMACY: (0, 0), PlaceKind.REMOTE: (14, 20),
+    PlaceKind.LARGE: (60, 90),
+    PlaceKind.SMALL: (14, 26),
+    PlaceKind.TOWNSHIP: (12, 18),
+    PlaceKind.PSYCHIATRIC: (6, 9),
+    PlaceKind.CLINIC: (1, 4),
+    PlaceKind.PHARMACY: (0, 0),
+    PlaceKind.REMOTE: (14, 20),
 }
 
 
-def _ranges(rng: np.random.Generator, kind: Ints, spans: dict[PlaceKind, tuple[int, int]]) -> tuple[Ints, Ints]:
+def _ranges(
+    rng: np.random.Generator, kind: Ints, spans: dict[PlaceKind, tuple[int, int]]
+) -> tuple[Ints, Ints]:
     low = np.array([spans[PlaceKind(k)][0] for k in range(len(PlaceKind))])[kind]
     high = np.array([spans[PlaceKind(k)][1] for k in range(len(PlaceKind))])[kind]
     count = rng.integers(low, high + 1)
@@ -125,9 +142,25 @@ def _wards(rng: np.random.Generator, kind: Ints, first: Ints, count: Ints) -> In
     owner = np.repeat(kind, count)
     rank = np.arange(len(owner)) - np.repeat(first, count)
     drawn = rng.choice(len(WARD_WEIGHTS), len(owner), p=WARD_WEIGHTS / WARD_WEIGHTS.sum())
-    base = np.array([DEPARTMENT[w] for w in (
-        "内科", "外科", "骨科", "中医科", "眼科", "康复科", "感染科", "肿瘤科", "儿科", "血液透析室", "妇产科", "急诊科",
-    )])
+    base = np.array(
+        [
+            DEPARTMENT[w]
+            for w in (
+                "内科",
+                "外科",
+                "骨科",
+                "中医科",
+                "眼科",
+                "康复科",
+                "感染科",
+                "肿瘤科",
+                "儿科",
+                "血液透析室",
+                "妇产科",
+                "急诊科",
+            )
+        ]
+    )
     wards = np.where(rank < len(base), base[np.minimum(rank, len(base) - 1)], drawn)
     wards = np.where(owner == PlaceKind.PSYCHIATRIC, DEPARTMENT["精神科"], wards)
     return np.where(owner == PlaceKind.CLINIC, DEPARTMENT["内科"], wards)
@@ -151,20 +184,30 @@ def make_places(settings: TownSettings, streams: Streams, people: People) -> Pla
     doctor_first, doctor_count = _ranges(rng, kind, _DOCTORS)
     start = int(np.datetime64(settings.start, "D").astype(np.int64))
     terminals = int(terminal_count.sum())
-    replaced = np.where(rng.random(terminals) < .05, start + rng.integers(20, 300, terminals), 10**9)
+    replaced = np.where(rng.random(terminals) < 0.05, start + rng.integers(20, 300, terminals), 10**9)
     return Places(
-        kind=kind, x=people.village_x[village] + rng.normal(0, .6, size) + np.where(remote, 400.0, 0),
-        y=people.village_y[village] + rng.normal(0, .6, size), weight=attraction * np.exp(rng.normal(0, .75, size)),
-        price_factor=np.round(rng.uniform(.94, 1.08, size), 2), uploads_at_night=rng.random(size) < .12,
-        no_operator=rng.random(size) < .06, no_credential=rng.random(size) < .08, no_occurred=rng.random(size) < .06,
-        no_terminal=rng.random(size) < .04, shared_login=shared,
-        terminal_first=terminal_first, terminal_count=terminal_count,
-        operator_first=operator_first, operator_count=operator_count,
-        doctor_first=doctor_first, doctor_count=doctor_count,
+        kind=kind,
+        x=people.village_x[village] + rng.normal(0, 0.6, size) + np.where(remote, 400.0, 0),
+        y=people.village_y[village] + rng.normal(0, 0.6, size),
+        weight=attraction * np.exp(rng.normal(0, 0.75, size)),
+        price_factor=np.round(rng.uniform(0.94, 1.08, size), 2),
+        uploads_at_night=rng.random(size) < 0.12,
+        no_operator=rng.random(size) < 0.06,
+        no_credential=rng.random(size) < 0.08,
+        no_occurred=rng.random(size) < 0.06,
+        no_terminal=rng.random(size) < 0.04,
+        shared_login=shared,
+        terminal_first=terminal_first,
+        terminal_count=terminal_count,
+        operator_first=operator_first,
+        operator_count=operator_count,
+        doctor_first=doctor_first,
+        doctor_count=doctor_count,
         terminal_place=np.repeat(np.arange(size), terminal_count),
         operator_place=np.repeat(np.arange(size), operator_count),
         doctor_place=np.repeat(np.arange(size), doctor_count),
-        doctor_ward=_wards(rng, kind, doctor_first, doctor_count), replaced_on=replaced,
+        doctor_ward=_wards(rng, kind, doctor_first, doctor_count),
+        replaced_on=replaced,
         beds=np.where(kind < PlaceKind.CLINIC, rng.choice(_BEDS, size), 0),
     )
 

@@ -16,7 +16,15 @@ from gangfinder.synth.world import World
 
 _AREA = "990101"
 _KIND_NAMES = ("hospital", "hospital", "hospital", "hospital", "clinic", "pharmacy", "hospital")
-_TITLES = ("测试人民医院", "测试医院", "测试镇卫生院", "测试精神卫生中心", "测试诊所", "测试药店", "测试外地医院")
+_TITLES = (
+    "测试人民医院",
+    "测试医院",
+    "测试镇卫生院",
+    "测试精神卫生中心",
+    "测试诊所",
+    "测试药店",
+    "测试外地医院",
+)
 _LEVELS = ("02", "05", "08", "06", "11", "11", "01")
 
 
@@ -36,10 +44,16 @@ def registers(world: World, names: Names, beds: Ints) -> dict[str, pa.Table]:
         Approved beds of each institution.
     """
     tables = {
-        "patients": _patients(world, names), "cards": _cards(world, names),
-        "institutions": _institutions(world, names, beds), "terminals": _terminals(world, names),
-        "doctors": _doctors(world, names), "operators": _operators(world, names), "ties": _ties(world, names),
-        "staff": _staff(world, names), "roster": _roster(world, names), "enrolments": _enrolments(world, names),
+        "patients": _patients(world, names),
+        "cards": _cards(world, names),
+        "institutions": _institutions(world, names, beds),
+        "terminals": _terminals(world, names),
+        "doctors": _doctors(world, names),
+        "operators": _operators(world, names),
+        "ties": _ties(world, names),
+        "staff": _staff(world, names),
+        "roster": _roster(world, names),
+        "enrolments": _enrolments(world, names),
         "filings": _filings(world, names),
     }
     rng = world.streams.rng("order")
@@ -52,7 +66,7 @@ def _employers(world: World, names: Names) -> pa.Array:
     rng = world.streams.rng("employers")
     number = rng.permutation(int(people.employer.max()) + 1) + 1
     company = joined("测试公司", words(number[np.maximum(people.employer, 0)]))
-    by_village = (rng.random(people.villages) < .2)[people.village] & (people.insured != EMPLOYEE)
+    by_village = (rng.random(people.villages) < 0.2)[people.village] & (people.insured != EMPLOYEE)
     village = joined("测试村委会", words(people.village + 1))
     pool = pa.concat_arrays([company, village])
     index = np.where(people.employer >= 0, np.arange(people.count), -1)
@@ -62,161 +76,224 @@ def _employers(world: World, names: Names) -> pa.Array:
 def _patients(world: World, names: Names) -> pa.Table:
     people = world.people
     rng = world.streams.rng("patients")
-    return as_table("patients", {
-        "patient_id": names.patients, "name": person_names(rng, people.count),
-        "id_number": blank(names.id_numbers.slice(0, people.count), rng.random(people.count) < .01),
-        "gender": pick_from(("2", "1"), people.male.astype(np.int64)), "birth_date": dates(people.birth_day),
-        "death_date": dates(np.minimum(people.death_day, 40_000), people.death_day >= NO_DEATH),
-        "phone": names.phone_column(names.register_phone),
-        "address": blank(addresses(world), rng.random(people.count) < .02),
-        "household_id": blank(names.households.take(pa.array(people.household)), rng.random(people.count) < .03),
-        "employer": _employers(world, names), "area_code": pick_from((_AREA,), np.zeros(people.count, np.int64)),
-        "insured_type": pick_from(("310", "390"), people.insured),
-        "enrolled_on": dates(world.first_day - rng.integers(400, 6000, people.count)),
-    })
+    return as_table(
+        "patients",
+        {
+            "patient_id": names.patients,
+            "name": person_names(rng, people.count),
+            "id_number": blank(names.id_numbers.slice(0, people.count), rng.random(people.count) < 0.01),
+            "gender": pick_from(("2", "1"), people.male.astype(np.int64)),
+            "birth_date": dates(people.birth_day),
+            "death_date": dates(np.minimum(people.death_day, 40_000), people.death_day >= NO_DEATH),
+            "phone": names.phone_column(names.register_phone),
+            "address": blank(addresses(world), rng.random(people.count) < 0.02),
+            "household_id": blank(
+                names.households.take(pa.array(people.household)), rng.random(people.count) < 0.03
+            ),
+            "employer": _employers(world, names),
+            "area_code": pick_from((_AREA,), np.zeros(people.count, np.int64)),
+            "insured_type": pick_from(("310", "390"), people.insured),
+            "enrolled_on": dates(world.first_day - rng.integers(400, 6000, people.count)),
+        },
+    )
 
 
 def _cards(world: World, names: Names) -> pa.Table:
     rng = world.streams.rng("cards")
     count = world.people.count
-    return as_table("cards", {
-        "card_id": names.cards, "patient_id": names.patients,
-        "card_type": pick_from(("03",), np.zeros(count, np.int64)),
-        "issued_on": dates(world.first_day - rng.integers(30, 3000, count)),
-        "status": pick_from(("active", "replaced"), (rng.random(count) < .01).astype(np.int64)),
-    })
+    return as_table(
+        "cards",
+        {
+            "card_id": names.cards,
+            "patient_id": names.patients,
+            "card_type": pick_from(("03",), np.zeros(count, np.int64)),
+            "issued_on": dates(world.first_day - rng.integers(30, 3000, count)),
+            "status": pick_from(("active", "replaced"), (rng.random(count) < 0.01).astype(np.int64)),
+        },
+    )
 
 
 def _institutions(world: World, names: Names, beds: Ints) -> pa.Table:
     places, rng = world.places, world.streams.rng("institutions")
     count = places.count
-    public = np.isin(places.kind, [PlaceKind.LARGE, PlaceKind.TOWNSHIP]) | (rng.random(count) < .15)
+    public = np.isin(places.kind, [PlaceKind.LARGE, PlaceKind.TOWNSHIP]) | (rng.random(count) < 0.15)
     legal = world.people.count + rng.integers(0, 3_000, count)
-    return as_table("institutions", {
-        "institution_id": names.places,
-        "name": joined(pick_from(_TITLES, places.kind), words(rng.permutation(count) + 1)),
-        "kind": pick_from(_KIND_NAMES, places.kind), "level": pick_from(_LEVELS, places.kind),
-        "uscc": usccs(count, int(rng.integers(1, 2**40))), "legal_rep_name": person_names(rng, count),
-        "legal_rep_id_number": names.id_numbers.take(pa.array(legal)),
-        "phone": names.phones.slice(len(names.phones) - count),
-        "address": joined("测试县测试路", words(rng.permutation(count * 3)[:count] + 1), "号"),
-        "bank_account": accounts(count, int(rng.integers(1, 2**40))),
-        "beds": pa.array(beds, mask=beds == 0),
-        "dialysis_stations": pa.array(
-            np.where(np.isin(places.kind, [PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP]), 20, 0),
-            mask=~np.isin(places.kind, [PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP])),
-        "area_code": pick_from((_AREA, "995100"), (places.kind == PlaceKind.REMOTE).astype(np.int64)),
-        "longitude": np.round(100 + places.x / 96, 5), "latitude": np.round(30 + places.y / 111, 5), "public": public,
-    })
+    return as_table(
+        "institutions",
+        {
+            "institution_id": names.places,
+            "name": joined(pick_from(_TITLES, places.kind), words(rng.permutation(count) + 1)),
+            "kind": pick_from(_KIND_NAMES, places.kind),
+            "level": pick_from(_LEVELS, places.kind),
+            "uscc": usccs(count, int(rng.integers(1, 2**40))),
+            "legal_rep_name": person_names(rng, count),
+            "legal_rep_id_number": names.id_numbers.take(pa.array(legal)),
+            "phone": names.phones.slice(len(names.phones) - count),
+            "address": joined("测试县测试路", words(rng.permutation(count * 3)[:count] + 1), "号"),
+            "bank_account": accounts(np.arange(count), int(rng.integers(1, 2**40))),
+            "beds": pa.array(beds, mask=beds == 0),
+            "dialysis_stations": pa.array(
+                np.where(np.isin(places.kind, [PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP]), 20, 0),
+                mask=~np.isin(places.kind, [PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP]),
+            ),
+            "area_code": pick_from((_AREA, "995100"), (places.kind == PlaceKind.REMOTE).astype(np.int64)),
+            "longitude": np.round(100 + places.x / 96, 5),
+            "latitude": np.round(30 + places.y / 111, 5),
+            "public": public,
+        },
+    )
 
 
 def _terminals(world: World, names: Names) -> pa.Table:
+    """Return the devices; some were replaced, and the one that took over has a number of its own."""
     places, rng = world.places, world.streams.rng("terminals")
     count = len(places.terminal_place)
-    # the device that took over keeps the number of the old one in our lists, and its own in the register
-    return as_table("terminals", {
-        "terminal_id": names.terminals, "institution_id": names.places.take(pa.array(places.terminal_place)),
-        "mac": joined("02:00:", pick_from([f"{i:02x}:{i * 7 % 256:02x}" for i in range(256)], rng.integers(0, 256, count)),
-                      ":", pick_from([f"{i:02x}:{i * 3 % 256:02x}" for i in range(256)], rng.integers(0, 256, count))),
-        "ip": joined("10.", words(places.terminal_place % 250), ".", words(np.arange(count) // 250 % 250), ".",
-                     words(np.arange(count) % 250)),
-        "valid_from": dates(world.first_day - rng.integers(60, 900, count)),
-    })
+    changed = np.flatnonzero(places.replaced_on < NO_DEATH)
+    row, later = np.concatenate([np.arange(count), changed]), np.arange(count + len(changed)) >= count
+    where, replaced = places.terminal_place[row], places.replaced_on[row]
+    octets = [f"{i:02x}" for i in range(256)]
+    mac = [part for _ in range(4) for part in (":", pick_from(octets, rng.integers(0, 256, len(row))))]
+    began = (world.first_day - rng.integers(60, 900, count))[row]
+    return as_table(
+        "terminals",
+        {
+            "terminal_id": names.terminals.take(pa.array(row + np.where(later, count, 0))),
+            "institution_id": names.places.take(pa.array(where)),
+            "mac": joined("02:00", *mac),
+            "ip": joined("10.", words(where // 250 % 250), ".", words(where % 250), ".", words(row % 250)),
+            "valid_from": dates(np.where(later, replaced, began)),
+            "valid_to": dates(np.minimum(replaced - 1, 40_000), later | (replaced >= NO_DEATH)),
+        },
+    )
 
 
 def _doctors(world: World, names: Names) -> pa.Table:
     places, rng = world.places, world.streams.rng("doctors")
     count = len(places.doctor_place)
-    second = np.flatnonzero(rng.random(count) < .04)
+    second = np.flatnonzero(rng.random(count) < 0.04)
     row = np.concatenate([np.arange(count), second])
     home = places.doctor_place[row]
     clinics = places.of_kind(PlaceKind.CLINIC, PlaceKind.TOWNSHIP)
     home[count:] = rng.choice(clinics, len(second))
     multi = np.isin(row, second)
-    return as_table("doctors", {
-        "doctor_id": names.doctors.take(pa.array(row)), "name": person_names(rng, count).take(pa.array(row)),
-        "id_number": names.id_numbers.take(pa.array(names.doctor_person[row])),
-        "phone": names.phones.take(pa.array(names.doctor_person[row])),
-        "institution_id": names.places.take(pa.array(home)), "department": pick_from(DEPARTMENTS, places.doctor_ward[row]),
-        "multi_site": multi, "active_from": dates(world.first_day - rng.integers(100, 3000, count)[row]),
-    })
+    return as_table(
+        "doctors",
+        {
+            "doctor_id": names.doctors.take(pa.array(row)),
+            "name": person_names(rng, count).take(pa.array(row)),
+            "id_number": names.id_numbers.take(pa.array(names.doctor_person[row])),
+            "phone": names.phones.take(pa.array(names.doctor_person[row])),
+            "institution_id": names.places.take(pa.array(home)),
+            "department": pick_from(DEPARTMENTS, places.doctor_ward[row]),
+            "multi_site": multi,
+            "active_from": dates(world.first_day - rng.integers(100, 3000, count)[row]),
+        },
+    )
 
 
 def _operators(world: World, names: Names) -> pa.Table:
     places, rng = world.places, world.streams.rng("operators")
     count = len(places.operator_place)
-    return as_table("operators", {
-        "operator_id": names.operators, "institution_id": names.places.take(pa.array(places.operator_place)),
-        "name": person_names(rng, count), "id_number": names.id_numbers.take(pa.array(names.operator_person)),
-        "active_from": dates(world.first_day - rng.integers(60, 1500, count)),
-    })
+    return as_table(
+        "operators",
+        {
+            "operator_id": names.operators,
+            "institution_id": names.places.take(pa.array(places.operator_place)),
+            "name": person_names(rng, count),
+            "id_number": names.id_numbers.take(pa.array(names.operator_person)),
+            "active_from": dates(world.first_day - rng.integers(60, 1500, count)),
+        },
+    )
 
 
 def _ties(world: World, names: Names) -> pa.Table:
     """Return the ties on record: most spouses and parents, and some relatives under another roof."""
     people, rng = world.people, world.streams.rng("ties")
     head = np.searchsorted(people.household, people.household, side="left")
-    known = np.flatnonzero((people.generation != 0) & (rng.random(people.count) < .6))
+    known = np.flatnonzero((people.generation != 0) & (rng.random(people.count) < 0.6))
     kind = np.where(people.generation[known] == 1, 0, 1)
     far = rng.integers(0, people.count - 400, people.count // 25)
     near = far + rng.integers(1, 400, len(far))
     source, target = np.concatenate([head[known], far]), np.concatenate([known, near])
-    return as_table("ties", {
-        "source_type": pick_from(("patient",), np.zeros(len(source), np.int64)),
-        "source_id": names.patients.take(pa.array(source)),
-        "target_type": pick_from(("patient",), np.zeros(len(source), np.int64)),
-        "target_id": names.patients.take(pa.array(target)),
-        "kind": pick_from(("spouse", "relative"), np.concatenate([kind, np.ones(len(far), np.int64)])),
-    })
+    return as_table(
+        "ties",
+        {
+            "source_type": pick_from(("patient",), np.zeros(len(source), np.int64)),
+            "source_id": names.patients.take(pa.array(source)),
+            "target_type": pick_from(("patient",), np.zeros(len(source), np.int64)),
+            "target_id": names.patients.take(pa.array(target)),
+            "kind": pick_from(("spouse", "relative"), np.concatenate([kind, np.ones(len(far), np.int64)])),
+        },
+    )
 
 
 def _staff(world: World, names: Names) -> pa.Table:
     rng = world.streams.rng("staff")
     count = len(names.staff)
-    return as_table("staff", {
-        "staff_id": names.staff, "name": person_names(rng, count),
-        "id_number": names.id_numbers.take(pa.array(names.staff_person)),
-        "phone": names.phones.take(pa.array(names.staff_person)), "bank_account": names.account_column(names.staff_person),
-        "office": pick_from(("测试县医保中心", "测试镇医保窗口"), rng.integers(0, 2, count)),
-        "role": pick_from(("handler", "reviewer"), (np.arange(count) % 3 == 2).astype(np.int64)),
-    })
+    return as_table(
+        "staff",
+        {
+            "staff_id": names.staff,
+            "name": person_names(rng, count),
+            "id_number": names.id_numbers.take(pa.array(names.staff_person)),
+            "phone": names.phones.take(pa.array(names.staff_person)),
+            "bank_account": names.account_column(names.staff_person),
+            "office": pick_from(("测试县医保中心", "测试镇医保窗口"), rng.integers(0, 2, count)),
+            "role": pick_from(("handler", "reviewer"), (np.arange(count) % 3 == 2).astype(np.int64)),
+        },
+    )
 
 
 def _roster(world: World, names: Names) -> pa.Table:
     count = len(names.staff)
-    return as_table("roster", {
-        "staff_id": names.staff, "valid_from": dates(np.full(count, world.first_day - 200)),
-        "office": pick_from(("测试县医保中心",), np.zeros(count, np.int64)),
-        "role": pick_from(("handler", "reviewer"), (np.arange(count) % 3 == 2).astype(np.int64)),
-        "business_kind": pick_from(("manual_reimbursement",), np.zeros(count, np.int64)),
-    })
+    return as_table(
+        "roster",
+        {
+            "staff_id": names.staff,
+            "valid_from": dates(np.full(count, world.first_day - 200)),
+            "office": pick_from(("测试县医保中心",), np.zeros(count, np.int64)),
+            "role": pick_from(("handler", "reviewer"), (np.arange(count) % 3 == 2).astype(np.int64)),
+            "business_kind": pick_from(("manual_reimbursement",), np.zeros(count, np.int64)),
+        },
+    )
 
 
 def _enrolments(world: World, names: Names) -> pa.Table:
     people, rng = world.people, world.streams.rng("enrolments")
     working = np.flatnonzero(people.employer >= 0)
-    return as_table("enrolments", {
-        "patient_id": names.patients.take(pa.array(working)),
-        "valid_from": dates(world.first_day - rng.integers(100, 4000, len(working))),
-        "employer_id": joined("E", words(100_000 + people.employer[working])),
-        "employer_name": _employers(world, names).take(pa.array(working)),
-        "base_amount": money(rng.integers(4000, 12_000, len(working)) * 100),
-        "handler_id": pick_from(names.staff, rng.integers(0, len(names.staff), len(working))),
-    })
+    return as_table(
+        "enrolments",
+        {
+            "patient_id": names.patients.take(pa.array(working)),
+            "valid_from": dates(world.first_day - rng.integers(100, 4000, len(working))),
+            "employer_id": joined("E", words(100_000 + people.employer[working])),
+            "employer_name": _employers(world, names).take(pa.array(working)),
+            "base_amount": money(rng.integers(4000, 12_000, len(working)) * 100),
+            "handler_id": pick_from(names.staff, rng.integers(0, len(names.staff), len(working))),
+        },
+    )
 
 
 def _filings(world: World, names: Names) -> pa.Table:
     """Return chronic-disease filings: by the patients themselves, or by a relative or a neighbour's clerk."""
     people, rng = world.people, world.streams.rng("filings")
-    who = np.flatnonzero(people.chronic & (rng.random(people.count) < .75))
+    who = np.flatnonzero(people.chronic & (rng.random(people.count) < 0.75))
     count = len(who)
     filed = (world.first_day - rng.integers(-200, 1500, count)) * DAY + rng.integers(8, 17, count) * 3600
-    agent = np.where(rng.random(count) < .2, people.phone_of[who], -1)
-    return as_table("filings", {
-        "filing_id": joined("F", names.patients.take(pa.array(who))), "patient_id": names.patients.take(pa.array(who)),
-        "kind": pick_from(("chronic",), np.zeros(count, np.int64)), "filed_at": instants(filed),
-        "disease_code": pick_from(("I10.x00", "E11.900", "J44.100", "I25.103"), rng.integers(0, 4, count)),
-        "agent_id_number": pick_from(names.id_numbers, agent), "agent_phone": pick_from(names.phones, agent),
-        "handler_id": pick_from(names.staff, rng.integers(0, len(names.staff), count)),
-        "decision": pick_from(("approved",), np.zeros(count, np.int64)),
-    })
+    agent = np.where(rng.random(count) < 0.2, people.phone_of[who], -1)
+    return as_table(
+        "filings",
+        {
+            "filing_id": joined("F", names.patients.take(pa.array(who))),
+            "patient_id": names.patients.take(pa.array(who)),
+            "kind": pick_from(("chronic",), np.zeros(count, np.int64)),
+            "filed_at": instants(filed),
+            "disease_code": pick_from(
+                ("I10.x00", "E11.900", "J44.100", "I25.103"), rng.integers(0, 4, count)
+            ),
+            "agent_id_number": pick_from(names.id_numbers, agent),
+            "agent_phone": pick_from(names.phones, agent),
+            "handler_id": pick_from(names.staff, rng.integers(0, len(names.staff), count)),
+            "decision": pick_from(("approved",), np.zeros(count, np.int64)),
+        },
+    )

@@ -25,17 +25,22 @@ def reimbursements(world: World, names: Names, claims: Claims) -> tuple[pa.Table
     rng = world.streams.rng("reimbursements")
     count, who = len(claims), claims["patient"].astype(np.int64)
     total = np.round(claims["total"] * 100).astype(np.int64)
-    share = np.where(world.people.insured[who] == EMPLOYEE, .72, .52) * rng.uniform(.9, 1.0, count)
+    share = np.where(world.people.insured[who] == EMPLOYEE, 0.72, 0.52) * rng.uniform(0.9, 1.0, count)
     fund = np.round(np.maximum(total - 80_000, total // 4) * share).astype(np.int64)
     places = claims["place"].astype(np.int64)
     titles = joined("测试外地医院", words(np.arange(world.places.count)))
     columns = {
         "reimbursement_id": opaque(count, int(rng.integers(1, 2**62)), "R"),
-        "patient_id": names.patients.take(pa.array(who)), "fund_amount": money(fund), "total_amount": money(total),
+        "patient_id": names.patients.take(pa.array(who)),
+        "fund_amount": money(fund),
+        "total_amount": money(total),
         "benefit_kind": pick_from(("inpatient",), np.zeros(count, np.int64)),
-        "invoice_no": _invoices(claims), "institution_id": pick_from(names.places, places),
+        "invoice_no": _invoices(claims),
+        "institution_id": pick_from(names.places, places),
         "invoice_on": dates(claims["admitted"] + claims["nights"]),
-        "institution_name": titles.take(pa.array(places)), **_days(rng, claims), **_payee(world, names, rng, claims),
+        "institution_name": titles.take(pa.array(places)),
+        **_days(rng, claims),
+        **_payee(world, names, rng, claims),
         **_handling(names, rng, claims),
     }
     return as_table("reimbursements", columns), fund
@@ -59,10 +64,12 @@ def _payee(world: World, names: Names, rng: np.random.Generator, claims: Claims)
     count = len(claims)
     pool = person_names(world.streams.rng("patients"), world.people.count)
     holder = np.where(claims["account"] < COMMON, claims["account"], claims["patient"])
-    shown = np.where(rng.random(count) < .05, NONE, agent)
+    shown = np.where(rng.random(count) < 0.05, NONE, agent)
     return {
-        "payee_account": names.account_column(claims["account"]), "payee_name": pool.take(pa.array(holder)),
-        "agent_name": pick_from(pool, agent), "agent_id_number": pick_from(names.id_numbers, shown),
+        "payee_account": names.account_column(claims["account"]),
+        "payee_name": pool.take(pa.array(holder)),
+        "agent_name": pick_from(pool, agent),
+        "agent_id_number": pick_from(names.id_numbers, shown),
         "agent_phone": pick_from(names.phones, agent),
     }
 
@@ -71,13 +78,19 @@ def _handling(names: Names, rng: np.random.Generator, claims: Claims) -> dict[st
     """Return the way through the office: received, handled, reviewed, paid."""
     count, staff = len(claims), np.arange(len(names.staff))
     handlers, reviewers = staff[staff % 3 != 2], staff[staff % 3 == 2]
-    handler = np.where(claims["handler"] != NONE, claims["handler"] % len(handlers), rng.integers(0, len(handlers), count))
+    handler = np.where(
+        claims["handler"] != NONE, claims["handler"] % len(handlers), rng.integers(0, len(handlers), count)
+    )
     submitted = claims["submitted"] * DAY + rng.integers(8 * 3600 + 1800, 17 * 3600, count)
-    handled = submitted + rng.integers(600, 5 * DAY, count)
-    reviewed = handled + rng.integers(DAY // 2, 9 * DAY, count)
+    hours = rng.integers(8 * 3600 + 1800, 17 * 3600, (3, count))
+    handled = (claims["submitted"] + rng.integers(1, 6, count)) * DAY + hours[0]
+    reviewed = handled // DAY * DAY + rng.integers(1, 9, count) * DAY + hours[1]
+    paid = reviewed // DAY * DAY + rng.integers(1, 15, count) * DAY + hours[2]
     return {
-        "submitted_at": instants(submitted), "handled_at": instants(handled), "reviewed_at": instants(reviewed),
-        "paid_at": instants(reviewed + rng.integers(DAY, 15 * DAY, count)),
+        "submitted_at": instants(submitted),
+        "handled_at": instants(handled),
+        "reviewed_at": instants(reviewed),
+        "paid_at": instants(paid),
         "decision": pick_from(("approved",), np.zeros(count, np.int64)),
         "handler_id": names.staff.take(pa.array(handlers[handler])),
         "reviewer_id": names.staff.take(pa.array(rng.choice(reviewers, count))),

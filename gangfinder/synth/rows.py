@@ -16,8 +16,8 @@ from gangfinder.synth.settle import Bills
 from gangfinder.synth.streams import Flags, Ints
 from gangfinder.synth.world import World
 
-_REFUND_SHARE = .006
-_DUPLICATE_SHARE = .0005
+_REFUND_SHARE = 0.006
+_DUPLICATE_SHARE = 0.0005
 _LONG_STAY_NIGHTS = 12
 
 
@@ -35,15 +35,15 @@ class Rows:
         Row that is refunded, -1 for none.
     refunded
         Whether a later row refunds this one.
-    copies
-        How many more times the very same row was uploaded.
+    uploaded_twice
+        Rows of which the very same copy was uploaded once more.
     """
 
     event: Ints
     half: Ints
     refund_of: Ints
     refunded: Flags
-    copies: Ints
+    uploaded_twice: Ints
 
     def __len__(self) -> int:
         return len(self.event)
@@ -54,15 +54,22 @@ def make_rows(world: World, events: Events) -> Rows:
     rng = world.streams.rng("rows")
     count = len(events)
     nights = (events["at"] - events["admitted"]) // DAY
-    long_stay = (events["kind"] == Kind.STAY) & (nights >= _LONG_STAY_NIGHTS) & (rng.random(count) < .12)
+    long_stay = (events["kind"] == Kind.STAY) & (nights >= _LONG_STAY_NIGHTS) & (rng.random(count) < 0.12)
     refunded = (events["kind"] != Kind.STAY) & (rng.random(count) < _REFUND_SHARE)
     again, back = np.flatnonzero(long_stay), np.flatnonzero(refunded)
     event = np.concatenate([np.arange(count), again, back])
-    half = np.concatenate([np.where(long_stay, 2, 0), np.ones(len(again), np.int64), np.zeros(len(back), np.int64)])
+    half = np.concatenate(
+        [np.where(long_stay, 2, 0), np.ones(len(again), np.int64), np.zeros(len(back), np.int64)]
+    )
     refund_of = np.concatenate([np.full(count + len(again), NONE), back])
     flags = np.concatenate([refunded, np.zeros(len(again) + len(back), dtype=bool)])
-    copies = (rng.random(len(event)) < _DUPLICATE_SHARE).astype(np.int64)
-    return Rows(event, half, refund_of, flags, copies)
+    # the final order is drawn here, so that no table has to be copied to shuffle it
+    order = rng.permutation(len(event))
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    target = refund_of[order]
+    again = np.flatnonzero(rng.random(len(order)) < _DUPLICATE_SHARE)
+    return Rows(event[order], half[order], np.where(target == NONE, NONE, place[target]), flags[order], again)
 
 
 def _amounts(rows: Rows, cents: Ints) -> Ints:
@@ -80,32 +87,51 @@ def settlements(world: World, names: Names, events: Events, bills: Bills, rows: 
     e, count = rows.event, len(rows)
     ids = opaque(count, key)
     columns = {
-        "settlement_id": ids, "reversed_settlement_id": pick_from(ids, rows.refund_of), **_who(world, names, events, bills, rows, key),
-        **_when(world, rng, events, bills, rows), **_money(bills, rows, events),
-        **_contacts(world, names, rng, events, e), "bed_id": pick_from([str(i) for i in range(2000)], beds[e]),
+        "settlement_id": ids,
+        "reversed_settlement_id": pick_from(ids, rows.refund_of),
+        **_who(world, names, events, bills, rows, key),
+        **_when(world, rng, events, bills, rows),
+        **_money(bills, rows, events),
+        **_contacts(world, names, rng, events, e),
+        "bed_id": pick_from([str(i) for i in range(2000)], beds[e]),
     }
     return as_table("settlements", columns)
 
 
-def _who(world: World, names: Names, events: Events, bills: Bills, rows: Rows, key: int) -> dict[str, pa.Array]:
+def _who(
+    world: World, names: Names, events: Events, bills: Bills, rows: Rows, key: int
+) -> dict[str, pa.Array]:
     """Return identifiers and codes; a house that leaves a column out leaves it out for all."""
     e, places = rows.event, world.places
     where, who, kind = events["place"][e], events["patient"][e].astype(np.int64), events["kind"][e]
+    terminal = bills.terminal[e].astype(np.int64)
+    # the device that took over stands behind the first ones in the list of names
+    terminal += np.where(
+        events["at"][e] // DAY >= places.replaced_on[terminal], len(places.terminal_place), 0
+    )
     rng = world.streams.rng("codes")
     stay = kind == Kind.STAY
     count = len(e)
-    credential = np.where(places.no_credential[where] | (rng.random(count) < .01), NONE, bills.credential[e])
-    no_card = rng.random(count) < .04
+    credential = np.where(places.no_credential[where] | (rng.random(count) < 0.01), NONE, bills.credential[e])
+    no_card = rng.random(count) < 0.04
     return {
-        "patient_id": names.patients.take(pa.array(who)), "institution_id": names.places.take(pa.array(where)),
+        "patient_id": names.patients.take(pa.array(who)),
+        "institution_id": names.places.take(pa.array(where)),
         "card_id": pick_from(names.cards, np.where(no_card, NONE, who)),
-        "doctor_id": pick_from(names.doctors, np.where(rng.random(count) < .02, NONE, bills.doctor[e])),
-        "terminal_id": pick_from(names.terminals, np.where(places.no_terminal[where], NONE, bills.terminal[e])),
-        "operator_id": pick_from(names.operators, np.where(places.no_operator[where], NONE, bills.operator[e])),
+        "doctor_id": pick_from(names.doctors, np.where(rng.random(count) < 0.02, NONE, bills.doctor[e])),
+        "terminal_id": pick_from(names.terminals, np.where(places.no_terminal[where], NONE, terminal)),
+        "operator_id": pick_from(
+            names.operators, np.where(places.no_operator[where], NONE, bills.operator[e])
+        ),
         "visit_id": opaque(len(events), key ^ 0x5A5A, "V").take(pa.array(e)),
-        "visit_type": pick_from(VISIT_TYPES, kind), "department": pick_from(DEPARTMENTS, bills.ward[e]),
-        "admission_way": pick_from(("1", "2", "9"), np.where(stay, rng.choice(3, count, p=[.2, .75, .05]), NONE)),
-        "discharge_way": pick_from(("1", "2", "4", "9"), np.where(stay, rng.choice(4, count, p=[.9, .03, .05, .02]), NONE)),
+        "visit_type": pick_from(VISIT_TYPES, kind),
+        "department": pick_from(DEPARTMENTS, bills.ward[e]),
+        "admission_way": pick_from(
+            ("1", "2", "9"), np.where(stay, rng.choice(3, count, p=[0.2, 0.75, 0.05]), NONE)
+        ),
+        "discharge_way": pick_from(
+            ("1", "2", "4", "9"), np.where(stay, rng.choice(4, count, p=[0.9, 0.03, 0.05, 0.02]), NONE)
+        ),
         "diagnosis_code": pick_from(DIAGNOSES, bills.diagnosis[e]),
         "credential_type": pick_from(("01", "02", "03"), credential),
         "invoice_no": joined("9900", words(20_000_000 + rng.permutation(count))),
@@ -113,7 +139,9 @@ def _who(world: World, names: Names, events: Events, bills: Bills, rows: Rows, k
     }
 
 
-def _when(world: World, rng: np.random.Generator, events: Events, bills: Bills, rows: Rows) -> dict[str, pa.Array]:
+def _when(
+    world: World, rng: np.random.Generator, events: Events, bills: Bills, rows: Rows
+) -> dict[str, pa.Array]:
     e = rows.event
     at, admitted, settled = events["at"][e], events["admitted"][e], bills.settled[e]
     middle = (at + admitted) // 2 // DAY * DAY + 10 * 3600 + rng.integers(0, 20_000, len(e))
@@ -122,7 +150,8 @@ def _when(world: World, rng: np.random.Generator, events: Events, bills: Bills, 
     occurred = np.select([mid_bill, refund], [middle, at + delay], at)
     settled = np.select([mid_bill, refund], [middle + 20, np.maximum(settled, at + delay) + 5], settled)
     return {
-        "settled_at": instants(settled), "occurred_at": instants(occurred, world.places.no_occurred[events["place"][e]]),
+        "settled_at": instants(settled),
+        "occurred_at": instants(occurred, world.places.no_occurred[events["place"][e]]),
         "admitted_at": instants(admitted, admitted == NONE),
         "discharged_at": instants(at, (admitted == NONE) | mid_bill),
     }
@@ -152,14 +181,15 @@ def _contacts(
     who = events["patient"][e].astype(np.int64)
     head = np.searchsorted(people.household, people.household[who], side="left")
     draw = rng.random(count)
-    contact = np.where(draw < .45, head, who)
+    contact = np.where(draw < 0.45, head, who)
     switchboard = len(names.phones) - world.places.count + events["place"][e]
-    contact = np.select([draw > .98, draw > .95], [np.full(count, -2), switchboard], contact)
-    asked = np.where(events["kind"][e] == Kind.STAY, .87, .1)
+    contact = np.select([draw > 0.98, draw > 0.95], [np.full(count, -2), switchboard], contact)
+    asked = np.where(events["kind"][e] == Kind.STAY, 0.87, 0.1)
     contact = np.where(rng.random(count) < asked, contact, NONE)
     given = events["contact"][e]
     agent = events["agent"][e].astype(np.int64)
     return {
         "contact_phone": names.phone_column(np.where(given != NONE, given, contact)),
-        "agent_id_number": pick_from(names.id_numbers, agent), "agent_phone": pick_from(names.phones, agent),
+        "agent_id_number": pick_from(names.id_numbers, agent),
+        "agent_phone": pick_from(names.phones, agent),
     }

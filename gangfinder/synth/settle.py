@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +22,8 @@ from gangfinder.synth.people import EMPLOYEE
 from gangfinder.synth.streams import Flags, Floats, Ints
 from gangfinder.synth.world import World
 
-_FEE = np.array([60.0, 180.0, 12.0, 0.0, 0.0, 0.0, 0.0, 45.0])  # mean fee besides drugs, by kind of event
-_FEE_CHOICES = np.array([0.0, 6.0, 10.0, 15.0, 35.0, 68.0, 120.0, 260.0])
-_FEE_WEIGHTS = np.array([.2, .1, .22, .12, .12, .1, .09, .05])
+_FEE_CHOICES = np.array([0.0, 8.0, 15.0, 28.0, 68.0, 120.0, 210.0, 380.0])
+_FEE_WEIGHTS = np.array([0.2, 0.1, 0.22, 0.12, 0.12, 0.1, 0.09, 0.05])
 _CHECKUP_PRICES = np.array([120.0, 168.0, 198.0, 260.0])
 _DAILY_CAP = np.array([200.0, 150.0])  # fund cap of an outpatient day by insured group
 
@@ -69,16 +69,37 @@ class Bills:
 def make_bills(world: World, events: Events) -> Bills:
     """Price and complete every event by the same rule."""
     rng = world.streams.rng("bills")
+    events = events.having(payer=_payers(rng, world, events))
     basket = _baskets(rng, world, events)
     total = _totals(rng, world, events, basket)
     money = _split(rng, world, events, total)
     ward = _wards(rng, world, events)
     terminal, operator = _desk(rng, world, events)
-    return Bills(
-        **money, basket=basket, ward=ward, diagnosis=_diagnoses(rng, events, ward),
-        doctor=_doctors(rng, world, events, ward), terminal=terminal, operator=operator,
-        credential=_credentials(rng, world, events), settled=_uploads(rng, world, events),
+    columns = dict(
+        money,
+        basket=basket,
+        ward=ward,
+        diagnosis=_diagnoses(rng, events, ward),
+        doctor=_doctors(rng, world, events, ward),
+        terminal=terminal,
+        operator=operator,
+        credential=_credentials(rng, world, events),
     )
+    # cents and positions fit 32 bits, and a province of rows fits memory
+    narrow: dict[str, Any] = {name: column.astype(np.int32) for name, column in columns.items()}
+    return Bills(**narrow, settled=_uploads(rng, world, events))
+
+
+def _payers(rng: np.random.Generator, world: World, events: Events) -> Ints:
+    """Return whose account pays: now and then that of the household's earner, for those who have none."""
+    people = world.people
+    earns = np.flatnonzero((people.insured == EMPLOYEE) & world.living())
+    earner = np.full(int(people.household[-1]) + 1, NONE, dtype=np.int64)
+    earner[people.household[earns[::-1]]] = earns[::-1]
+    who = events["patient"]
+    relative = np.where(people.insured[who] == EMPLOYEE, NONE, earner[people.household[who]])
+    lent = (events["kind"] != Kind.STAY) & (rng.random(len(events)) < 0.22)
+    return np.where(events["payer"] != NONE, events["payer"], np.where(lent, relative, NONE))
 
 
 def _baskets(rng: np.random.Generator, world: World, events: Events) -> Ints:
@@ -86,13 +107,13 @@ def _baskets(rng: np.random.Generator, world: World, events: Events) -> Ints:
     kind = events["kind"]
     catalogue = world.catalogue
     drawn = rng.choice(len(catalogue.totals), len(events), p=catalogue.acute_weights)
-    chronic = world.people.chronic[events["patient"]] & (rng.random(len(events)) < .35)
+    chronic = world.people.chronic[events["patient"]] & (rng.random(len(events)) < 0.35)
     drawn = np.where(chronic, world.people.chronic_basket[events["patient"]], drawn)
     # some buy up to what the fund pays in a day: baskets that come to the cap
-    full = rng.random(len(events)) < .06
+    full = rng.random(len(events)) < 0.06
     drawn = np.where(full, catalogue.near(rng, 170, 290, len(events)), drawn)
     with_drugs = np.isin(kind, [Kind.PHARMACY, Kind.CHRONIC]) | (
-        np.isin(kind, [Kind.OUTPATIENT, Kind.EMERGENCY]) & (rng.random(len(events)) < .7)
+        np.isin(kind, [Kind.OUTPATIENT, Kind.EMERGENCY]) & (rng.random(len(events)) < 0.7)
     )
     given = events["basket"].astype(np.int64)
     return np.where(given != NONE, given, np.where(with_drugs, drawn, NONE))
@@ -103,17 +124,20 @@ def _totals(rng: np.random.Generator, world: World, events: Events, basket: Ints
     kind, place = events["kind"], world.places.kind[events["place"]]
     factor = world.places.price_factor[events["place"]]
     drugs = np.where(basket != NONE, np.round(world.catalogue.totals[basket] * factor, 2), 0.0)
-    level = np.array([2.2, 1.3, .8, 1.0, .6, 0.0, 2.4])[place]
-    fee = np.where(kind == Kind.PHARMACY, 0, np.round(rng.choice(_FEE_CHOICES, len(events), p=_FEE_WEIGHTS) * level, 1))
+    level = np.array([2.2, 1.3, 0.8, 1.0, 0.6, 0.0, 2.4])[place]
+    fee = np.where(
+        kind == Kind.PHARMACY, 0, np.round(rng.choice(_FEE_CHOICES, len(events), p=_FEE_WEIGHTS) * level, 1)
+    )
     fee = np.where(kind == Kind.EMERGENCY, fee + 80, np.where(kind == Kind.REHAB, fee + 45, fee))
     fee = np.where((drugs == 0) & (fee == 0), 10.0, fee)
     nights = np.maximum((events["at"] - events["admitted"]) / DAY, 1.0)
-    stay = STAY_DAILY[place] * nights**.85 * np.exp(rng.normal(-.12, .5, len(events)))
+    stay = STAY_DAILY[place] * nights**0.85 * np.exp(rng.normal(-0.12, 0.5, len(events)))
     stay = np.where(np.isnan(events["cost"]), stay, events["cost"])
     check = rng.choice(_CHECKUP_PRICES, len(events))
     return np.select(
         [kind == Kind.STAY, kind == Kind.DIALYSIS, kind == Kind.CHECKUP],
-        [np.round(stay, 2), np.full(len(events), DIALYSIS_PRICE), check], drugs + fee,
+        [np.round(stay, 2), np.full(len(events), DIALYSIS_PRICE), check],
+        drugs + fee,
     )
 
 
@@ -126,28 +150,43 @@ def _split(rng: np.random.Generator, world: World, events: Events, total: Floats
     stay = kind == Kind.STAY
     share = np.select(
         [stay, kind == Kind.CHRONIC, kind == Kind.DIALYSIS, kind == Kind.CHECKUP],
-        [FUND_SHARE_STAY[world.places.kind[events["place"]]] * np.where(employee, 1.06, .92), .7, .88, .05],
-        np.where(employee, .6, .5),
+        [
+            FUND_SHARE_STAY[world.places.kind[events["place"]]] * np.where(employee, 1.06, 0.92),
+            0.7,
+            0.88,
+            0.05,
+        ],
+        np.where(employee, 0.6, 0.5),
     )
     cap = np.where(np.isin(kind, [Kind.OUTPATIENT, Kind.PHARMACY]), _DAILY_CAP[group], np.inf)
-    pooled = np.minimum(np.where(stay, np.maximum(total - 300, total * .3), total) * share, cap)
-    catastrophic = np.where(stay & (total > 20_000), (total - 20_000) * .12, 0.0)
+    pooled = np.minimum(np.where(stay, np.maximum(total - 300, total * 0.3), total) * share, cap)
+    catastrophic = np.where(stay & (total > 20_000), (total - 20_000) * 0.12, 0.0)
     rest = np.maximum(total - pooled - catastrophic, 0.0)
-    assistance = np.where(poor, rest * np.where(stay, .8, .3), 0.0)
+    assistance = np.where(poor, rest * np.where(stay, 0.8, 0.3), 0.0)
     rest = np.where(events["waived"] & stay, 0.0, rest - assistance)
     total = np.where(events["waived"] & stay, pooled + catastrophic + assistance, total)
     holder = np.where(events["payer"] == NONE, who, events["payer"])
-    balance = np.round(_balances(world)[holder] * rng.uniform(.6, 1.0, len(events)), 2)
+    balance = np.round(_balances(world)[holder] * rng.uniform(0.6, 1.0, len(events)), 2)
     pays = people.insured[holder] == EMPLOYEE
-    from_account = np.where(pays & ~stay, np.minimum(rest, balance), np.where(pays & stay, np.minimum(rest, 500), 0.0))
-    parts = {"pooled": pooled, "catastrophic": catastrophic, "assistance": assistance, "account": from_account}
+    from_account = np.where(
+        pays & ~stay, np.minimum(rest, balance), np.where(pays & stay, np.minimum(rest, 500), 0.0)
+    )
+    parts = {
+        "pooled": pooled,
+        "catastrophic": catastrophic,
+        "assistance": assistance,
+        "account": from_account,
+    }
     cents = {name: np.round(value * 100).astype(np.int64) for name, value in parts.items()}
     whole = np.round(total * 100).astype(np.int64)
     fund = cents["pooled"] + cents["catastrophic"] + cents["assistance"]
     cents["account"] = np.minimum(cents["account"], np.maximum(whole - fund, 0))
     mutual = np.where(events["payer"] != NONE, cents["account"], 0)
     return {
-        **cents, "total": whole, "fund": np.minimum(fund, whole), "mutual": mutual,
+        **cents,
+        "total": whole,
+        "fund": np.minimum(fund, whole),
+        "mutual": mutual,
         "cash": np.maximum(whole - fund - cents["account"], 0),
         "balance": np.where(pays, np.round(balance * 100).astype(np.int64) - cents["account"], NONE),
         "cap": np.where(np.isfinite(cap), cap * 100, NONE).astype(np.int64),
@@ -157,17 +196,23 @@ def _split(rng: np.random.Generator, world: World, events: Events, total: Floats
 def _balances(world: World) -> Floats:
     """Return each person's account balance in yuan."""
     rng = world.streams.rng("balances")
-    return np.where(world.people.insured == EMPLOYEE, np.exp(rng.normal(7.2, .9, world.people.count)), 0.0)
+    return np.where(world.people.insured == EMPLOYEE, np.exp(rng.normal(7.2, 0.9, world.people.count)), 0.0)
 
 
 def _wards(rng: np.random.Generator, world: World, events: Events) -> Ints:
     """Return the department: none in pharmacies, general medicine in clinics."""
     place = world.places.kind[events["place"]]
-    busy = np.array([DEPARTMENT[n] for n in ("内科", "内科", "外科", "骨科", "中医科", "儿科", "妇产科", "眼科", "康复科")])
+    busy = np.array(
+        [
+            DEPARTMENT[n]
+            for n in ("内科", "内科", "外科", "骨科", "中医科", "儿科", "妇产科", "眼科", "康复科")
+        ]
+    )
     drawn = np.where(place == PlaceKind.CLINIC, DEPARTMENT["内科"], rng.choice(busy, len(events)))
     drawn = np.select(
         [events["kind"] == Kind.DIALYSIS, events["kind"] == Kind.CHECKUP, events["kind"] == Kind.EMERGENCY],
-        [DEPARTMENT["血液透析室"], DEPARTMENT["体检中心"], DEPARTMENT["急诊科"]], drawn,
+        [DEPARTMENT["血液透析室"], DEPARTMENT["体检中心"], DEPARTMENT["急诊科"]],
+        drawn,
     )
     drawn = np.where(place == PlaceKind.PSYCHIATRIC, DEPARTMENT["精神科"], drawn)
     given = events["ward"].astype(np.int64)
@@ -180,7 +225,7 @@ def _diagnoses(rng: np.random.Generator, events: Events, ward: Ints) -> Ints:
     table = np.array([[codes[i % len(codes)] for i in range(width)] for codes in DEPARTMENT_DIAGNOSES])
     skew = np.floor(rng.random(len(events)) ** 1.4 * width).astype(np.int64)
     drawn = table[np.maximum(ward, 0), skew]
-    blank = (ward == NONE) | ((events["kind"] != Kind.STAY) & (rng.random(len(events)) < .33))
+    blank = (ward == NONE) | ((events["kind"] != Kind.STAY) & (rng.random(len(events)) < 0.33))
     given = events["diagnosis"].astype(np.int64)
     return np.where(given != NONE, given, np.where(blank, NONE, drawn))
 
@@ -209,24 +254,29 @@ def _desk(rng: np.random.Generator, world: World, events: Events) -> tuple[Ints,
     places, where = world.places, events["place"]
     shared = places.shared_login[where]
     skew = rng.random(len(events)) ** 1.3
-    terminal = places.terminal_first[where] + np.where(shared, 0, (skew * places.terminal_count[where]).astype(np.int64))
+    terminal = places.terminal_first[where] + np.where(
+        shared, 0, (skew * places.terminal_count[where]).astype(np.int64)
+    )
     # people work days, not rows: the operator is a matter of the house, the day and the half of it
     half = events["at"] // (DAY // 2)
     turn = ((half * 2654435761 + where * 40503) >> 7) % 1000 / 1000
-    turn = np.where(rng.random(len(events)) < .15, rng.random(len(events)), turn)
-    operator = places.operator_first[where] + np.where(shared, 0, (turn * places.operator_count[where]).astype(np.int64))
+    turn = np.where(rng.random(len(events)) < 0.15, rng.random(len(events)), turn)
+    operator = places.operator_first[where] + np.where(
+        shared, 0, (turn * places.operator_count[where]).astype(np.int64)
+    )
     given_t, given_o = events["terminal"].astype(np.int64), events["operator"].astype(np.int64)
     # a house with one login has no other to offer, whoever asks
     return (
-        np.where((given_t != NONE) & ~shared, given_t, terminal), np.where((given_o != NONE) & ~shared, given_o, operator)
+        np.where((given_t != NONE) & ~shared, given_t, terminal),
+        np.where((given_o != NONE) & ~shared, given_o, operator),
     )
 
 
 def _credentials(rng: np.random.Generator, world: World, events: Events) -> Ints:
     """Return how the person was identified: mostly as he is used to."""
-    usual = world.streams.rng("credential").choice(3, world.people.count, p=[.55, .10, .35])
-    fresh = rng.choice(3, len(events), p=[.55, .10, .35])
-    return np.where(rng.random(len(events)) < .85, usual[events["patient"]], fresh)
+    usual = world.streams.rng("credential").choice(3, world.people.count, p=[0.55, 0.10, 0.35])
+    fresh = rng.choice(3, len(events), p=[0.55, 0.10, 0.35])
+    return np.where(rng.random(len(events)) < 0.85, usual[events["patient"]], fresh)
 
 
 def _uploads(rng: np.random.Generator, world: World, events: Events) -> Ints:
@@ -234,7 +284,7 @@ def _uploads(rng: np.random.Generator, world: World, events: Events) -> Ints:
     nightly = world.places.uploads_at_night[events["place"]]
     night = events["at"] // DAY * DAY + 22 * 3600 + 1800 + rng.integers(0, 5000, len(events))
     soon = events["at"] + rng.integers(0, 40, len(events))
-    late: Flags = rng.random(len(events)) < .004
+    late: Flags = rng.random(len(events)) < 0.004
     settled = np.where(nightly, np.maximum(night, soon), soon)
     settled = np.where(late, soon + rng.integers(1, 6, len(events)) * DAY, settled)
     # without a time of conduct the upload is all there is, so such houses upload at once

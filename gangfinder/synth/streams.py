@@ -39,7 +39,7 @@ def spread(rng: np.random.Generator, low: int, high: int) -> int:
 def zipf_weights(size: int, exponent: float) -> Floats:
     """Return normalised Zipf weights of the given size."""
     weights = np.arange(1, size + 1, dtype=np.float64) ** -exponent
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
 def draw_rows(rng: np.random.Generator, cumulative: Floats, rows: Ints) -> Ints:
@@ -52,4 +52,4 @@ def draw_rows(rng: np.random.Generator, cumulative: Floats, rows: Ints) -> Ints:
     n_rows, n_columns = cumulative.shape
     flat = (cumulative + np.arange(n_rows)[:, None]).ravel()
     found = np.searchsorted(flat, rows + rng.random(len(rows)) * (1 - 1e-9), side="right")
-    return np.clip(found - rows * n_columns, 0, n_columns - 1).astype(np.int64)
+    return np.asarray(np.clip(found - rows * n_columns, 0, n_columns - 1), dtype=np.int64)

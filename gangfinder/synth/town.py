@@ -58,7 +58,9 @@ def build_town(settings: TownSettings) -> Town:
     lookalikes = play(scene)
     rings = plant(scene)
     events = _all_events(scene, lookalikes, rings)
-    claims = Claims.joined([ordinary_claims(scene), *_numbered_claims(lookalikes, 1), *_numbered_claims(rings, -1)])
+    claims = Claims.joined(
+        [ordinary_claims(scene), *_numbered_claims(lookalikes, 1), *_numbered_claims(rings, -1)]
+    )
     return _written(world, events, claims, lookalikes, rings)
 
 
@@ -109,11 +111,10 @@ def _written(world: World, events: Events, claims: Claims, lookalikes: list[Part
     record = Record(names, events, bills, rows, ids, claims, paid["reimbursement_id"].combine_chunks(), fund)
     truth = make_truth(world.settings, record, lookalikes, rings)
     rng = world.streams.rng("row order")
-    order = rng.permutation(np.repeat(np.arange(len(rows)), rows.copies + 1))
-    tables = {"settlements": settled.take(pa.array(order))}
+    tables = {"settlements": pa.concat_tables([settled, settled.take(pa.array(rows.uploaded_twice))])}
     if not world.settings.only_required:
         tables |= {"reimbursements": shuffled(rng, paid), **registers(world, names, approved)}
-        tables["items"] = shuffled(rng, items(world, names, events, bills, rows, ids))
+        tables["items"] = items(world, names, events, bills, rows, ids)
     return Town({name: _thinned(world.settings, name, table) for name, table in tables.items()}, truth)
 
 
@@ -124,8 +125,8 @@ def _thinned(settings: TownSettings, name: str, table: pa.Table) -> pa.Table:
     if settings.dates_only:
         for position, field in enumerate(table.schema):
             if pa.types.is_timestamp(field.type):
-                midnight = table[field.name].cast(pa.timestamp("s"), safe=False).cast(pa.date32()).cast(field.type)
+                midnight = (
+                    table[field.name].cast(pa.timestamp("s"), safe=False).cast(pa.date32()).cast(field.type)
+                )
                 table = table.set_column(position, field, midnight)
     return table
-
-

@@ -70,13 +70,17 @@ class Truth:
         """Return the contents of ``truth.json``."""
         rings = [_ring_json(group) for group in self.rings]
         alike = [
-            {k: v for k, v in asdict(group).items() if k not in {"settlements", "reimbursements"}} for group in self.lookalikes
+            {k: v for k, v in asdict(group).items() if k not in {"settlements", "reimbursements"}}
+            for group in self.lookalikes
         ]
         counts: dict[str, int] = {}
         for group in self.lookalikes:
             counts[group.kind] = counts.get(group.kind, 0) + 1
         return {
-            "version": SYNTH_VERSION, "settings": self.settings.to_json(), "rings": rings, "lookalikes": alike,
+            "version": SYNTH_VERSION,
+            "settings": self.settings.to_json(),
+            "rings": rings,
+            "lookalikes": alike,
             "lookalike_counts": counts,
         }
 
@@ -114,17 +118,25 @@ class Record:
 def make_truth(settings: TownSettings, record: Record, lookalikes: list[Part], rings: list[Part]) -> Truth:
     """Describe every part by the rows that were written for it."""
     row_origin = record.events["origin"][record.rows.event]
-    order = np.argsort(row_origin, kind="stable")
-    sorted_origin = row_origin[order]
+    marked = np.flatnonzero(row_origin)  # the ordinary rows are most of them
+    order = marked[np.argsort(row_origin[marked], kind="stable")]
+    bounds = np.arange(-len(rings), len(lookalikes) + 2)
+    low = np.searchsorted(row_origin[order].astype(np.int64), bounds)
 
     def rows_of(origin: int) -> Ints:
-        low, high = np.searchsorted(sorted_origin, [origin, origin + 1])
-        return order[low:high]
+        place = origin + len(rings)
+        return order[low[place] : low[place + 1]]
 
     return Truth(
         settings,
-        tuple(_group(record, part, f"ring-{i + 1:03d}", -(i + 1), rows_of(-(i + 1))) for i, part in enumerate(rings)),
-        tuple(_group(record, part, f"alike-{i + 1:04d}", i + 1, rows_of(i + 1)) for i, part in enumerate(lookalikes)),
+        tuple(
+            _group(record, part, f"ring-{i + 1:03d}", -(i + 1), rows_of(-(i + 1)))
+            for i, part in enumerate(rings)
+        ),
+        tuple(
+            _group(record, part, f"alike-{i + 1:04d}", i + 1, rows_of(i + 1))
+            for i, part in enumerate(lookalikes)
+        ),
     )
 
 
@@ -135,7 +147,7 @@ def _ids(pool: pa.Array, index: Ints) -> tuple[str, ...]:
 
 def _frequent(values: Ints) -> Ints:
     found, counts = np.unique(values[values != NONE], return_counts=True)
-    return np.asarray(found[counts >= .25 * max(len(values), 1)])
+    return np.asarray(found[counts >= 0.25 * max(len(values), 1)])
 
 
 def _group(record: Record, part: Part, name: str, origin: int, rows: Ints) -> Group:
@@ -149,19 +161,25 @@ def _group(record: Record, part: Part, name: str, origin: int, rows: Ints) -> Gr
         places = np.concatenate([places, part.places])
     days = np.concatenate([record.events["at"][event] // DAY, record.claims["submitted"][claim]])
     sign = np.where(record.rows.refund_of[rows] != NONE, -1, 1)
-    half = np.select([record.rows.half[rows] == 1, record.rows.half[rows] == 2], [.4, .6], 1.0)
+    half = np.select([record.rows.half[rows] == 1, record.rows.half[rows] == 2], [0.4, 0.6], 1.0)
     cents = float((bills.fund[event] * sign * half).sum()) + float(record.claim_fund[claim].sum())
     keys = origin < 0
     return Group(
-        group_id=name, kind=part.kind, patients=_ids(names.patients, people), institutions=_ids(names.places, places),
-        doctors=_ids(names.doctors, _frequent(bills.doctor[event])), agents=_ids(names.patients, part.agents),
+        group_id=name,
+        kind=part.kind,
+        patients=_ids(names.patients, people),
+        institutions=_ids(names.places, places),
+        doctors=_ids(names.doctors, _frequent(bills.doctor[event])),
+        agents=_ids(names.patients, part.agents),
         operators=_ids(names.operators, _frequent(bills.operator[event])),
         terminals=_ids(names.terminals, _frequent(bills.terminal[event])),
         bank_accounts=tuple(sorted(names.account_column(part.accounts).to_pylist())),
         settlements=_ids(record.settlement_ids, rows) if keys else (),
         reimbursements=_ids(record.claim_ids, claim) if keys else (),
-        first_on=_iso(int(days.min())) if len(days) else "", last_on=_iso(int(days.max())) if len(days) else "",
-        amount=f"{cents / 100:.2f}", n_rows=len(rows) + len(claim),
+        first_on=_iso(int(days.min())) if len(days) else "",
+        last_on=_iso(int(days.max())) if len(days) else "",
+        amount=f"{cents / 100:.2f}",
+        n_rows=len(rows) + len(claim),
     )
 
 

@@ -108,9 +108,13 @@ class World:
 
     def kind_at(self, places: Ints) -> Ints:
         """Return the kind of event that a visit to each place is."""
-        return np.where(self.places.kind[places] == PlaceKind.PHARMACY, int(Kind.PHARMACY), int(Kind.OUTPATIENT))
+        return np.where(
+            self.places.kind[places] == PlaceKind.PHARMACY, int(Kind.PHARMACY), int(Kind.OUTPATIENT)
+        )
 
-    def visits(self, rng: np.random.Generator, patients: Ints, places: Ints, days: Ints, **more: Any) -> Events:
+    def visits(
+        self, rng: np.random.Generator, patients: Ints, places: Ints, days: Ints, **more: Any
+    ) -> Events:
         """Return ordinary visits of the patients to the places on the days."""
         given = {"at": self.moments(rng, days, places), "kind": self.kind_at(places), **more}
         return Events.of(patient=patients, place=places, **given)
@@ -141,7 +145,9 @@ _SITES = {
 }
 
 
-def _reserve(settings: TownSettings, streams: Streams, places: Places, seats: Seats) -> dict[tuple[str, int], Ints]:
+def _reserve(
+    settings: TownSettings, streams: Streams, places: Places, seats: Seats
+) -> dict[tuple[str, int], Ints]:
     """Set sites aside for every ring that could be planted; disjoint, and independent of what is planted."""
     rng = streams.rng("sites")
     chosen: dict[tuple[str, int], Ints] = {}
@@ -151,8 +157,10 @@ def _reserve(settings: TownSettings, streams: Streams, places: Places, seats: Se
             free = places.of_kind(*kinds)
             free = free[~seats.place_taken[free] & ~places.shared_login[free]]
             if typology in {"T06", "T08"}:  # recruits need beds, ghosts need a house that has few
-                free = free[(places.beds[free] > 40) == (typology == "T06")] if len(free) > 2 * count else free
-            if typology in {"T01", "T10"} or rng.random() < .3:  # the second site is of the first one's kind
+                free = (
+                    free[(places.beds[free] > 40) == (typology == "T06")] if len(free) > 2 * count else free
+                )
+            if typology in {"T01", "T10"} or rng.random() < 0.3:  # the second site is of the first one's kind
                 kind = places.kind[rng.choice(free)]
                 same = free[places.kind[free] == kind]
                 free = same if len(same) >= count else free
@@ -169,6 +177,6 @@ def make_world(settings: TownSettings) -> World:
     seats = Seats(np.zeros(people.count, dtype=bool), np.zeros(places.count, dtype=bool))
     sites = _reserve(settings, streams, places, seats)
     rng = streams.rng("addresses")
-    plain = people.rural & (rng.random(people.villages) < .12)[people.village]
+    plain = people.rural & (rng.random(people.villages) < 0.12)[people.village]
     marks = Marks(np.full(people.count, -1, dtype=np.int64), plain)
     return World(settings, streams, people, places, catalogue, sites, seats, marks)

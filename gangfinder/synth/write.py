@@ -45,7 +45,9 @@ def write_town(town: Town, folder: str | Path) -> Path:
         text = json.dumps(town.truth.to_json(), ensure_ascii=False, indent=1, sort_keys=True)
         _replace(target / "truth.json", (text + "\n").encode())
     except OSError as error:
-        raise OutputError("The town cannot be written", hint="choose a folder with room that you may write to") from error
+        raise OutputError(
+            "The town cannot be written", hint="choose a folder with room that you may write to"
+        ) from error
     return target
 
 
@@ -64,11 +66,16 @@ def _write_table(table: pa.Table, path: Path, encoding: str) -> None:
 def _write_csv(table: pa.Table, path: Path, encoding: str) -> None:
     for position, field in enumerate(table.schema):
         if pa.types.is_timestamp(field.type):  # whole seconds, as exports have them
-            table = table.set_column(position, field.name, table[field.name].cast(pa.timestamp("s"), safe=False))
+            table = table.set_column(
+                position, field.name, table[field.name].cast(pa.timestamp("s"), safe=False)
+            )
     pacsv.write_csv(table, path)
     if encoding != "utf-8":
         recoded = path.with_name(path.name + ".recoded")
-        with path.open(encoding="utf-8", newline="") as source, recoded.open("w", encoding=encoding, newline="") as sink:
+        with (
+            path.open(encoding="utf-8", newline="") as source,
+            recoded.open("w", encoding=encoding, newline="") as sink,
+        ):
             for block in iter(lambda: source.read(1 << 20), ""):
                 sink.write(block)
         os.replace(recoded, path)
@@ -78,7 +85,9 @@ def _write_xlsx(table: pa.Table, path: Path) -> None:
     from openpyxl import Workbook
 
     if table.num_rows > _EXCEL_ROWS:
-        raise OutputError("A table has more rows than a spreadsheet holds", hint="write parquet or csv instead")
+        raise OutputError(
+            "A table has more rows than a spreadsheet holds", hint="write parquet or csv instead"
+        )
     book = Workbook(write_only=True)
     sheet = book.create_sheet("data")
     sheet.append(table.column_names)

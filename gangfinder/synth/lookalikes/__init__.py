@@ -7,7 +7,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from gangfinder.synth.casting import Part, Scene
-from gangfinder.synth.lookalikes.claims import collective_account, company_agent, payroll_account, village_agent
+from gangfinder.synth.lookalikes.claims import (
+    collective_account,
+    company_agent,
+    payroll_account,
+    village_agent,
+)
 from gangfinder.synth.lookalikes.days import (
     campaign,
     checkup_day,
@@ -17,8 +22,20 @@ from gangfinder.synth.lookalikes.days import (
     township_village,
     village_day,
 )
-from gangfinder.synth.lookalikes.neighbours import carer, elderly_neighbours, family, gate_pharmacy, neighbour_pair
-from gangfinder.synth.lookalikes.treatment import care_home, chemotherapy, dialysis, psychiatric_stay, rehabilitation
+from gangfinder.synth.lookalikes.neighbours import (
+    carer,
+    elderly_neighbours,
+    family,
+    gate_pharmacy,
+    neighbour_pair,
+)
+from gangfinder.synth.lookalikes.treatment import (
+    care_home,
+    chemotherapy,
+    dialysis,
+    psychiatric_stay,
+    rehabilitation,
+)
 
 Play = Callable[[Scene, np.random.Generator, int], Part]
 
@@ -56,7 +73,9 @@ def play(scene: Scene) -> list[Part]:
     for kind, (act, residents) in LOOKALIKES.items():
         wanted = max(settings.lookalikes, round(settings.lookalike_density * settings.patients / residents))
         count = settings.lookalikes if kind == "shared_login" else wanted
-        parts += [act(scene, scene.world.streams.rng("alike", kind, number), number) for number in range(count)]
+        parts += [
+            act(scene, scene.world.streams.rng("alike", kind, number), number) for number in range(count)
+        ]
     return [part for part in parts if len(part.people) or len(part.places)]
 
 

@@ -18,7 +18,7 @@ def _company(scene: Scene, number: int) -> tuple[int, Ints]:
     people = scene.world.people
     sizes = np.bincount(people.employer[people.employer >= 0])
     employer = int(np.argsort(-sizes, kind="stable")[number % len(sizes)])
-    return employer, np.flatnonzero((people.employer == employer) & scene.world.living())
+    return employer, np.flatnonzero((people.employer == employer) & scene.alive)
 
 
 def _some(rng: np.random.Generator, pool: Ints, low: int, high: int) -> Ints:
@@ -48,7 +48,7 @@ def village_agent(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play one village cadre who hands in the villagers' claims."""
     folk = villagers(scene, rng, spread(rng, 20, 60), np.asarray(scene.world.people.age >= 20))
     same = scene.world.people.village == scene.world.people.village[folk[0]]
-    cadre = recruit(scene, rng, 1, scene.world.living() & same & (scene.world.people.age >= 20))
+    cadre = recruit(scene, rng, 1, scene.alive & same & (scene.world.people.age >= 20))
     claims = stays_far_away(scene, rng, folk, account=folk, agent=cadre[0])
     return Part("village_agent", folk, claims=claims, agents=cadre)
 
@@ -60,7 +60,7 @@ def collective_account(scene: Scene, rng: np.random.Generator, number: int) -> P
     people.poor[folk] = True
     village = int(people.village[folk[0]])
     same = people.village == village
-    cadre = recruit(scene, rng, 1, scene.world.living() & same & (people.age >= 20))
+    cadre = recruit(scene, rng, 1, scene.alive & same & (people.age >= 20))
     account = _VILLAGE_ACCOUNTS + village
     claims = stays_far_away(scene, rng, folk, account=account, agent=cadre[0])
     return Part("collective_account", folk, claims=claims, agents=cadre, accounts=np.array([account]))

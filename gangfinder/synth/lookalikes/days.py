@@ -27,9 +27,11 @@ def _near(scene: Scene, village: int, *kinds: PlaceKind) -> int:
 def township_village(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play one village where everybody uses the one township hospital and gives the village as address."""
     world = scene.world
-    villages = np.flatnonzero(np.bincount(world.people.village[world.people.rural], minlength=world.people.villages))
+    villages = np.flatnonzero(
+        np.bincount(world.people.village[world.people.rural], minlength=world.people.villages)
+    )
     village = int(rng.choice(villages))
-    folk = np.flatnonzero((world.people.village == village) & world.living())
+    folk = np.flatnonzero((world.people.village == village) & scene.alive)
     world.marks.plain_address[world.people.village == village] = True
     site = int(world.near(village, world.places.of_kind(PlaceKind.TOWNSHIP), 1)[0])
     visits = rng.poisson(2.5, len(folk))
@@ -62,15 +64,20 @@ def refill_day(scene: Scene, rng: np.random.Generator, number: int) -> Part:
         world.people.village_x - world.places.x[site], world.people.village_y - world.places.y[site]
     )
     around = np.isin(world.people.village, np.argsort(near, kind="stable")[:12])
-    regulars = recruit(scene, rng, spread(rng, 20, 60), world.living() & around & (world.people.age >= 48))
-    months = (np.datetime64(world.settings.start, "M") + np.arange(world.settings.months)).astype("datetime64[D]")
-    date, person = np.nonzero(rng.random((len(months), len(regulars))) < .88)
+    regulars = recruit(scene, rng, spread(rng, 20, 60), scene.alive & around & (world.people.age >= 48))
+    months = (np.datetime64(world.settings.start, "M") + np.arange(world.settings.months)).astype(
+        "datetime64[D]"
+    )
+    date, person = np.nonzero(rng.random((len(months), len(regulars))) < 0.88)
     usual_day = rng.integers(0, 3, len(regulars))
     day = months.astype(np.int64)[date] + usual_day[person] + rng.choice([0, 0, 0, 0, 1], len(date))
     hour = world.people.habit_hour[regulars] * 3600
     at = day * DAY + (hour[person] + rng.normal(0, 1200, len(date))).astype(np.int64)
     events = Events.of(
-        patient=regulars[person], place=site, at=at, basket=world.people.chronic_basket[regulars[person]],
+        patient=regulars[person],
+        place=site,
+        at=at,
+        basket=world.people.chronic_basket[regulars[person]],
         kind=int(Kind.PHARMACY) if number % 2 == 0 else int(Kind.CHRONIC),
     )
     return Part("refill_day", regulars, events)
@@ -81,13 +88,15 @@ def checkup_day(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     world, people = scene.world, scene.world.people
     sizes = np.bincount(people.employer[people.employer >= 0])
     employer = int(np.argsort(-sizes, kind="stable")[number % len(sizes)])
-    staff = np.flatnonzero((people.employer == employer) & world.living())[:500]
+    staff = np.flatnonzero((people.employer == employer) & scene.alive)[:500]
     site = int(rng.choice(_free(scene, PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP)))
     day = world.first_day + spread(rng, 10, world.days - 10)
     day += 2 if (day + 3) % 7 >= 5 else 0
-    came = staff[rng.random(len(staff)) < .85]
+    came = staff[rng.random(len(staff)) < 0.85]
     at = day * DAY + 7 * 3600 + 1800 + np.sort(rng.integers(0, 4 * 3600, len(came)))
-    events = Events.of(patient=came, place=site, at=at, kind=int(Kind.CHECKUP), diagnosis=DIAGNOSIS["Z00.000"])
+    events = Events.of(
+        patient=came, place=site, at=at, kind=int(Kind.CHECKUP), diagnosis=DIAGNOSIS["Z00.000"]
+    )
     return Part("checkup_day", staff, events)
 
 
@@ -96,13 +105,20 @@ def outbreak(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     world = scene.world
     size = spread(rng, 20, 60)
     folk = village_of(scene, rng, size)
-    sites = rng.permutation(_free(scene, PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP))[: spread(rng, 2, 4)]
+    sites = rng.permutation(_free(scene, PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP))[
+        : spread(rng, 2, 4)
+    ]
     day = world.first_day + spread(rng, 5, world.days - 25)
     injury = number % 3 == 2
     code = DIAGNOSIS["T14.900"] if injury else DIAGNOSIS[("A09.900", "J10.101")[number % 2]]
-    days = day + np.floor(rng.gamma(1.5, .9, len(folk)).clip(0, 4)).astype(np.int64)
+    days = day + np.floor(rng.gamma(1.5, 0.9, len(folk)).clip(0, 4)).astype(np.int64)
     events = stay_events(
-        rng, folk, rng.choice(sites, len(folk)), days, rng.integers(3, 9, len(folk)), diagnosis=code,
+        rng,
+        folk,
+        rng.choice(sites, len(folk)),
+        days,
+        rng.integers(3, 9, len(folk)),
+        diagnosis=code,
         ward=DEPARTMENT["外科" if injury else "感染科"],
     )
     return Part("outbreak", folk, events)
@@ -111,15 +127,23 @@ def outbreak(scene: Scene, rng: np.random.Generator, number: int) -> Part:
 def campaign(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play one cataract campaign: elderly people of several villages, operated in one week, without paying."""
     world = scene.world
-    villages = [villagers(scene, rng, spread(rng, 6, 14), world.people.age >= 60) for _ in range(spread(rng, 3, 5))]
+    villages = [
+        villagers(scene, rng, spread(rng, 6, 14), world.people.age >= 60) for _ in range(spread(rng, 3, 5))
+    ]
     folk = np.concatenate(villages)
     site = int(rng.choice(_free(scene, PlaceKind.LARGE, PlaceKind.SMALL)))
     first = world.first_day + spread(rng, 5, world.days - 25)
     group = np.repeat(np.arange(len(villages)), [len(v) for v in villages])
     days = first + group * 2 + rng.integers(0, 2, len(folk))
     events = stay_events(
-        rng, folk, np.full(len(folk), site), days, rng.integers(2, 5, len(folk)), ward=DEPARTMENT["眼科"],
-        diagnosis=DIAGNOSIS["H25.900"], waived=True,
+        rng,
+        folk,
+        np.full(len(folk), site),
+        days,
+        rng.integers(2, 5, len(folk)),
+        ward=DEPARTMENT["眼科"],
+        diagnosis=DIAGNOSIS["H25.900"],
+        waived=True,
     )
     return Part("campaign", folk, events)
 

@@ -12,7 +12,13 @@ from gangfinder.synth.streams import Flags, Ints, spread
 
 
 def together(
-    scene: Scene, rng: np.random.Generator, members: Ints, days: Ints, place: Ints, share: float = 1.0, **more: object
+    scene: Scene,
+    rng: np.random.Generator,
+    members: Ints,
+    days: Ints,
+    place: Ints,
+    share: float = 1.0,
+    **more: object,
 ) -> Events:
     """Return joint visits: everybody present, one after another at the pace of people at a counter.
 
@@ -43,7 +49,7 @@ def together(
 def _outings(scene: Scene, rng: np.random.Generator, leader: int, count: int) -> tuple[Ints, Ints]:
     """Return days and places of joint outings: the leader's own shop, sometimes his clinic."""
     days = irregular_days(rng, scene.world, count, spread(rng, 3, 9))
-    shop = rng.random(len(days)) < .7
+    shop = rng.random(len(days)) < 0.7
     own = np.where(shop, scene.habits.pharmacy[leader, 0], scene.habits.clinic[leader, 0])
     return days, own.astype(np.int64)
 
@@ -51,11 +57,13 @@ def _outings(scene: Scene, rng: np.random.Generator, leader: int, count: int) ->
 def _household_of(scene: Scene, rng: np.random.Generator) -> Ints:
     """Cast the members of one household of two or more."""
     people, seats = scene.world.people, scene.world.seats
-    living = scene.world.living()
+    living = scene.alive
     for _ in range(60):
         first = int(np.searchsorted(people.household, rng.integers(0, people.household[-1])))
         home = np.arange(first, min(first + 6, people.count))
-        home = home[(people.household[home] == people.household[first]) & living[home] & ~seats.person_taken[home]]
+        home = home[
+            (people.household[home] == people.household[first]) & living[home] & ~seats.person_taken[home]
+        ]
         if len(home) >= 2:
             return seats.claim_people(home)
     return np.empty(0, dtype=np.int64)
@@ -70,33 +78,35 @@ def family(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     earner = home[scene.world.people.insured[home] == EMPLOYEE]
     payer = np.full(len(home), earner[0] if len(earner) else NONE)
     payer[home == payer[0]] = NONE
-    return Part("family", home, together(scene, rng, home, days, place, .85, payer=payer))
+    return Part("family", home, together(scene, rng, home, days, place, 0.85, payer=payer))
 
 
 def neighbour_pair(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play one pair of neighbours who go together."""
     pair = villagers(scene, rng, 2, _older(scene, 50))
     days, place = _outings(scene, rng, int(pair[0]), spread(rng, 8, 20))
-    return Part("neighbour_pair", pair, together(scene, rng, pair, days, place, .92))
+    return Part("neighbour_pair", pair, together(scene, rng, pair, days, place, 0.92))
 
 
 def elderly_neighbours(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play three or four elderly neighbours who shop and fetch medicine together now and then."""
     group = villagers(scene, rng, spread(rng, 3, 4), _older(scene, 62))
     days, place = _outings(scene, rng, int(group[0]), spread(rng, 4, 8))
-    events = together(scene, rng, group, days, place, .8)
+    events = together(scene, rng, group, days, place, 0.8)
     # now and then they go on to a second counter
-    extra = rng.random(len(days)) < .2
-    more = together(scene, rng, group, days[extra], np.full(int(extra.sum()), scene.habits.clinic[group[0], 1]), .8)
+    extra = rng.random(len(days)) < 0.2
+    more = together(
+        scene, rng, group, days[extra], np.full(int(extra.sum()), scene.habits.clinic[group[0], 1]), 0.8
+    )
     return Part("elderly_neighbours", group, Events.joined([events, more]))
 
 
 def carer(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play one carer who fetches medicine for two or three frail neighbours, registered as their proxy."""
     frail = villagers(scene, rng, spread(rng, 2, 3), _older(scene, 70))
-    helper = recruit(scene, rng, 1, scene.world.living() & (scene.world.people.age >= 30) & ~_older(scene, 70))
+    helper = recruit(scene, rng, 1, scene.alive & (scene.world.people.age >= 30) & ~_older(scene, 70))
     days, place = _outings(scene, rng, int(frail[0]), spread(rng, 8, 18))
-    events = together(scene, rng, frail, days, place, .9, agent=np.full(len(frail), helper[0]))
+    events = together(scene, rng, frail, days, place, 0.9, agent=np.full(len(frail), helper[0]))
     return Part("carer", frail, events, agents=helper)
 
 
@@ -111,9 +121,11 @@ def gate_pharmacy(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     shops = shops[~world.seats.place_taken[shops]]
     large = world.places.of_kind(PlaceKind.LARGE, PlaceKind.TOWNSHIP)
     gate = int(large[number % len(large)])
-    order = np.hypot(world.places.x[shops] - world.places.x[gate], world.places.y[shops] - world.places.y[gate])
+    order = np.hypot(
+        world.places.x[shops] - world.places.x[gate], world.places.y[shops] - world.places.y[gate]
+    )
     shop = world.seats.claim_places(shops[np.argsort(order, kind="stable")[:1]])
-    pool = np.flatnonzero(world.living())
+    pool = np.flatnonzero(scene.alive)
     buyers = rng.choice(pool, min(spread(rng, 150, 300), len(pool) // 20), replace=False)
     days = world.first_day + rng.integers(0, world.days, len(buyers))
     events = world.visits(rng, buyers, np.full(len(buyers), shop[0]), days)

@@ -12,7 +12,7 @@ from gangfinder.synth.streams import Flags, Ints, spread
 
 
 def _sick(scene: Scene, years: int) -> Flags:
-    return np.asarray(scene.world.living() & (scene.world.people.age >= years))
+    return np.asarray(scene.alive & (scene.world.people.age >= years))
 
 
 def _house(scene: Scene, rng: np.random.Generator, *kinds: PlaceKind) -> int:
@@ -32,9 +32,11 @@ def dialysis(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     days = np.arange(world.first_day, world.first_day + world.days)
     shift_days = days[np.isin((days + 3) % 7, (0, 2, 4) if number % 2 == 0 else (1, 3, 5))]
     hour = (7.6, 12.6, 17.2)[number // 2 % 3]
-    date, person = np.nonzero(rng.random((len(shift_days), len(patients))) < .97)
+    date, person = np.nonzero(rng.random((len(shift_days), len(patients))) < 0.97)
     usual = rng.normal(0, 600, len(patients))
-    at = shift_days[date] * DAY + (hour * 3600 + usual[person] + rng.normal(0, 420, len(date))).astype(np.int64)
+    at = shift_days[date] * DAY + (hour * 3600 + usual[person] + rng.normal(0, 420, len(date))).astype(
+        np.int64
+    )
     events = Events.of(
         patient=patients[person], place=site, at=at, kind=int(Kind.DIALYSIS), diagnosis=DIAGNOSIS["N18.001"]
     )
@@ -49,11 +51,16 @@ def chemotherapy(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     cycles = min(spread(rng, 5, 8), world.days // 22)
     first = world.first_day + spread(rng, 0, max(world.days - cycles * 21 - 6, 1))
     begin = first + rng.choice(np.array([0, 0, 0, 1, 7]), len(patients))
-    cycle, person = np.nonzero(rng.random((cycles, len(patients))) < .96)
+    cycle, person = np.nonzero(rng.random((cycles, len(patients))) < 0.96)
     days = begin[person] + 21 * cycle + rng.integers(0, 2, len(cycle))
     events = stay_events(
-        rng, patients[person], np.full(len(cycle), site), days, rng.integers(3, 5, len(cycle)),
-        ward=DEPARTMENT["肿瘤科"], diagnosis=DIAGNOSIS[("C34.900", "C50.900")[number % 2]],
+        rng,
+        patients[person],
+        np.full(len(cycle), site),
+        days,
+        rng.integers(3, 5, len(cycle)),
+        ward=DEPARTMENT["肿瘤科"],
+        diagnosis=DIAGNOSIS[("C34.900", "C50.900")[number % 2]],
     )
     return Part("chemotherapy", patients, events)
 
@@ -63,7 +70,9 @@ def psychiatric_stay(scene: Scene, rng: np.random.Generator, number: int) -> Par
     world = scene.world
     site = int(rng.choice(world.places.of_kind(PlaceKind.PSYCHIATRIC)))
     patients = recruit(scene, rng, spread(rng, 10, 24), _sick(scene, 18))
-    months = np.datetime64(world.settings.start, "M") + np.arange(0, world.settings.months + 1, 2 if number % 2 else 3)
+    months = np.datetime64(world.settings.start, "M") + np.arange(
+        0, world.settings.months + 1, 2 if number % 2 else 3
+    )
     cut = months.astype("datetime64[D]").astype(np.int64)
     came = rng.integers(0, max(len(cut) - 2, 1), len(patients))
     left = came + rng.integers(1, len(cut), len(patients))
@@ -74,7 +83,12 @@ def psychiatric_stay(scene: Scene, rng: np.random.Generator, number: int) -> Par
     end = cut[period + 1] * DAY + 8 * 3600 + rng.integers(-900, 3500, len(period))
     end = np.minimum(end, (world.first_day + world.days) * DAY - rng.integers(3600, 9 * 3600, len(period)))
     events = Events.of(
-        patient=patients[person], place=site, at=end, admitted=begin, kind=int(Kind.STAY), ward=DEPARTMENT["精神科"],
+        patient=patients[person],
+        place=site,
+        at=end,
+        admitted=begin,
+        kind=int(Kind.STAY),
+        ward=DEPARTMENT["精神科"],
         diagnosis=DIAGNOSIS["F20.900"],
     )
     return Part("psychiatric_stay", patients, events)
@@ -88,11 +102,15 @@ def rehabilitation(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     first = world.first_day + spread(rng, 0, max(world.days - 60, 1))
     days = np.arange(first, first + spread(rng, 28, 50))
     days = days[(days + 3) % 7 < 5]
-    date, person = np.nonzero(rng.random((len(days), len(patients))) < .85)
+    date, person = np.nonzero(rng.random((len(days), len(patients))) < 0.85)
     hour = rng.choice(np.array([8.5, 9.5, 14.5, 15.5]))
     at = days[date] * DAY + (hour * 3600 + rng.normal(0, 700, len(date))).astype(np.int64)
     events = Events.of(
-        patient=patients[person], place=site, at=at, kind=int(Kind.REHAB), ward=DEPARTMENT["康复科"],
+        patient=patients[person],
+        place=site,
+        at=at,
+        kind=int(Kind.REHAB),
+        ward=DEPARTMENT["康复科"],
         diagnosis=DIAGNOSIS["I63.900"],
     )
     return Part("rehabilitation", patients, events)
@@ -101,20 +119,29 @@ def rehabilitation(scene: Scene, rng: np.random.Generator, number: int) -> Part:
 def care_home(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play one care home: residents at one address and phone, seen by one doctor on his rounds."""
     world = scene.world
-    residents = recruit(scene, rng, spread(rng, 20, min(100, max(24, world.people.count // 400))), _sick(scene, 68))
+    residents = recruit(
+        scene, rng, spread(rng, 20, min(100, max(24, world.people.count // 400))), _sick(scene, 68)
+    )
     world.marks.home[residents] = number
     clinics = world.places.of_kind(PlaceKind.CLINIC, PlaceKind.TOWNSHIP)
-    site = int(world.near(int(world.people.village[residents[0]]), clinics[~world.seats.place_taken[clinics]], 1)[0])
+    site = int(
+        world.near(int(world.people.village[residents[0]]), clinics[~world.seats.place_taken[clinics]], 1)[0]
+    )
     world.seats.claim_places(np.array([site]))
     doctor = int(world.places.doctor_first[site])
-    rounds = np.arange(world.first_day + spread(rng, 0, 6), world.first_day + world.days, int(rng.choice([7, 14])))
-    date, person = np.nonzero(rng.random((len(rounds), len(residents))) < rng.uniform(.35, .7))
+    rounds = np.arange(
+        world.first_day + spread(rng, 0, 6), world.first_day + world.days, int(rng.choice([7, 14]))
+    )
+    date, person = np.nonzero(rng.random((len(rounds), len(residents))) < rng.uniform(0.35, 0.7))
     start = rounds * DAY + int(rng.choice([8, 9, 14])) * 3600 + rng.integers(0, 1800, len(rounds))
     room = np.cumsum(rng.integers(60, 240, len(residents)))
     at = start[date] + room[person] + rng.integers(-30, 30, len(date))
-    refill = rng.random(len(date)) < .6
+    refill = rng.random(len(date)) < 0.6
     events = Events.of(
-        patient=residents[person], place=site, at=at, doctor=doctor,
+        patient=residents[person],
+        place=site,
+        at=at,
+        doctor=doctor,
         kind=np.where(refill, int(Kind.CHRONIC), int(Kind.OUTPATIENT)),
         basket=np.where(refill, world.people.chronic_basket[residents[person]], -1),
     )

@@ -13,8 +13,13 @@ from gangfinder.synth.rings.cards import card_pool, crew, lockstep
 from gangfinder.synth.rings.persons import impersonation
 
 RINGS: Mapping[str, Callable[[Scene, np.random.Generator, int], Part]] = {
-    "T01": card_pool, "T05": crew, "T06": brokered_admissions, "T08": ghost_beds, "T10": impersonation,
-    "T17": forged_bills, "lockstep": lockstep,
+    "T01": card_pool,
+    "T05": crew,
+    "T06": brokered_admissions,
+    "T08": ghost_beds,
+    "T10": impersonation,
+    "T17": forged_bills,
+    "lockstep": lockstep,
 }
 
 

@@ -15,8 +15,10 @@ _WARDS = ("内科", "康复科", "中医科", "骨科")
 
 def _costs(rng: np.random.Generator, scene: Scene, site: int, nights: Ints, spread_of: float) -> Floats:
     """Return bills like the house's own, near one another where the spread is small."""
-    level = STAY_DAILY[scene.world.places.kind[site]] * nights**.85
-    return np.round(level * np.exp(rng.normal(-.12, spread_of, len(nights))), 2)
+    level = STAY_DAILY[scene.world.places.kind[site]] * nights**0.85
+    return np.asarray(
+        np.round(level * np.exp(rng.normal(-0.12, spread_of, len(nights))), 2), dtype=np.float64
+    )
 
 
 def _ward_doctor(rng: np.random.Generator, scene: Scene, site: int, ward: int) -> int:
@@ -32,13 +34,13 @@ def brokered_admissions(scene: Scene, rng: np.random.Generator, number: int) -> 
     world = scene.world
     site = int(world.ring_sites["T06", number][0])
     ward = DEPARTMENT[_WARDS[spread(rng, 0, len(_WARDS) - 1)]]
-    size = spread(rng, 8, min(25, int(world.places.beds[site] * .7)))
-    weight = scene.stay_weight + .15
-    if rng.random() < .6:
+    size = spread(rng, 8, min(25, int(world.places.beds[site] * 0.7)))
+    weight = scene.stay_weight + 0.15
+    if rng.random() < 0.6:
         members = villagers(scene, rng, size, world.people.age >= 40, weight)
     else:
-        members = recruit(scene, rng, size, world.living() & (world.people.age >= 40), weight)
-    broker = recruit(scene, rng, 1, world.living() & (world.people.age >= 25) & (world.people.age < 65))
+        members = recruit(scene, rng, size, scene.alive & (world.people.age >= 40), weight)
+    broker = recruit(scene, rng, 1, scene.alive & (world.people.age >= 25) & (world.people.age < 65))
     waves = spread(rng, 3, 6)
     gap = max(world.days // (waves + 1), 18)
     starts = world.first_day + spread(rng, 0, gap // 2) + gap * np.arange(waves) + rng.integers(-6, 7, waves)
@@ -46,16 +48,27 @@ def brokered_admissions(scene: Scene, rng: np.random.Generator, number: int) -> 
     nights = np.clip(length_of_stay(rng, waves), 5, 16)[wave]
     offset, end = rng.integers(0, 2, len(wave)), rng.integers(0, 2, len(wave))
     drift = rng.integers(-1, 2, len(wave)) * world.settings.jitter_days
-    level = _costs(rng, scene, site, nights, .08) * np.exp(rng.normal(0, .5, waves))[wave]
+    level = _costs(rng, scene, site, nights, 0.08) * np.exp(rng.normal(0, 0.5, waves))[wave]
     doctors = np.array([_ward_doctor(rng, scene, site, ward) for _ in range(2)])
     events = stay_events(
-        rng, members[person], np.full(len(wave), site), np.maximum(starts[wave] + offset + drift, world.first_day),
-        np.maximum(nights + end - offset, 2), ward=ward, cost=level, waived=rng.random(len(wave)) < .9,
-        doctor=np.where(rng.random(len(wave)) < .7, rng.choice(doctors, len(wave)), NONE),
-        contact=np.where(rng.random(len(wave)) < .5, broker[0], NONE),
+        rng,
+        members[person],
+        np.full(len(wave), site),
+        np.maximum(starts[wave] + offset + drift, world.first_day),
+        np.maximum(nights + end - offset, 2),
+        ward=ward,
+        cost=level,
+        waived=rng.random(len(wave)) < 0.9,
+        doctor=np.where(rng.random(len(wave)) < 0.7, rng.choice(doctors, len(wave)), NONE),
+        contact=np.where(rng.random(len(wave)) < 0.5, broker[0], NONE),
     )
     return Part(
-        "T06", members, events, cover=cover_visits(scene, rng, members[person]), places=np.array([site]), agents=broker
+        "T06",
+        members,
+        events,
+        cover=cover_visits(scene, rng, members[person]),
+        places=np.array([site]),
+        agents=broker,
     )
 
 
@@ -64,28 +77,37 @@ def ghost_beds(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     world = scene.world
     site = int(world.ring_sites["T08", number][0])
     ward = DEPARTMENT[_WARDS[spread(rng, 0, len(_WARDS) - 1)]]
-    active = world.living() & (scene.visit_weight >= 4) & (world.people.age >= 30)
-    members = recruit(scene, rng, spread(rng, 12, 40), active, scene.stay_weight + .15)
+    active = scene.alive & (scene.visit_weight >= 4) & (world.people.age >= 30)
+    members = recruit(scene, rng, spread(rng, 12, 40), active, scene.stay_weight + 0.15)
     who = np.repeat(members, rng.integers(2, 5, len(members)))
     nights = np.clip(length_of_stay(rng, len(who)), 5, 15)
     doctors = np.array([_ward_doctor(rng, scene, site, ward) for _ in range(2)])
     events = stay_events(
-        rng, who, np.full(len(who), site), _ghost_days(rng, scene, who, nights), nights, ward=ward, fixed=True,
-        cost=_costs(rng, scene, site, nights, .5), bed=rng.integers(0, max(4, world.places.beds[site] // 3), len(who)),
-        doctor=np.where(rng.random(len(who)) < .7, rng.choice(doctors, len(who)), NONE),
+        rng,
+        who,
+        np.full(len(who), site),
+        _ghost_days(rng, scene, who, nights),
+        nights,
+        ward=ward,
+        fixed=True,
+        cost=_costs(rng, scene, site, nights, 0.5),
+        bed=rng.integers(0, max(4, world.places.beds[site] // 3), len(who)),
+        doctor=np.where(rng.random(len(who)) < 0.7, rng.choice(doctors, len(who)), NONE),
     )
     events = events.take(_apart(events))
-    return Part("T08", members, events, cover=cover_visits(scene, rng, events["patient"]), places=np.array([site]))
+    return Part(
+        "T08", members, events, cover=cover_visits(scene, rng, events["patient"]), places=np.array([site])
+    )
 
 
 def _ghost_days(rng: np.random.Generator, scene: Scene, who: Ints, nights: Ints) -> Ints:
     """Return admission days; a share of the stays is laid around a day on which the person was elsewhere."""
     world = scene.world
     days = world.first_day + rng.integers(0, max(world.days - 20, 1), len(who))
-    for row in np.flatnonzero(rng.random(len(who)) < world.settings.participation * .95):
+    for row in np.flatnonzero(rng.random(len(who)) < world.settings.participation * 0.95):
         life = scene.of_person(int(who[row]))
         lying = life.take(life["kind"] == Kind.STAY)
-        source = lying if len(lying) and rng.random() < .4 else life
+        source = lying if len(lying) and rng.random() < 0.4 else life
         day = int(source["at"][rng.integers(len(source))]) // DAY if len(source) else int(days[row])
         days[row] = day - spread(rng, 1, max(int(nights[row]) - 1, 1))
     return np.clip(days, world.first_day, world.first_day + world.days - nights - 1)
@@ -94,12 +116,11 @@ def _ghost_days(rng: np.random.Generator, scene: Scene, who: Ints, nights: Ints)
 def _apart(events: Events) -> Ints:
     """Return the rows left when the house itself does not bill one person twice for a night."""
     order = np.lexsort((events["admitted"], events["patient"]))
-    kept, last = [], {}
+    kept: list[int] = []
+    last: dict[int, int] = {}
     for row in order:
         person = int(events["patient"][row])
         if events["admitted"][row] // DAY > last.get(person, 0):
             kept.append(row)
             last[person] = int(events["at"][row]) // DAY
     return np.array(kept, dtype=np.int64)
-
-

@@ -20,17 +20,17 @@ def forged_bills(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     holders' own accounts.
     """
     world, settings = scene.world, scene.world.settings
-    adults = world.living() & (world.people.age >= 20)
+    adults = scene.alive & (world.people.age >= 20)
     holders = recruit(scene, rng, spread(rng, 20, 60), adults)
     agents = recruit(scene, rng, spread(rng, 3, 4 + settings.difficulty), adults & (world.people.age < 62))
-    sites = world.ring_sites["T17", number][: 1 if rng.random() < .6 else 2]
-    patients = np.repeat(holders, np.where(rng.random(len(holders)) < .2, 2, 1))
+    sites = world.ring_sites["T17", number][: 1 if rng.random() < 0.6 else 2]
+    patients = np.repeat(holders, np.where(rng.random(len(holders)) < 0.2, 2, 1))
     size = len(patients)
     shared = COMMON + 1_000_000 + number * 100 + np.arange(spread(rng, 1, 2 + settings.difficulty // 2))
-    to_agent = rng.random(size) < .3
+    to_agent = rng.random(size) < 0.3
     agent = agents[rng.integers(0, len(agents), size)]
     account = np.where(to_agent, agent, shared[rng.integers(0, len(shared), size)])
-    own = rng.random(size) > (1.0, .9, .7, .5)[settings.difficulty]
+    own = rng.random(size) > (1.0, 0.9, 0.7, 0.5)[settings.difficulty]
     nights = np.clip(length_of_stay(rng, size) + 3, 5, 30)
     submitted = _hand_in_days(scene, rng, size)
     place = sites[rng.integers(0, len(sites), size)]
@@ -39,16 +39,23 @@ def forged_bills(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     invoice = invoice_position(world, place, np.full(size, book)) + np.cumsum(rng.integers(1, 6, size))
     handler = int(rng.integers(0, 1_000))
     claims = Claims.of(
-        patient=patients, place=place,
-        admitted=submitted - rng.integers(25, 90, size) - nights, nights=nights, submitted=submitted,
-        total=claim_total(rng, size).clip(15_000, 45_000), invoice=invoice,
-        account=np.where(own, patients, account), agent=np.where(rng.random(size) < .92, agent, NONE),
-        handler=np.where(rng.random(size) < .75 * settings.participation, handler, NONE),
+        patient=patients,
+        place=place,
+        admitted=submitted - rng.integers(25, 90, size) - nights,
+        nights=nights,
+        submitted=submitted,
+        total=claim_total(rng, size).clip(15_000, 45_000),
+        invoice=invoice,
+        account=np.where(own, patients, account),
+        agent=np.where(rng.random(size) < 0.92, agent, NONE),
+        handler=np.where(rng.random(size) < 0.75 * settings.participation, handler, NONE),
     )
     return Part("T17", holders, claims=claims, places=sites, agents=agents, accounts=np.unique(account))
 
 
-def _hand_in_days(scene: Scene, rng: np.random.Generator, size: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _hand_in_days(
+    scene: Scene, rng: np.random.Generator, size: int
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Return days on which claims are handed in: in small lots over most of the period, in order."""
     world = scene.world
     lots = rng.integers(40, world.days - 5, max(4, size // 3))

@@ -22,25 +22,27 @@ def shifted(rng: np.random.Generator, world: World, at: Ints) -> Ints:
 def with_families(scene: Scene, rng: np.random.Generator, members: Ints) -> Ints:
     """Return the members with a few relatives of theirs in place of others: families lend their cards together."""
     people, seats = scene.world.people, scene.world.seats
-    kin = []
+    kin: list[int] = []
     for member in rng.choice(members, len(members) // 9, replace=False):
         home = np.flatnonzero((people.household == people.household[member]) & ~seats.person_taken)
-        home = home[(people.age[home] >= 18) & scene.world.living()[home]]
-        kin.extend(home[:1])
-    return np.concatenate([members[: len(members) - len(kin)], seats.claim_people(np.array(kin, dtype=np.int64))])
+        home = home[(people.age[home] >= 18) & scene.alive[home]]
+        kin.extend(home[:1].tolist())
+    return np.concatenate(
+        [members[: len(members) - len(kin)], seats.claim_people(np.array(kin, dtype=np.int64))]
+    )
 
 
 def card_pool(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play one T01 ring: the same cards one after another at one till, on many days."""
     world = scene.world
     size = min(60, 8 + int(rng.gamma(2.0, 8.0)))
-    sites = world.ring_sites["T01", number][: 1 if rng.random() < .6 else 2]
+    sites = world.ring_sites["T01", number][: 1 if rng.random() < 0.6 else 2]
     members = with_families(scene, rng, recruit(scene, rng, size, weight=scene.visit_weight))
     sessions = irregular_days(rng, world, spread(rng, 10, 34), spread(rng, 3, 7))
     date, person = attendance(rng, len(sessions), len(members), world.settings.participation)
-    site = np.where(rng.random(len(sessions)) < .75, sites[0], sites[-1])
+    site = np.where(rng.random(len(sessions)) < 0.75, sites[0], sites[-1])
     start = world.moments(rng, sessions, site)
-    order = person + rng.normal(0, .12 * len(members), len(person))
+    order = person + rng.normal(0, 0.12 * len(members), len(person))
     rank = _ranks(date, order)
     gap = rng.integers(20, 150, len(date))
     gap[rank == 0] = 0
@@ -50,10 +52,17 @@ def card_pool(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     shared = rng.choice(repertoire, len(sessions))[date]
     own = rng.choice(repertoire, len(date))
     events = Events.of(
-        patient=members[person], place=site[date], at=shifted(rng, world, at), kind=world.kind_at(site)[date],
-        basket=np.where(rng.random(len(date)) < .85, shared, own), terminal=rows[0][date], operator=rows[1][date],
+        patient=members[person],
+        place=site[date],
+        at=shifted(rng, world, at),
+        kind=world.kind_at(site)[date],
+        basket=np.where(rng.random(len(date)) < 0.85, shared, own),
+        terminal=rows[0][date],
+        operator=rows[1][date],
     )
-    return Part("T01", members, events, cover=cover_visits(scene, rng, members[person]), places=np.unique(site))
+    return Part(
+        "T01", members, events, cover=cover_visits(scene, rng, members[person]), places=np.unique(site)
+    )
 
 
 def _tills(rng: np.random.Generator, world: World, site: Ints) -> tuple[Ints, Ints]:
@@ -64,7 +73,7 @@ def _tills(rng: np.random.Generator, world: World, site: Ints) -> tuple[Ints, In
         here = site == where
         own_tills = rng.integers(0, places.terminal_count[where], 2)
         own_hands = rng.integers(0, places.operator_count[where], 2)
-        favourite = (rng.random(int(here.sum())) < .2).astype(np.int64)
+        favourite = (rng.random(int(here.sum())) < 0.2).astype(np.int64)
         terminals[here] = places.terminal_first[where] + own_tills[favourite]
         operators[here] = places.operator_first[where] + own_hands[favourite]
     return terminals, operators
@@ -106,13 +115,19 @@ def crew(scene: Scene, rng: np.random.Generator, number: int) -> Part:
         rows = np.flatnonzero(np.array([len(stops[d]) > leg for d in date]))
         where = np.array([stops[d][leg] for d in date[rows]])
         leg_start = first_at + leg * rng.integers(2700, 5400, len(tours))
-        wait = _running(date[rows], _ranks(date[rows], rng.random(len(rows))), rng.integers(40, 260, len(rows)))
+        wait = _running(
+            date[rows], _ranks(date[rows], rng.random(len(rows))), rng.integers(40, 260, len(rows))
+        )
         pair = rng.choice(liked, (len(tours), 2))
-        parts.append(Events.of(
-            patient=members[person[rows]], place=where, kind=world.kind_at(where),
-            at=shifted(rng, world, leg_start[date[rows]] + wait),
-            basket=pair[date[rows], (rng.random(len(rows)) < .25).astype(np.int64)],
-        ))
+        parts.append(
+            Events.of(
+                patient=members[person[rows]],
+                place=where,
+                kind=world.kind_at(where),
+                at=shifted(rng, world, leg_start[date[rows]] + wait),
+                basket=pair[date[rows], (rng.random(len(rows)) < 0.25).astype(np.int64)],
+            )
+        )
     events = Events.joined(parts)
     return Part("T05", members, events, cover=cover_visits(scene, rng, events["patient"]), places=sites)
 
@@ -126,5 +141,7 @@ def lockstep(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     date, person = attendance(rng, len(days), len(members), world.settings.participation)
     where = sites[np.arange(len(days)) % len(sites)][date]
     at = world.moments(rng, days[date], where)
-    events = Events.of(patient=members[person], place=where, at=shifted(rng, world, at), kind=world.kind_at(where))
+    events = Events.of(
+        patient=members[person], place=where, at=shifted(rng, world, at), kind=world.kind_at(where)
+    )
     return Part("lockstep", members, events, cover=cover_visits(scene, rng, members[person]), places=sites)

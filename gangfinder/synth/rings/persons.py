@@ -19,14 +19,16 @@ def impersonation(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     else:
         events = _after_death(scene, rng, site)
     members = np.unique(events["patient"]).astype(np.int64)
-    living = events["patient"][world.living()[events["patient"]]].astype(np.int64)
+    living = events["patient"][scene.alive[events["patient"]]].astype(np.int64)
     return Part("T10", members, events, cover=cover_visits(scene, rng, living), places=np.array([site]))
 
 
 def _baskets(scene: Scene, rng: np.random.Generator, patients: Ints) -> Ints:
     """Return what is bought on each card: half the time what the holder used to buy."""
-    drawn = rng.choice(len(scene.world.catalogue.totals), len(patients), p=scene.world.catalogue.acute_weights)
-    return np.where(rng.random(len(patients)) < .5, scene.world.people.chronic_basket[patients], drawn)
+    drawn = rng.choice(
+        len(scene.world.catalogue.totals), len(patients), p=scene.world.catalogue.acute_weights
+    )
+    return np.where(rng.random(len(patients)) < 0.5, scene.world.people.chronic_basket[patients], drawn)
 
 
 def _after_death(scene: Scene, rng: np.random.Generator, site: int) -> Events:
@@ -35,29 +37,37 @@ def _after_death(scene: Scene, rng: np.random.Generator, site: int) -> Events:
     people, last = world.people, world.first_day + world.days
     dead = (people.death_day < last - 100) & (people.age >= 30)
     members = recruit(scene, rng, spread(rng, 8, 24), dead)
-    uses = np.maximum(2, np.round(rng.integers(5, 13, len(members)) * world.settings.participation)).astype(np.int64)
+    uses = np.maximum(2, np.round(rng.integers(5, 13, len(members)) * world.settings.participation)).astype(
+        np.int64
+    )
     who = np.repeat(members, uses)
     begin = np.maximum(people.death_day[who] + 35, world.first_day)
     days = begin + np.floor(rng.random(len(who)) * (last - begin)).astype(np.int64)
     where = np.full(len(who), site)
     return Events.of(
-        patient=who, place=where, at=world.moments(rng, days, where), kind=world.kind_at(where),
-        basket=_baskets(scene, rng, who), fixed=True,
+        patient=who,
+        place=where,
+        at=world.moments(rng, days, where),
+        kind=world.kind_at(where),
+        basket=_baskets(scene, rng, who),
+        fixed=True,
     )
 
 
 def _twice_at_once(scene: Scene, rng: np.random.Generator, site: int) -> Events:
     """Return purchases on cards whose holders are at a far place within minutes, or lie in hospital."""
     world = scene.world
-    busy = world.living() & (scene.visit_weight >= 6) & ((scene.stay_weight >= 1) | (scene.visit_weight >= 12))
+    busy = scene.alive & (scene.visit_weight >= 6) & ((scene.stay_weight >= 1) | (scene.visit_weight >= 12))
     members = recruit(scene, rng, spread(rng, 8, 20), busy)
     who, when, fixed = [], [], []
     for member in members:
         uses = spread(rng, 5, 10)
-        clash = rng.random(uses) < .35 + .45 * world.settings.participation
+        clash = rng.random(uses) < 0.35 + 0.45 * world.settings.participation
         times = _elsewhere(scene, rng, int(member), site, int(clash.sum()))
         free = world.moments(
-            rng, world.first_day + rng.integers(0, world.days, uses - len(times)), np.full(uses - len(times), site)
+            rng,
+            world.first_day + rng.integers(0, world.days, uses - len(times)),
+            np.full(uses - len(times), site),
         )
         who.append(np.full(uses, member))
         when.append(np.concatenate([times, free]))
@@ -65,7 +75,11 @@ def _twice_at_once(scene: Scene, rng: np.random.Generator, site: int) -> Events:
     patients, at = np.concatenate(who), np.concatenate(when)
     where = np.full(len(patients), site)
     return Events.of(
-        patient=patients, place=where, at=at, kind=world.kind_at(where), basket=_baskets(scene, rng, patients),
+        patient=patients,
+        place=where,
+        at=at,
+        kind=world.kind_at(where),
+        basket=_baskets(scene, rng, patients),
         fixed=np.concatenate(fixed),
     )
 
