@@ -11,7 +11,12 @@ from gangfinder.linking.co_admission import CONTACTS, joint_stays
 from gangfinder.linking.co_admission import Params as LinkParams
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
-from gangfinder.model.tails import log10_corrected, log10_hypergeometric_tail, log10_poisson_binomial_tail
+from gangfinder.model.tails import (
+    log10_binomial_tail,
+    log10_corrected,
+    log10_hypergeometric_tail,
+    log10_poisson_binomial_tail,
+)
 from gangfinder.typologies.contract import Tables, Typology
 
 if TYPE_CHECKING:
@@ -46,6 +51,9 @@ class Params:
         Bills per day whose natural logarithms fall in one bin of this width count as equal.
     free_share
         Least share of stays without any cash that is reported.
+    prior_stays
+        Weight, in stays, of all houses' rate when the rate of one house's other patients is estimated: a ring may be
+        most of a small house.
     """
 
     wave_gap_days: int = 1
@@ -55,6 +63,7 @@ class Params:
     contact_people: int = 4
     cost_bin_log: float = 0.2
     free_share: float = 0.6
+    prior_stays: float = 20.0
 
 
 def detect(tables: Tables, params: Params) -> ir.Table:
@@ -68,7 +77,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     joint = met.select(stay_id="source_stay", patient_id="source_id").union(
         met.select(stay_id="target_stay", patient_id="target_id"), distinct=True
     )
-    measured = _measured(tables["stays"], params)
+    measured = _measured(tables["stays"], people, params)
     rows = measured.semi_join(joint, ["stay_id", "patient_id"])
     return rows.select(
         group_id=ibis.null().cast("string"), subject_type=ibis.literal("patient"), subject_id=rows.patient_id,
@@ -78,7 +87,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     )
 
 
-def _measured(stays: ir.Table, params: Params) -> ir.Table:
+def _measured(stays: ir.Table, tied: ir.Table, params: Params) -> ir.Table:
     """Return every stay with what the nulls need: how its house's other stays look."""
     import ibis
 
@@ -100,19 +109,46 @@ def _measured(stays: ir.Table, params: Params) -> ir.Table:
         m_house_cash_known=s.m_cash_known.sum().over(at_house),
         m_bin_stays=s.count().over(group_by=["institution_id", "m_cost_bin"]),
     )
-    house = stays.group_by("institution_id").aggregate(
-        m_house_patients=stays.patient_id.nunique(), m_house_days=stays.admitted_on.nunique()
+    s = s.inner_join(_houses(stays, tied), "institution_id")
+    run = s.aggregate(
+        m_houses=s.institution_id.nunique(), m_run_free=s.m_free.sum(), m_run_cash_known=s.m_cash_known.sum()
     )
-    run = house.aggregate(m_houses=house.count())
-    s = s.inner_join(house, "institution_id").cross_join(run)
+    s = s.cross_join(run)
     for column in CONTACTS:
         s = s.mutate(**{f"m_{column}": s[column]})
-        known = stays.filter(stays[column].notnull())
-        served = known.group_by("institution_id", column).aggregate(
-            **{f"m_{column}_patients": known.patient_id.nunique()}
-        )
-        s = s.left_join(served, ["institution_id", column]).drop("institution_id_right", f"{column}_right")
+        s = s.left_join(_served(stays, column), ["institution_id", column])
+        s = s.drop("institution_id_right", f"{column}_right").cross_join(_shared_rate(stays, column, params))
     return s
+
+
+def _houses(stays: ir.Table, tied: ir.Table) -> ir.Table:
+    """Return per house its patients, its span in days, and stays and admission days of people without such ties."""
+    house = stays.group_by("institution_id").aggregate(
+        m_house_patients=stays.patient_id.nunique(),
+        m_house_span=days_between(stays.admitted_on.max(), stays.admitted_on.min()) + 1,
+    )
+    other = stays.anti_join(tied, "patient_id")
+    other = other.group_by("institution_id").aggregate(
+        m_other_stays=other.count(), m_other_days=other.admitted_on.nunique()
+    )
+    joined = house.left_join(other, "institution_id").drop("institution_id_right")
+    return joined.mutate(m_other_stays=joined.m_other_stays.fill_null(0), m_other_days=joined.m_other_days.fill_null(0))
+
+
+def _served(stays: ir.Table, column: str) -> ir.Table:
+    """Return how many patients of each house gave each contact."""
+    known = stays.filter(stays[column].notnull())
+    return known.group_by("institution_id", column).aggregate(**{f"m_{column}_patients": known.patient_id.nunique()})
+
+
+def _shared_rate(stays: ir.Table, column: str, params: Params) -> ir.Table:
+    """Return the share of all patients (once per house) whose contact serves several patients of the house."""
+    served = _served(stays, column)[f"m_{column}_patients"]
+    shared = _served(stays, column)
+    shared = shared.aggregate(n=served.sum(where=served >= params.contact_people).fill_null(0))
+    all_of = stays.select("institution_id", "patient_id").distinct()
+    both = shared.cross_join(all_of.aggregate(people=all_of.count()))
+    return both.select(**{f"m_{column}_rate": (both.n / both.people).cast("float64").round(9)})
 
 
 def confirm(group: Group, params: Params) -> Verdict | None:
@@ -124,14 +160,22 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     if group.n_units(core) < params.wave_people:
         return None
     hubs: list[tuple[str, str, str]] = []
-    found = [_returning(rows, group, params), *_contacts(rows, group, params, hubs), _free(rows, group, params),
-             _equal_cost(rows, group, params)]
+    found = [_returning(rows, params), *_contacts(rows, params, hubs), _free(rows, params),
+             _equal_cost(rows, params)]
     anomalies = tuple(a for a in found if a is not None)
     if not any(a.family in (Family.CALENDAR, Family.ATTRIBUTE) for a in anomalies):
+        return None
+    if len({a.family for a in anomalies}) < 2 and _testable(rows):
         return None
     houses = sorted(rows["institution_id"].unique())
     hubs += [("institution", str(h), "admits") for h in houses]
     return Verdict(core, anomalies, group.rows.index.to_series().isin(rows.index), tuple(hubs))
+
+
+def _testable(rows: pd.DataFrame) -> bool:
+    """Say whether contacts or cash are known: then dates alone have not been borne out by them."""
+    known = [f"m_{column}" for column in CONTACTS]
+    return bool(rows["m_cash_known"].any() or rows[known].notna().any().any())
 
 
 def _waves(group: Group, params: Params) -> pd.DataFrame:
@@ -143,7 +187,7 @@ def _waves(group: Group, params: Params) -> pd.DataFrame:
     return rows[rows.groupby("wave")["unit"].transform("nunique") >= params.wave_people]
 
 
-def _returning(rows: pd.DataFrame, group: Group, params: Params) -> Anomaly | None:
+def _returning(rows: pd.DataFrame, params: Params) -> Anomaly | None:
     """Test whether the people of one wave came back in another together.
 
     Notes
@@ -161,7 +205,7 @@ def _returning(rows: pd.DataFrame, group: Group, params: Params) -> Anomaly | No
                 best = (tail, n_both, len(here))
     if best is None:
         return None
-    days, houses = int(rows["m_house_days"].max()), int(rows["m_houses"].iloc[0])
+    days, houses = int(rows["m_house_span"].max()), int(rows["m_houses"].iloc[0])
     n_tests = max(1, houses) * max(1, days * (days - 1) // 2)
     if log10_corrected(best[0], n_tests) > params.surprise_log10_p:
         return None
@@ -179,16 +223,36 @@ def _overlap(one: pd.DataFrame, other: pd.DataFrame, params: Params) -> tuple[fl
     back = set(large["unit"]) & set(small["unit"])
     if len(back) < max(2, params.wave_overlap_share * small["unit"].nunique()):
         return 0.0, 0
-    days = max(1, int(large["m_house_days"].iloc[0]))
+    days = open_days(large.iloc[0])
     window = (small["day"].max() - small["day"].min()).days + 1
     stays = large.groupby("unit")["m_own_stays"].max()
     chance = 1 - (1 - min(1.0, window / days)) ** (stays.to_numpy(dtype=float) - 1)
     return log10_poisson_binomial_tail(len(back), chance), len(back)
 
 
-def _contacts(
-    rows: pd.DataFrame, group: Group, params: Params, hubs: list[tuple[str, str, str]]
-) -> list[Anomaly]:
+def open_days(facts: pd.Series[float]) -> float:
+    """Return on how many days a house admits, judged by its patients without ties to others.
+
+    Notes
+    -----
+    Stays spread over D days fall on D (1 − (1 − 1/D)^n) of them; D is the largest number of days, up to the span of the
+    house's admissions, that explains no more than the days seen. The tied people are left out: their own waves would
+    make the house look as if it admitted on few days.
+    """
+    span, n, seen = float(facts["m_house_span"]), float(facts["m_other_stays"]), float(facts["m_other_days"])
+    if n < 2 or seen >= span * (1 - (1 - 1 / max(span, 2.0)) ** n):
+        return max(1.0, span)
+    low, high = max(seen, 2.0), max(span, 3.0)
+    for _ in range(60):
+        middle = (low + high) / 2
+        if middle * (1 - (1 - 1 / middle) ** n) < seen:
+            low = middle
+        else:
+            high = middle
+    return max(1.0, low)
+
+
+def _contacts(rows: pd.DataFrame, params: Params, hubs: list[tuple[str, str, str]]) -> list[Anomaly]:
     """Test contacts and agents shared by unrelated people; adds those found to the hubs."""
     best: Anomaly | None = None
     for column, (entity, name) in _SHARED.items():
@@ -199,8 +263,10 @@ def _contacts(
             if k < params.contact_people:
                 continue
             house, served = int(part["m_house_patients"].max()), int(part[f"m_{column}_patients"].max())
-            tail = float(log10_hypergeometric_tail(k, house, max(served, k), n_core))
-            n_tests = max(1, group.n_tests) * max(1, house) * max(1, int(rows["m_houses"].iloc[0]))
+            prior = params.prior_stays * float(part[f"m_{column}_rate"].iloc[0])
+            rate = (max(0, served - k) + prior + 0.5) / (max(0, house - n_core) + params.prior_stays + 1)
+            tail = float(log10_binomial_tail(k, n_core, min(1.0, rate)))
+            n_tests = max(1, house) * max(1, int(rows["m_houses"].iloc[0]))  # as many contacts as patients, in every house
             if log10_corrected(tail, n_tests) > params.surprise_log10_p:
                 continue
             hubs.append((entity, str(value), "contact" if name == "shared_contact" else "agent"))
@@ -212,22 +278,24 @@ def _contacts(
     return [best] if best else []
 
 
-def _free(rows: pd.DataFrame, group: Group, params: Params) -> Anomaly | None:
-    """Test stays without cash against the house's other stays."""
+def _free(rows: pd.DataFrame, params: Params) -> Anomaly | None:
+    """Test stays without cash against the house's other stays; all houses' rate counts as so many stays more."""
     known = rows[rows["m_cash_known"] == 1]
     n, k = len(known), int(known["m_free"].sum())
     if n == 0 or k < params.wave_people or k < params.free_share * n:
         return None
     house = known.drop_duplicates("institution_id")
-    stays, marked = int(house["m_house_cash_known"].sum()), int(house["m_house_free"].sum())
-    tail = float(log10_hypergeometric_tail(k, stays, marked, n))
-    if log10_corrected(tail, max(1, group.n_tests)) > params.surprise_log10_p:
+    stays, marked = int(house["m_house_cash_known"].sum()) - n, int(house["m_house_free"].sum()) - k
+    run = float(known["m_run_free"].iloc[0]) / max(1.0, float(known["m_run_cash_known"].iloc[0]))
+    rate = (max(0, marked) + params.prior_stays * run) / (max(0, stays) + params.prior_stays)
+    tail, n_tests = float(log10_binomial_tail(k, n, min(1.0, rate))), max(1, int(known["m_houses"].iloc[0]))
+    if log10_corrected(tail, n_tests) > params.surprise_log10_p:
         return None
-    return Anomaly(Family.AMOUNT, "no_cash", tail, max(1, group.n_tests),
-                   {"n_free": k, "n_stays": n, "n_house_free": marked, "n_house_stays": stays})
+    return Anomaly(Family.AMOUNT, "no_cash", tail, n_tests,
+                   {"n_free": k, "n_stays": n, "n_other_free": max(0, marked), "n_other_stays": max(0, stays)})
 
 
-def _equal_cost(rows: pd.DataFrame, group: Group, params: Params) -> Anomaly | None:
+def _equal_cost(rows: pd.DataFrame, params: Params) -> Anomaly | None:
     """Test, wave by wave, bills per day in one bin against the house's other stays; waves are independent."""
     from gangfinder.network.lockstep import fisher
 
@@ -241,10 +309,10 @@ def _equal_cost(rows: pd.DataFrame, group: Group, params: Params) -> Anomaly | N
         options = [float(log10_hypergeometric_tail(k, house, marked, len(wave))) for k, marked in bins]
         tails.append(min(0.0, min(options) + float(np.log10(len(options)))))
         k_all, n_all = k_all + max(k for k, _ in bins), n_all + len(wave)
-    tail = fisher(np.array(tails))
-    if log10_corrected(tail, max(1, group.n_tests)) > params.surprise_log10_p:
+    tail, n_tests = fisher(np.array(tails)), max(1, int(rows["m_houses"].iloc[0]))
+    if log10_corrected(tail, n_tests) > params.surprise_log10_p:
         return None
-    return Anomaly(Family.AMOUNT, "equal_cost", tail, max(1, group.n_tests),
+    return Anomaly(Family.AMOUNT, "equal_cost", tail, n_tests,
                    {"n_equal": k_all, "n_stays": n_all, "n_waves": len(tails)})
 
 
@@ -273,7 +341,7 @@ TYPOLOGY = Typology(
                       "重合最多的两批有 {n_back} 户相同，按各人住院次数难以偶然出现",
         "shared_contact": "{n_core} 户中有 {n_shared} 户留同一联系电话，该电话在该机构 {n_house} 名住院患者中仅涉及 {n_served} 人",
         "shared_agent": "{n_core} 户中有 {n_shared} 户由同一代办人办理，该代办人在该机构 {n_house} 名住院患者中仅涉及 {n_served} 人",
-        "no_cash": "{n_stays} 次住院中有 {n_free} 次个人现金为零且无救助支付；该机构 {n_house_stays} 次住院中共 {n_house_free} 次",
+        "no_cash": "{n_stays} 次住院中有 {n_free} 次个人现金为零且无救助支付；该机构其他 {n_other_stays} 次住院中有 {n_other_free} 次",
         "equal_cost": "{n_waves} 批 {n_stays} 次住院中，同批日均费用落在同一区间的有 {n_equal} 次，与该机构其他住院的分布不符",
     },
     params=Params(),

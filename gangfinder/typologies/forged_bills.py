@@ -162,9 +162,14 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     kept = tuple(
         a for a in found if a is not None and log10_corrected(a.log10_p, a.n_tests) <= params.surprise_log10_p
     )
-    if not kept:
+    if not kept or (len(kept) == 1 and kept[0].family is Family.ATTRIBUTE and _testable(rows)):
         return None
     return Verdict(group.members, kept, None, _hubs(rows))
+
+
+def _testable(rows: pd.DataFrame) -> bool:
+    """Say whether the claims show houses, invoices or handlers: then a shared account by itself has been cleared by them."""
+    return bool(rows[["institution_id", "m_number", "m_handler_id"]].notna().any().any())
 
 
 def _hubs(rows: pd.DataFrame) -> tuple[tuple[str, str, str], ...]:
