@@ -33,6 +33,8 @@ class Opened:
         The canonical or platform name it goes by.
     relation
         What to scan.
+    scratch
+        Folder for a repaired copy.
     match
         Which of its columns feeds which canonical column; set once the profiles were tried.
     """
@@ -40,6 +42,7 @@ class Opened:
     name: str
     stem: str
     relation: Relation
+    scratch: Path | None = None
     match: Match = field(init=False)
 
 
@@ -60,14 +63,14 @@ def _open_part(
     if part.format == "xlsx":
         digests[part.name] = file_digest(path)
         return [
-            Opened(f"{part.name}#{sheet}" if sheet else part.name, part.stem, relation)
+            Opened(f"{part.name}#{sheet}" if sheet else part.name, part.stem, relation, scratch)
             for sheet, relation in sheet_relations(path, part.name, scratch)
         ]
     if part.format == "csv":
         relation, digests[part.name] = csv_relation(path, part.name, scratch)
     else:
         relation, digests[part.name] = parquet_relation(connection, path, part.name)
-    return [Opened(part.name, part.stem, relation)]
+    return [Opened(part.name, part.stem, relation, scratch)]
 
 
 def open_files(

@@ -42,6 +42,11 @@ class LineReject:
     reason: str
     text: str
 
+    @property
+    def swallows(self) -> bool:
+        """Tell whether it may hold rows that are fine: broken quotes, or line breaks inside."""
+        return self.reason in ("broken_quotes", "line_too_long") or "\n" in self.text.strip("\n")
+
 
 def reset(connection: duckdb.DuckDBPyConnection) -> None:
     """Make empty collecting tables for the next canonical table."""
@@ -98,8 +103,9 @@ def line_rejects(connection: duckdb.DuckDBPyConnection, relation: Relation) -> l
     """Return all lines of the part just scanned that are no rows."""
     if not relation.line_rejects:
         return []
-    undecoded = [LineReject(b.line, "undecodable_bytes", b.text) for b in relation.bad_lines]
-    return sorted([*undecoded, *_scanned(connection)], key=lambda r: r.line)
+    # a line left out by the intake itself was looked at already
+    unreadable = [LineReject(b.line, b.reason, b.text) for b in relation.bad_lines]
+    return sorted([*unreadable, *_scanned(connection)], key=lambda r: r.line)
 
 
 def add_lines(

@@ -42,6 +42,8 @@ class Relation:
         Whether scanning it fills the table `LINE_REJECTS`.
     lossy
         Header → identifiers that a spreadsheet had already rounded to 15 digits.
+    path
+        The UTF-8 text that is scanned; None for anything but text.
     """
 
     sql: str

@@ -11,6 +11,7 @@ from gangfinder.intake import duplicates, rejects
 from gangfinder.intake.casts import named
 from gangfinder.intake.notes import note_warnings, part_warnings
 from gangfinder.intake.opening import Opened
+from gangfinder.intake.quotes import balanced
 from gangfinder.intake.report import QualityFinding, TableReport
 from gangfinder.intake.sources import clear_line_rejects
 from gangfinder.intake.stage import HELPERS, PartQuery, create_sql, faults
@@ -55,30 +56,61 @@ class TableReader:
         key = [name for name in spec.key if name in supplied]
         staged = malformed = 0
         for part, query in zip(parts, queries, strict=True):
-            rows, lines = self._insert(spec, part, query, staged, key)
+            rows, lines = self._insert(spec, part, query, key)
             staged, malformed = staged + rows, malformed + lines
         report = self._judge(spec, parts, columns, key, staged + malformed)
         rejects.drop_tables(self._connection)
         return report
 
-    def _insert(
-        self, spec: TableSpec, part: Opened, query: PartQuery, first: int, key: Sequence[str]
-    ) -> tuple[int, int]:
+    def _insert(self, spec: TableSpec, part: Opened, query: PartQuery, key: Sequence[str]) -> tuple[int, int]:
         """Stage one part; return its rows and its malformed lines."""
-        clear_line_rejects(self._connection)
-        names = ", ".join([*(named(c) for c in query.columns), *HELPERS])
-        rows: int = self._connection.execute(
-            f"INSERT INTO main.{named(spec.name)} ({names}) {query.sql()}"
-        ).fetchall()[0][0]
-        self._connection.execute(
-            f"INSERT INTO {rejects.PARTS} VALUES (?, ?, ?)", [part.name, first, first + rows - 1]
-        )
+        first = self._next_row(spec)
+        rows = self._stage(spec, part, query)
         lines = rejects.line_rejects(self._connection, part.relation)
+        if rows is None or (part.relation.path and any(r.swallows for r in lines)):
+            # a stray quote joined lines that are rows of their own: read again, line by line
+            self._discard(spec, first)
+            part.relation = balanced(part.relation, part.scratch)
+            query = PartQuery(spec, part.relation, part.match, self._limit)
+            rows = self._stage(spec, part, query, retry=False)
+            lines = rejects.line_rejects(self._connection, part.relation)
+        rows = rows or 0
+        self._connection.execute(
+            f"INSERT INTO {rejects.PARTS} SELECT ?, min(rowid), max(rowid) "
+            f"FROM main.{named(spec.name)} WHERE rowid >= ?",
+            [part.name, first],
+        )
         header = list(part.relation.columns)
         positions = [header.index(part.match.sources[c][0]) for c in key if c in part.match.sources]
         rejects.add_lines(self._connection, part.name, lines, part.relation.delimiter, positions)
         clear_line_rejects(self._connection)
         return rows, len(lines)
+
+    def _stage(self, spec: TableSpec, part: Opened, query: PartQuery, *, retry: bool = True) -> int | None:
+        """Insert the rows of a part; None when its text is so broken that the parser gives up."""
+        import duckdb
+
+        clear_line_rejects(self._connection)
+        names = ", ".join([*(named(c) for c in query.columns), *HELPERS])
+        statement = f"INSERT INTO main.{named(spec.name)} ({names}) {query.sql()}"
+        try:
+            rows: int = self._connection.execute(statement).fetchall()[0][0]
+        except duckdb.InvalidInputException:
+            if retry and part.relation.path is not None:
+                return None
+            raise
+        return rows
+
+    def _discard(self, spec: TableSpec, first: int) -> None:
+        """Remove the rows of the last part."""
+        self._connection.execute(f"DELETE FROM main.{named(spec.name)} WHERE rowid >= {first}")
+
+    def _next_row(self, spec: TableSpec) -> int:
+        """Return a row id from which on there is no row yet."""
+        row: int = self._connection.execute(
+            f"SELECT coalesce(max(rowid) + 1, 0) FROM main.{named(spec.name)}"
+        ).fetchall()[0][0]
+        return row
 
     def _judge(
         self,

@@ -1,7 +1,7 @@
 """Text files of any of the two encodings Chinese exports use → UTF-8 that the engine can stream.
 
 DuckDB reads UTF-8 alone, and its encoding extension would have to be downloaded; fund networks are closed. So
-a GB18030 file passes once through Python's codec, block by block, into a scratch file; never whole into memory.
+a GB18030 file passes through Python's codec, block by block, into a scratch file; never whole into memory.
 
 A file may hold lines of both encodings (two exports glued together). The encoding of most of its lines is the
 file's; the other lines are set aside with their line number, and an empty line keeps the count.
@@ -12,12 +12,13 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import io
 import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TextIO, cast
 
 from gangfinder.errors import UnreadableFile
 
@@ -30,7 +31,7 @@ _UTF8_CHINESE = re.compile(rb"(?:[\xe4-\xe9][\x80-\xbf]{2}){2}")
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that is not in its file's encoding.
+    """A line that was left out before the engine saw the file.
 
     Parameters
     ----------
@@ -38,10 +39,13 @@ class BadLine:
         Physical line, 1 for the header.
     text
         What could be read of it; unreadable bytes stand as hexadecimal escapes.
+    reason
+        Why it was left out.
     """
 
     line: int
     text: str
+    reason: str = "undecodable_bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,11 @@ def file_digest(path: Path) -> str:
 
 def _open(path: Path) -> BinaryIO:
     return cast("BinaryIO", gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb"))
+
+
+def open_stream(path: Path) -> TextIO:
+    """Open a clean UTF-8 text file for reading line by line, lines ending at line feeds alone."""
+    return io.TextIOWrapper(_open(path), encoding="utf-8-sig", newline="\n")
 
 
 def _blocks(stream: BinaryIO, name: str) -> Iterator[bytes]:
