@@ -102,7 +102,8 @@ def explained_rows(
 def hubs(explanations: Iterable[Explanation], canonical: Tables, derived: Tables, available: Available) -> ir.Table:
     """Return the hubs that bind people innocently: hub_type, hub_id, explanation; see :func:`explained_rows`.
 
-    ``hub_type`` is ``agent_phone``, ``agent_id_number``, ``payee_account`` (column names), ``terminal`` or ``operator``.
+    ``hub_type`` is an entity type: ``phone`` and ``agent`` (identity number) of agents, ``bank_account``, ``terminal``,
+    ``operator``.
     """
     tested = [e for e in explanations if e.hubs and lacking(e, available) is None]
     parts = [_named(e, e.hubs(project(e, canonical, derived), e.params), HUB_COLUMNS) for e in tested if e.hubs]

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 VILLAGE_WORDS = ("村", "社区", "小区", "街道", "镇", "乡")
 """An address is cut behind the first of these that it contains, finest first."""
 
-_AGENT_HUBS = ("agent_phone", "agent_id_number")
+HUB_COLUMNS = {"agent_phone": "phone", "agent_id_number": "agent", "payee_account": "bank_account"}
+"""Columns that name a hub, and the entity type it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,10 @@ def hubs(tables: Tables, params: Params) -> ir.Table:
     claims = _claims(tables)
     together = _together(claims, _origins(tables), params)
     hub = ("hub_type", "hub_id")
-    payroll = _spread(claims.filter(claims.hub_type == "payee_account"), params).semi_join(together, hub)
+    payroll = _spread(claims.filter(claims.hub_type == "bank_account"), params).semi_join(together, hub)
     # money paid to an innocent collective account reaches the claimant: it is as good as his own
     common = payroll.select(account=payroll.hub_id).distinct().mutate(common=1)
-    agents = claims.filter(claims.hub_type != "payee_account").left_join(common, "account").drop("account_right")
+    agents = claims.filter(claims.hub_type != "bank_account").left_join(common, "account").drop("account_right")
     own = ibis.ifelse(agents.common.notnull(), agents.patient_id, agents.account)
     agents = agents.mutate(account=own).drop("common")
     return _spread(agents, params).semi_join(together, hub).union(payroll, distinct=False).select(*hub).distinct()
@@ -73,13 +74,13 @@ def _claims(tables: Tables) -> ir.Table:
     for name in ("reimbursements", "filings", "enrolments", "settlements"):
         table = tables[name]
         has = set(table.columns)
-        for hub in (*_AGENT_HUBS, "payee_account"):
+        for hub, entity in HUB_COLUMNS.items():
             if hub not in has:
                 continue
             known = table.filter(table[hub].notnull() & (table[hub] != ""))
             parts.append(
                 known.select(
-                    hub_type=ibis.literal(hub), hub_id=known[hub], patient_id=known.patient_id,
+                    hub_type=ibis.literal(entity), hub_id=known[hub], patient_id=known.patient_id,
                     house=known.institution_id if name == "reimbursements" else nothing,
                     account=known.payee_account if name == "reimbursements" else nothing,
                     handler_id=known.handler_id if "handler_id" in has else nothing,
@@ -131,7 +132,7 @@ def _spread(claims: ir.Table, params: Params) -> ir.Table:
     desks = claims.aggregate(n_desks=claims.handler_id.nunique())
     full = size.left_join(house, hub).drop("hub_type_right", "hub_id_right")
     full = full.left_join(handler, hub).drop("hub_type_right", "hub_id_right").cross_join(desks)
-    payroll = full.hub_type == "payee_account"
+    payroll = full.hub_type == "bank_account"
     own_money = payroll | (full.n_accounts >= params.own_account_share * full.n_paid)
     many_houses = (full.n_houses < params.people) | (full.top_house <= params.house_share * full.n_houses)
     # where the whole office is one or two desks, one desk says nothing
