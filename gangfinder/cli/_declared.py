@@ -14,6 +14,12 @@ def needs(requirements: Requirements) -> dict[str, list[str]]:
     return {table: sorted(columns) for table, columns in sorted(requirements.items())}
 
 
+def needs_text(requirements: Requirements) -> str:
+    """Return the same in one cell: ``patients(address); ties``."""
+    parts = needs(requirements).items()
+    return "; ".join(f"{table}({', '.join(columns)})" if columns else table for table, columns in parts)
+
+
 def params(declared: object) -> dict[str, Any]:
     """Return parameters by name; each can be set in ``[<section>.<slug>]`` of the settings."""
     if not is_dataclass(declared):

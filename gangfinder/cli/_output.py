@@ -94,14 +94,14 @@ def show_lead(narrative: Narrative, say: Translator) -> None:
     place = phrase(
         "lead.title", lead_id=narrative.lead_id, rank=narrative.rank, status=status_title(narrative.status)
     )
-    _print(console, Text(visible(say.render(place)), style="bold"))
-    _print(console, Text(visible(say.render(narrative.headline)), style="bold yellow"))
+    _print(console, Text(visible(say.line(place)), style="bold"))
+    _print(console, Text(visible(say.line(narrative.headline)), style="bold yellow"))
     for section in narrative.sections:
         _print(console, Text(""))
         _print(console, Text(visible(say.render(section.title)), style="bold cyan"))
         for line in section.lines:
             # a hanging indent keeps wrapped lines under their bullet
-            text = Text(f"• {visible(say.render(line))}")
+            text = Text(f"• {visible(say.line(line))}")
             _print(
                 console, Padding(text, (0, 0, 0, 2)) if console.is_terminal else Text(f"  - {text.plain[2:]}")
             )

@@ -24,7 +24,7 @@ def command(lang: str, as_json: bool, quiet: bool) -> None:  # noqa: FBT001 - cl
     """
     del quiet  # nothing here takes long enough to show progress
     from gangfinder.benign import explanations
-    from gangfinder.cli._declared import needs, params
+    from gangfinder.cli._declared import needs, needs_text, params
     from gangfinder.leads.catalogue import translator
 
     say = translator(lang)
@@ -36,7 +36,7 @@ def command(lang: str, as_json: bool, quiet: bool) -> None:  # noqa: FBT001 - cl
             "speaks_of": _speaks_of(e),
             "requires": needs(e.requires),
             "optional": needs(e.optional),
-            "params": params(e.params),
+            "needs": needs_text(e.requires), "params": params(e.params),
         }
         for e in explanations().values()
     ]
@@ -45,7 +45,6 @@ def command(lang: str, as_json: bool, quiet: bool) -> None:  # noqa: FBT001 - cl
         return
     for row in rows:
         row["works on"] = ", ".join(row["speaks_of"])
-        row["needs"] = "; ".join(
             f"{table}({', '.join(columns)})" for table, columns in row["requires"].items()
         )
     headings = {"code": "code", "slug": "slug", "title": "title", "works on": "works on", "needs": "needs"}

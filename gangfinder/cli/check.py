@@ -100,7 +100,7 @@ def _show_findings(findings: list[dict[str, Any]]) -> None:
         return
     click.secho("Quality, the gravest first", bold=True)
     for found in findings:
-        place = f"{found['table']}.{found['column']}" if found["column"] else found["table"]
+        place = ".".join(part for part in (found["table"], found["column"]) if part) or "input"
         share = "" if found["share"] is None else f", {found['share']:.1%}"
         click.echo(f"  [{found['severity']}] {place} ({found['count']:,}{share}): {found['sentence']}")
         if found["action"]:

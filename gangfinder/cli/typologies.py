@@ -23,7 +23,7 @@ def command(lang: str, as_json: bool, quiet: bool) -> None:  # noqa: FBT001 - cl
       gangfinder typologies --json
     """
     del quiet  # nothing here takes long enough to show progress
-    from gangfinder.cli._declared import needs, params
+    from gangfinder.cli._declared import needs, needs_text, params
     from gangfinder.leads.catalogue import translator
     from gangfinder.typologies import typologies
 
@@ -40,7 +40,7 @@ def command(lang: str, as_json: bool, quiet: bool) -> None:  # noqa: FBT001 - cl
             "needs_clock": t.needs_clock,
             "benign": list(t.benign),
             "provisions": [say(p) for p in t.provisions],
-            "params": params(t.params),
+            "needs": needs_text(t.requires), "params": params(t.params),
         }
         for t in sorted(typologies().values(), key=lambda t: t.code)
     ]
@@ -48,7 +48,6 @@ def command(lang: str, as_json: bool, quiet: bool) -> None:  # noqa: FBT001 - cl
         show_json(rows)
         return
     for row in rows:
-        row["needs"] = "; ".join(
             f"{table}({', '.join(columns)})" for table, columns in row["requires"].items()
         )
     headings = {"code": "code", "slug": "slug", "title": "title", "grade": "grade", "needs": "needs"}

@@ -61,7 +61,7 @@ def build_leads(
         _lead(i, n, one, entities, key, params) for n, (i, one) in enumerate(zip(ids, scored, strict=True), 1)
     ]
     say = translator(settings.lang)
-    return [replace(lead, headline=say.render(headline(lead, spoken))) for lead in leads]
+    return [replace(lead, headline=say.line(headline(lead, spoken))) for lead in leads]
 
 
 def _lead(

@@ -89,6 +89,11 @@ class Translator:
         """
         return _Filler(self).vformat(self(phrase.text), (), phrase.values)
 
+    def line(self, phrase: Phrase) -> str:
+        """Return the phrase as a line of its own: with a capital first letter, where the script has any."""
+        text = self.render(phrase)
+        return text[:1].upper() + text[1:]
+
     def shown(self, value: Any) -> str:  # noqa: ANN401 - whatever a detector put into its detail
         """Return one value in words."""
         if isinstance(value, Phrase):  # a phrase inside a sentence: the sentence brings the full stop

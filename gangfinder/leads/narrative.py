@@ -218,15 +218,18 @@ def _when(lead: Lead) -> Iterator[Phrase]:
     # the fullest days tell the story; they are shown in the order of time
     fullest = sorted(by_day, key=lambda day: (-len(by_day[day]), day))[:_DAYS_SHOWN]
     for day in sorted(fullest):
-        yield _day(day, by_day[day], lead.scored.ring.subject_type)
+        yield _day(day, by_day[day], lead)
     if len(by_day) > len(fullest):
         yield phrase("when.more", n=len(by_day) - len(fullest))
 
 
-def _day(day: str, rows: Sequence[EvidenceRow], subject_type: str) -> Phrase:
+def _day(day: str, rows: Sequence[EvidenceRow], lead: Lead) -> Phrase:
     people = {r.subject_id for r in rows if r.subject_type == "patient"}
+    kind = "when.day.subjects"
+    if people and lead.scored.ring.subject_type == "patient":
+        kind = "when.day" if len({e.row.institution_id for e in lead.evidence}) > 1 else "when.day.one_place"
     return phrase(
-        "when.day" if people and subject_type == "patient" else "when.day.subjects",
+        kind,
         day=day,
         n_people=len(people),
         n_places=len({r.institution_id for r in rows if r.institution_id}),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from gangfinder.leads.catalogue import Phrase
+from gangfinder.leads.catalogue import Phrase, Value
 
 if TYPE_CHECKING:
     from gangfinder.benign import Explanation
@@ -38,7 +38,7 @@ class Texts:
     def sentence(self, code: str, name: str, values: Mapping[str, str | int | float]) -> Phrase:
         """Return the sentence of an anomaly or of what a row shows; a name without one stands as it is."""
         known = self.typologies.get(code)
-        return Phrase(known.sentences.get(name, name) if known else name, dict(values))
+        return Phrase(known.sentences.get(name, name) if known else name, _plain(values))
 
     def reason(self, judgement: Judgement) -> Phrase | None:
         """Return why an explanation holds or fails; ``None`` if it declared no sentence for that."""
@@ -46,12 +46,17 @@ class Texts:
         if known is None:
             return None
         text = known.sentences.get(judgement.reason) or known.sentences.get(judgement.result.value)
-        return Phrase(text, dict(judgement.detail)) if text else None
+        return Phrase(text, _plain(judgement.detail)) if text else None
 
     def explanation(self, slug: str) -> Phrase:
         """Return the title of an explanation, or its slug if it is not installed."""
         known = self.explanations.get(slug)
         return Phrase(known.title) if known else Phrase(slug)
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Value]:
+    """Return the values with numbers of numpy made plain ones, which JSON can hold."""
+    return {name: value.item() if hasattr(value, "item") else value for name, value in values.items()}
 
 
 @cache
