@@ -36,7 +36,8 @@ def command(lang: str, as_json: bool, quiet: bool) -> None:  # noqa: FBT001 - cl
             "speaks_of": _speaks_of(e),
             "requires": needs(e.requires),
             "optional": needs(e.optional),
-            "needs": needs_text(e.requires), "params": params(e.params),
+            "needs": needs_text(e.requires),
+            "params": params(e.params),
         }
         for e in explanations().values()
     ]
@@ -45,8 +46,6 @@ def command(lang: str, as_json: bool, quiet: bool) -> None:  # noqa: FBT001 - cl
         return
     for row in rows:
         row["works on"] = ", ".join(row["speaks_of"])
-            f"{table}({', '.join(columns)})" for table, columns in row["requires"].items()
-        )
     headings = {"code": "code", "slug": "slug", "title": "title", "works on": "works on", "needs": "needs"}
     show_table(rows, headings)
 

@@ -40,15 +40,13 @@ def command(lang: str, as_json: bool, quiet: bool) -> None:  # noqa: FBT001 - cl
             "needs_clock": t.needs_clock,
             "benign": list(t.benign),
             "provisions": [say(p) for p in t.provisions],
-            "needs": needs_text(t.requires), "params": params(t.params),
+            "needs": needs_text(t.requires),
+            "params": params(t.params),
         }
         for t in sorted(typologies().values(), key=lambda t: t.code)
     ]
     if as_json:
         show_json(rows)
         return
-    for row in rows:
-            f"{table}({', '.join(columns)})" for table, columns in row["requires"].items()
-        )
     headings = {"code": "code", "slug": "slug", "title": "title", "grade": "grade", "needs": "needs"}
     show_table(rows, headings)

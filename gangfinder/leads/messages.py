@@ -1,7 +1,7 @@
 """Keep the translations complete: walk every registry, update the ``.po`` files, compile the ``.mo`` files.
 
 Run ``python -m gangfinder.leads.messages`` after a text was added or changed, translate what is new in
-``gangfinder/locale/en/LC_MESSAGES/gangfinder.po``, and run it again; a test compares both files with the registries.
+``gangfinder/locale/en/LC_MESSAGES/gangfinder.po``, and run it again; a test compares both to the registries.
 """
 
 from __future__ import annotations
