@@ -3,9 +3,10 @@
 A case is a mapping: ``name``, ``why``, ``tables`` and ``expect``.
 
 ``tables``
-    Table → list of rows. A row is a mapping of column to value; dates and instants are ISO text. A row may hold
-    ``each: {column: [values]}``: it then stands for one row per position of those lists. ``{i}`` in a text is the
-    position, so that ``settlement_id: "A{i}"`` numbers the rows; ``{name}`` is the value of that column.
+    Table → list of rows. A row is a mapping of column to value; dates and instants are ISO text. A row with
+    ``times: n`` stands for n rows, a row with ``each: {column: [values]}`` for one row per value (shorter lists start
+    again). In both, ``{i}`` in a text is the number of the row from 0 and ``{column}`` the value of a listed column,
+    and ``{from: instant, step: days, cycle: n}`` is the instant moved by ``step`` days a row, starting again after n.
 ``expect``
     ``find``: a list of lists of core members, one for each finding; ``nothing: true``; or ``skipped``: words of the
     reason why the typology cannot run on these columns.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ _ARROW = {
 }
 _READ = {
     Kind.INSTANT: lambda v: v if isinstance(v, datetime) else datetime.fromisoformat(str(v)),
-    Kind.DATE: lambda v: v if isinstance(v, date) else date.fromisoformat(str(v)),
+    Kind.DATE: lambda v: v if isinstance(v, date) else date.fromisoformat(str(v)[:10]),
     Kind.MONEY: lambda v: Decimal(str(v)), Kind.NUMBER: float, Kind.COUNT: int, Kind.FLAG: bool,
 }
 
@@ -75,14 +76,21 @@ def load_cases(slug: str) -> list[dict[str, Any]]:
 def expanded(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """Write out the rows that stand for several."""
     for row in rows:
-        each = row.get("each")
-        if each is None:
-            yield dict(row)
-            continue
-        columns = {name: list(values) for name, values in each.items()}
-        for i in range(max(len(values) for values in columns.values())):
-            one = {**{k: v for k, v in row.items() if k != "each"}, **{n: v[i % len(v)] for n, v in columns.items()}}
-            yield {k: v.format(i=i, **one) if isinstance(v, str) and "{" in v else v for k, v in one.items()}
+        each = {name: list(values) for name, values in row.get("each", {}).items()}
+        plain = {k: v for k, v in row.items() if k not in ("each", "times")}
+        count = row.get("times", max((len(values) for values in each.values()), default=1))
+        for i in range(count):
+            listed = {name: values[i % len(values)] for name, values in each.items()}
+            yield {k: _value(v, i, listed) for k, v in {**plain, **listed}.items()}
+
+
+def _value(value: Any, i: int, listed: Mapping[str, Any]) -> Any:
+    if isinstance(value, str) and "{" in value:
+        return value.format(i=i, **listed)
+    if isinstance(value, Mapping):
+        moved = datetime.fromisoformat(str(value["from"])) + timedelta(days=value["step"] * (i % value.get("cycle", 10**9)))
+        return moved.isoformat()
+    return value
 
 
 def as_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
