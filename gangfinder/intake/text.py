@@ -27,6 +27,7 @@ _LONGEST_LINE = 64 << 20
 _CLASSIFIED = 200_000  # lines looked at one by one before the encoding counts as decided
 # three-byte UTF-8 characters of the common Chinese range: in GB18030 text they hardly ever stand two in a row
 _UTF8_CHINESE = re.compile(rb"(?:[\xe4-\xe9][\x80-\xbf]{2}){2}")
+_UTF8_CHARACTER = re.compile(rb"[\xe3-\xef][\x80-\xbf]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,12 @@ def _classify(block: bytes, votes: dict[str, int]) -> None:
     for line in block.splitlines():
         if line.isascii():
             continue
-        kind = "utf-8" if _decodes(line, "utf-8") else "gb18030" if _decodes(line, "gb18030") else "neither"
+        if _decodes(line, "utf-8"):
+            if not _UTF8_CHARACTER.search(line):
+                continue  # a few short GB18030 words are valid UTF-8 by accident; such a line says nothing
+            kind = "utf-8"
+        else:
+            kind = "gb18030" if _decodes(line, "gb18030") else "neither"
         votes[kind] += 1
 
 

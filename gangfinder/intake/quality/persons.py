@@ -15,7 +15,7 @@ PHONES = ("phone", "contact_phone", "agent_phone")
 
 
 def placeholder_sql(phone: str) -> str:
-    """Return the test for a phone that nobody has: one digit repeated, 13800000000 and its like, too short."""
+    """Return the test for a phone that nobody has: one digit repeated, 13800000000 and such, too short."""
     digits = f"regexp_replace({phone}, '[^0-9]', '', 'g')"
     return (
         f"(length({digits}) < 7 OR replace({digits}, left({digits}, 1), '') = '' "
@@ -49,7 +49,8 @@ def switchboards(probe: Probe) -> list[QualityFinding]:
         if not probe.has(table, column):
             continue
         n, of = probe.row(f"""
-            SELECT count(*) FILTER (WHERE n >= {SWITCHBOARD_PATIENTS} AND NOT {placeholder_sql(column)}), count(*)
+            SELECT count(*) FILTER (WHERE n >= {SWITCHBOARD_PATIENTS} AND NOT {placeholder_sql(column)}),
+                   count(*)
             FROM (SELECT {column}, count(*) AS n
                   FROM (SELECT DISTINCT {column}, patient_id FROM main.{table} WHERE {column} IS NOT NULL)
                   GROUP BY 1)""")
