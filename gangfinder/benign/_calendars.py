@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from gangfinder.model.tails import log10_binomial_tail
+
+Days = NDArray[np.int64]
 
 _DAYS_PER_MONTH = 30.4
 _WEEKDAYS = ("一", "二", "三", "四", "五", "六", "日")
@@ -39,12 +41,17 @@ class Calendar:
         """Share of all days that fulfil the rule."""
         return 1 / self.modulus if self.modulus else (self.last - self.first + 1) / _DAYS_PER_MONTH
 
-    def fits(self, days: np.ndarray[tuple[int], np.dtype[np.int64]]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """Return which of the days (since 1970) fulfil the rule."""
+    def fits(self, days: Days, month_days: Days) -> NDArray[np.bool_]:
+        """Return which of the days (since 1970, and their days of the month) fulfil the rule."""
         if self.modulus:
             return np.asarray(days % self.modulus == self.phase)
-        month_days = pd.to_datetime(days, unit="D").day.to_numpy()
         return np.asarray((month_days >= self.first) & (month_days <= self.last))
+
+
+def days_of_month(days: Days) -> Days:
+    """Return the day of the month of days since 1970."""
+    dates = days.astype("datetime64[D]")
+    return np.asarray((dates - dates.astype("datetime64[M]")).astype(np.int64) + 1)
 
 
 def _all() -> tuple[Calendar, ...]:
@@ -74,7 +81,8 @@ def keeps_to(days: Iterable[int], least_share: float, log10_p: float) -> Calenda
     at = np.array(sorted(set(days)), dtype=np.int64)
     if len(at) < 3:
         return None
-    hits = np.array([c.fits(at).sum() for c in CALENDARS])
+    month_days = days_of_month(at)
+    hits = np.array([c.fits(at, month_days).sum() for c in CALENDARS])
     tails = log10_binomial_tail(hits, len(at), np.array([c.chance for c in CALENDARS]))
     tails = np.where(hits >= least_share * len(at), tails, 0.0) + np.log10(len(CALENDARS))
     best = int(np.argmin(tails))

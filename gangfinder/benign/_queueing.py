@@ -28,8 +28,15 @@ def outings(group: Group) -> pd.DataFrame:
     Notes
     -----
     ``day`` counts days since 1970, ``minute`` is the first minute of the day with its fraction, ``amount`` the sum.
-    Rows without an instant are left out. Sorted by house, day, minute, member.
+    Rows without an instant are left out. Sorted by house, day, minute, member. Computed once for each group.
     """
+    kept = group.memo.get("benign outings")
+    if not isinstance(kept, pd.DataFrame):
+        kept = group.memo["benign outings"] = _outings(group)
+    return kept
+
+
+def _outings(group: Group) -> pd.DataFrame:
     rows = group.rows
     rows = rows[rows["event_at"].notna() & rows["subject_id"].isin(group.members)]
     at = pd.to_datetime(rows["event_at"])
@@ -218,31 +225,30 @@ def company_tails(frame: pd.DataFrame, calendar: pd.DataFrame | None) -> tuple[t
     The group's own visits are subtracted from the calendar first, so a group that is most of a small house does not
     explain itself. Given the member's days, the others' outings are independent trials.
     """
-    members = tuple(sorted(frame["subject_id"].unique()))
-    index = {m: i for i, m in enumerate(members)}
-    observed, trials, expected = (np.zeros(len(members)) for _ in range(3))
-    for house, rows in frame.groupby("institution_id", sort=True):
-        weights = _weights(str(house), rows, calendar)
-        share = weights / weights.sum()
-        per_day = rows.groupby("day").size()
-        for member, own in rows.groupby("subject_id", sort=True):
-            i = index[str(member)]
-            days = own["day"].unique()
-            others = len(rows) - len(own)
-            observed[i] += per_day.loc[days].sum() - len(own)
-            trials[i] += others
-            expected[i] += others * float(share.loc[days].sum())
+    codes, names = pd.factorize(frame["subject_id"], sort=True)
+    observed, trials, expected = (np.zeros(len(names)) for _ in range(3))
+    known = {} if calendar is None else dict(tuple(calendar.groupby(calendar["institution_id"].astype(str))))
+    for house, at in sorted(frame.groupby("institution_id").indices.items()):
+        who, day = codes[at], frame["day"].to_numpy()[at]
+        if len(np.unique(who)) < 2:
+            continue
+        weights = _weights(day, None if calendar is None else known.get(str(house)))
+        share = (weights / weights.sum()).loc[day].to_numpy()
+        _, back, counts = np.unique(day, return_inverse=True, return_counts=True)
+        here = np.bincount(who, minlength=len(names))
+        others = np.where(here > 0, len(at) - here, 0)
+        observed += np.bincount(who, counts[back] - 1.0, len(names))
+        trials += others
+        expected += others * np.bincount(who, share, len(names))
     p = np.clip(np.divide(expected, trials, out=np.ones_like(expected), where=trials > 0), 1e-12, 1.0)
-    return members, observed, expected, log10_binomial_tail(observed, trials, p)
+    return tuple(str(n) for n in names), observed, expected, log10_binomial_tail(observed, trials, p)
 
 
-def _weights(house: str, rows: pd.DataFrame, calendar: pd.DataFrame | None) -> pd.Series[float]:
+def _weights(days: NDArray[np.int64], here: pd.DataFrame | None) -> pd.Series[float]:
     """Return the weight of each day of a house: everybody's visits less the group's, smoothed."""
-    own = rows.groupby("day").size().astype(float)
-    if calendar is None:
-        days = np.arange(rows["day"].min(), rows["day"].max() + 1)
-        return pd.Series(1.0, index=days)
-    here = calendar[calendar["institution_id"].astype(str) == house]
+    own = pd.Series(days).value_counts().astype(float)
+    if here is None:
+        return pd.Series(1.0, index=np.arange(days.min(), days.max() + 1))
     on = (pd.to_datetime(here["on"]).dt.normalize() - pd.Timestamp(0)).dt.days
     total = pd.Series(here["n_visits"].to_numpy(dtype=float), index=on.to_numpy()).groupby(level=0).sum()
     total = total.reindex(total.index.union(own.index), fill_value=0.0)

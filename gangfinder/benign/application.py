@@ -277,7 +277,8 @@ def _one(
     }
     if held and len(held) == len(coverage.hubs):
         return Judgement(slug, Result.HOLDS, core, "holds", detail)
-    whole = len(covered) == len(core) and (detail["n_units"] == 1 if together else not coverage.n_rows)
+    # whom a judge took out is no longer in the core: he does not help to clear it
+    whole = set(core) <= set(covered) and (detail["n_units"] == 1 if together else not coverage.n_rows)
     if covered and whole:
         return Judgement(slug, Result.HOLDS, covered, "holds", detail)
     if covered or held:

@@ -11,15 +11,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from gangfinder.benign._calendars import keeps_to
+from gangfinder.benign._calendars import days_of_month, keeps_to
 from gangfinder.benign._queueing import Queue, company_tails, conspicuous, outings
 from gangfinder.benign.contract import Explanation
 from gangfinder.model.evidence import Judgement, Result
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from gangfinder.model.group import Group
 
 
@@ -51,7 +50,8 @@ def judge(group: Group, params: Params) -> Judgement:
     if frame.empty:
         return Judgement("clinic_day", Result.FAILS, reason="fails_dates", detail={"n_dates": 0})
     dated, detail = explained_dates(group, frame, params)
-    hasty, equal = conspicuous(group, frame, params, detail)
+    none: frozenset[str] = frozenset()
+    hasty, equal = conspicuous(group, frame, params, detail) if dated else (none, none)
     covered = dated - hasty - equal
     detail["n_covered"] = len(covered)
     if len(covered) == len(group.members) or (covered and len(group.members) - len(covered) < 2):
@@ -81,20 +81,19 @@ def _fixed(frame: pd.DataFrame, params: Params) -> tuple[set[str], str, int, int
     """Return the members who keep to their houses' fixed days: members, calendar, joint days, joint days that fit."""
     units = frame.groupby(["institution_id", "day"])["unit"].nunique()
     joint = units[units >= params.joint_units]
-    kept: dict[str, int] = {}
-    total: dict[str, int] = {}
+    days_at = {h: d.index.get_level_values(1).to_numpy(dtype=np.int64) for h, d in joint.groupby(level=0)}
+    company = frame.set_index(["institution_id", "day"]).index.isin(joint.index)
+    fits = np.zeros(len(frame), dtype=bool)
+    day, house_of = frame["day"].to_numpy(dtype=np.int64), frame["institution_id"].to_numpy()
     label, n_fit = "", 0
-    for house, days in joint.groupby(level=0):
-        at = days.index.get_level_values(1).to_numpy(dtype=np.int64)
-        calendar = keeps_to(at, params.calendar_share, params.calendar_log10)
-        rows = frame[(frame["institution_id"] == house) & frame["day"].isin(at)]
-        fits = calendar.fits(rows["day"].to_numpy()) if calendar else np.zeros(len(rows), dtype=bool)
-        if calendar:
-            label, n_fit = label or calendar.label, n_fit + int(calendar.fits(at).sum())
-        for member, fit in zip(rows["subject_id"], fits, strict=True):
-            kept[member] = kept.get(member, 0) + int(fit)
-            total[member] = total.get(member, 0) + 1
-    fixed = {m for m, n in total.items() if kept[m] >= params.calendar_share * n}
+    for house, days in days_at.items():
+        calendar = keeps_to(days, params.calendar_share, params.calendar_log10)
+        if calendar is not None:
+            here = house_of == house
+            fits[here] = calendar.fits(day[here], days_of_month(day[here]))
+            label, n_fit = label or calendar.label, n_fit + int(calendar.fits(days, days_of_month(days)).sum())
+    own = pd.DataFrame({"who": frame["subject_id"], "kept": fits & company, "all": company}).groupby("who").sum()
+    fixed = set(own.index[(own["all"] > 0) & (own["kept"] >= params.calendar_share * own["all"])])
     return fixed, label, len(joint), n_fit
 
 
