@@ -1,8 +1,8 @@
 """Co-admission: the same two people admitted to the same ward and discharged from it together, more than once.
 
-Two kinds of links are made. ``co_admission`` has a null: two people with so many stays in a house meet there by chance
-so often. ``broker_contact`` ties people of different households who were admitted together even once and gave the same
-contact or agent; it has no null of its own and binds nobody without further anomalies.
+Two kinds of links are made. ``co_admission`` has a null: two people with so many stays in a house meet there by
+chance so often. ``broker_contact`` ties patients of one house who gave the same contact or agent; it has no null of
+its own, and T06 asks of those whom it ties that they came in waves.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 CONTACTS = ("contact_phone", "agent_phone", "agent_id_number")
 """Columns of a stay that name who brought the patient or answers for him."""
@@ -62,7 +63,7 @@ class Params:
     weak_log10_p: float = -2.0
     common_partners: int = 3
     contact_patients: int = 5
-    contact_cap_patients: int = 150
+    contact_cap_patients: int = 60
 
 
 def uncrowded(stays: ir.Table, params: Params) -> ir.Table:
@@ -99,7 +100,9 @@ def joint_stays(stays: ir.Table, params: Params) -> ir.Table:
     for part in parts[1:]:
         late = late.union(part, distinct=False)
     right = late.rename({f"{c}_r": c for c in late.columns})
-    met = left.inner_join(right, [left.institution_id == right.institution_id_r, left.bucket == right.bucket_r])
+    met = left.inner_join(
+        right, [left.institution_id == right.institution_id_r, left.bucket == right.bucket_r]
+    )
     ordered = (met.admitted_on < met.admitted_on_r) | (met.stay_id < met.stay_id_r)
     ward = (met.department == met.department_r) | met.department.isnull() | met.department_r.isnull()
     out = days_between(met.discharged_on, met.discharged_on_r).abs() <= params.apart_days
@@ -132,7 +135,9 @@ def houses(stays: ir.Table, params: Params) -> ir.Table:
     """
     import ibis
 
-    days = stays.group_by("institution_id").aggregate(n_days=stays.admitted_on.nunique(), n_stays=stays.count())
+    days = stays.group_by("institution_id").aggregate(
+        n_days=stays.admitted_on.nunique(), n_stays=stays.count()
+    )
     length = days_between(stays.discharged_on, stays.admitted_on)
     length = ibis.greatest(0, ibis.least(length, params.longest_stay_days))
     shares = stays.group_by("institution_id", length=length).aggregate(n=stays.count())
@@ -172,7 +177,9 @@ def _repeated(stays: ir.Table, own: ir.Table, tests: ir.Table, params: Params) -
     total = counted.group_by("source_id", "target_id").aggregate(total=counted.c.sum())
     total = total.filter(total.total >= params.minimum_waves)
     common = (
-        total.inner_join(own.select(source_id="patient_id", institution_id="institution_id", n_a="n"), "source_id")
+        total.inner_join(
+            own.select(source_id="patient_id", institution_id="institution_id", n_a="n"), "source_id"
+        )
         .inner_join(
             own.select(target_id="patient_id", institution_id="institution_id", n_b="n"),
             ["target_id", "institution_id"],
@@ -180,19 +187,32 @@ def _repeated(stays: ir.Table, own: ir.Table, tests: ir.Table, params: Params) -
         .left_join(counted, ["source_id", "target_id", "institution_id"])
     )
     common = common.select(
-        "source_id", "target_id", "institution_id", "n_a", "n_b", "first_on", "last_on", c=common.c.fill_null(0)
+        "source_id",
+        "target_id",
+        "institution_id",
+        "n_a",
+        "n_b",
+        "first_on",
+        "last_on",
+        c=common.c.fill_null(0),
     )
     full = common.inner_join(houses(stays, params), "institution_id").cross_join(tests)
     return full.mutate(kind=ibis.literal("co_admission")).select(*_CANDIDATE)
 
 
 def _brought(stays: ir.Table, tests: ir.Table, params: Params) -> ir.Table:
-    """Pairs admitted together under one contact or agent, where that contact serves several but not a whole house."""
+    """Pairs of patients of one house under one contact or agent, which serves several but not a whole house."""
     import ibis
 
     named = [
         stays.filter(stays[c].notnull()).select(
-            "stay_id", "patient_id", "institution_id", "department", "admitted_on", "discharged_on", contact=stays[c]
+            "stay_id",
+            "patient_id",
+            "institution_id",
+            "department",
+            "admitted_on",
+            "discharged_on",
+            contact=stays[c],
         )
         for c in CONTACTS
     ]
@@ -203,29 +223,51 @@ def _brought(stays: ir.Table, tests: ir.Table, params: Params) -> ir.Table:
     hubs = rows.group_by("institution_id", "contact").aggregate(p=rows.patient_id.nunique())
     hubs = hubs.filter((hubs.p >= params.contact_patients) & (hubs.p <= params.contact_cap_patients))
     rows = rows.semi_join(hubs, ["institution_id", "contact"])
-    plain = rows.drop("contact").distinct()
-    met = joint_stays(plain, params)
-    side = rows.select("stay_id", "patient_id", "contact").distinct()
-    met = met.inner_join(
-        side.select(source_stay="stay_id", source_id="patient_id", contact="contact"), ["source_stay", "source_id"]
-    ).inner_join(
-        side.select(target_stay="stay_id", target_id="patient_id", contact="contact"),
-        ["target_stay", "target_id", "contact"],
+    # a hub holds few people by the cap, so its pairs are few
+    side = rows.group_by("institution_id", "contact", "patient_id").aggregate(
+        first_on=rows.admitted_on.min(), last_on=rows.admitted_on.max()
     )
-    counted = met.group_by("source_id", "target_id", "institution_id").aggregate(
-        c=ibis.least(met.source_on.nunique(), met.target_on.nunique()),
-        first_on=ibis.least(met.source_on.min(), met.target_on.min()),
-        last_on=ibis.greatest(met.source_on.max(), met.target_on.max()),
+    other = side.rename({f"{c}_r": c for c in side.columns})
+    met = side.inner_join(
+        other,
+        [
+            side.institution_id == other.institution_id_r,
+            side.contact == other.contact_r,
+            side.patient_id < other.patient_id_r,
+        ],
+    )
+    counted = met.group_by(source_id=met.patient_id, target_id=met.patient_id_r, institution_id=met.institution_id).aggregate(
+        first_on=ibis.least(met.first_on.min(), met.first_on_r.min()),
+        last_on=ibis.greatest(met.last_on.max(), met.last_on_r.max()),
     )
     nothing = ibis.literal(0).cast("int64")
-    return counted.cross_join(tests).mutate(
-        kind=ibis.literal("broker_contact"), n_a=nothing, n_b=nothing, n_days=nothing, closeness=ibis.literal(0.0)
-    ).select(*_CANDIDATE)
+    return (
+        counted.cross_join(tests)
+        .mutate(
+            c=ibis.literal(1).cast("int64"),
+            kind=ibis.literal("broker_contact"),
+            n_a=nothing,
+            n_b=nothing,
+            n_days=nothing,
+            closeness=ibis.literal(0.0),
+        )
+        .select(*_CANDIDATE)
+    )
 
 
 _CANDIDATE = (
-    "kind", "source_id", "target_id", "institution_id", "n_a", "n_b", "c", "n_days", "closeness", "m_tests",
-    "first_on", "last_on",
+    "kind",
+    "source_id",
+    "target_id",
+    "institution_id",
+    "n_a",
+    "n_b",
+    "c",
+    "n_days",
+    "closeness",
+    "m_tests",
+    "first_on",
+    "last_on",
 )
 
 
@@ -240,7 +282,9 @@ def measure(candidates: pa.Table, params: Params) -> pa.Table:
     """
     if candidates.num_rows == 0:
         return empty_links()
-    frame = candidates.to_pandas().sort_values(["kind", "source_id", "target_id", "institution_id"], kind="stable")
+    frame = candidates.to_pandas().sort_values(
+        ["kind", "source_id", "target_id", "institution_id"], kind="stable"
+    )
     brought = _summary(frame[frame["kind"] == "broker_contact"]).assign(log10_p=0.0, expected=0.0, weight=1.0)
     repeated = frame[frame["kind"] == "co_admission"]
     kept = _surprising(repeated, params) if len(repeated) else brought.iloc[:0]
@@ -260,7 +304,7 @@ def _surprising(frame: pd.DataFrame, params: Params) -> pd.DataFrame:
     from gangfinder.linking.convolution import log10_hypergeometric_sum_tail
 
     out = _summary(frame)
-    pair = frame.groupby(["source_id", "target_id"], sort=True).ngroup().to_numpy()
+    pair = frame.groupby(["source_id", "target_id"], sort=True).ngroup().to_numpy().astype(np.int64)
     n_a, n_b = frame["n_a"].to_numpy(dtype=float), frame["n_b"].to_numpy(dtype=float)
     slots = np.maximum(frame["n_days"].to_numpy() / frame["closeness"].to_numpy(), np.maximum(n_a, n_b))
     out["expected"] = np.bincount(pair, n_a * n_b / slots, len(out))
@@ -273,14 +317,17 @@ def _surprising(frame: pd.DataFrame, params: Params) -> pd.DataFrame:
     triple = _common_partners(out[candidate]) >= params.common_partners
     keep = strong.copy()
     keep[np.flatnonzero(candidate)] |= triple
-    return out[keep]
+    kept: pd.DataFrame = out[keep]
+    return kept
 
 
-def _common_partners(pairs: pd.DataFrame) -> np.ndarray:
+def _common_partners(pairs: pd.DataFrame) -> NDArray[np.float64]:
     """With how many people both of each pair are paired."""
     import scipy.sparse as sparse
 
-    names, codes = np.unique(pairs[["source_id", "target_id"]].to_numpy(dtype=object).astype(str), return_inverse=True)
+    names, codes = np.unique(
+        pairs[["source_id", "target_id"]].to_numpy(dtype=object).astype(str), return_inverse=True
+    )
     a, b = codes.reshape(-1, 2).T
     ties = sparse.coo_matrix((np.ones(len(a)), (a, b)), shape=(len(names), len(names))).tocsr()
     ties = ties + ties.T

@@ -29,20 +29,25 @@ def absences(stays: ir.Table, visits: ir.Table) -> ir.Table:
     The days of admission and discharge are free: half-open nights, and one day of grace for a discharge written late.
     """
     lying = stays.filter(days_between(stays.discharged_on, stays.admitted_on) >= 2).select(
-        "patient_id", stay_key="settlement_id", stay_house="institution_id", begin=add_days(stays.admitted_on, 1),
+        "patient_id",
+        stay_key="settlement_id",
+        stay_house="institution_id",
+        begin=add_days(stays.admitted_on, 1),
         end=add_days(stays.discharged_on, -1),
     )
     out = visits.select(
-        patient_id="patient_id", visit_key="settlement_id", visit_house="institution_id", on="on", at="at",
+        patient_id="patient_id",
+        visit_key="settlement_id",
+        visit_house="institution_id",
+        on="on",
+        at="at",
         visit_amount="amount",
     )
     met = lying.inner_join(out, "patient_id")
     met = met.filter((met.on >= met.begin) & (met.on <= met.end) & (met.visit_house != met.stay_house))
     by_stay = met.group_by("stay_house").aggregate(stay_people=met.patient_id.nunique())
     by_visit = met.group_by("visit_house").aggregate(visit_people=met.patient_id.nunique())
-    return (
-        met.drop("begin", "end").inner_join(by_stay, "stay_house").inner_join(by_visit, "visit_house")
-    )
+    return met.drop("begin", "end").inner_join(by_stay, "stay_house").inner_join(by_visit, "visit_house")
 
 
 def answers_stay(met: ir.Table) -> ir.BooleanValue:

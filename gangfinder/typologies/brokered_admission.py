@@ -37,6 +37,8 @@ class Params:
 
     Parameters
     ----------
+    apart_days
+        Stays of tied people whose admissions, and whose discharges, are this far apart are of one wave.
     wave_gap_days
         Admissions further apart than this belong to different waves.
     wave_people
@@ -56,7 +58,8 @@ class Params:
         most of a small house.
     """
 
-    wave_gap_days: int = 1
+    apart_days: int = 3
+    wave_gap_days: int = 2
     wave_people: int = 4
     wave_overlap_share: float = 0.4
     surprise_log10_p: float = -3.0
@@ -73,17 +76,26 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     stays, links = tables["residual_stays"], tables["links"]
     tied = links.filter(links.kind.isin(LINKS)).select("source_id", "target_id").distinct()
     people = tied.select(patient_id="source_id").union(tied.select(patient_id="target_id"), distinct=True)
-    met = joint_stays(stays.semi_join(people, "patient_id"), LinkParams()).semi_join(tied, ["source_id", "target_id"])
+    met = joint_stays(stays.semi_join(people, "patient_id"), LinkParams(apart_days=params.apart_days)).semi_join(
+        tied, ["source_id", "target_id"]
+    )
     joint = met.select(stay_id="source_stay", patient_id="source_id").union(
         met.select(stay_id="target_stay", patient_id="target_id"), distinct=True
     )
     measured = _measured(tables["stays"], people, params)
     rows = measured.semi_join(joint, ["stay_id", "patient_id"])
     return rows.select(
-        group_id=ibis.null().cast("string"), subject_type=ibis.literal("patient"), subject_id=rows.patient_id,
-        institution_id=rows.institution_id, source_table=ibis.literal("settlements"), source_key=rows.settlement_id,
-        event_at=rows.admitted_on.cast("timestamp"), amount=rows.amount, grade=ibis.literal(Grade.E2.value),
-        shows=ibis.literal("joint_stay"), **{c: rows[c] for c in rows.columns if c.startswith("m_")},
+        group_id=ibis.null().cast("string"),
+        subject_type=ibis.literal("patient"),
+        subject_id=rows.patient_id,
+        institution_id=rows.institution_id,
+        source_table=ibis.literal("settlements"),
+        source_key=rows.settlement_id,
+        event_at=rows.admitted_on.cast("timestamp"),
+        amount=rows.amount,
+        grade=ibis.literal(Grade.E2.value),
+        shows=ibis.literal("joint_stay"),
+        **{c: rows[c] for c in rows.columns if c.startswith("m_")},
     )
 
 
@@ -98,14 +110,16 @@ def _measured(stays: ir.Table, tied: ir.Table, params: Params) -> ir.Table:
     free = (stays.cash_amount == nothing) & (ibis.coalesce(stays.assistance_amount, nothing) == nothing)
     daily = ibis.greatest(total / nights, 1.0)
     s = stays.mutate(
-        m_nights=nights, m_free=ibis.coalesce(free, ibis.literal(value=False)).cast("int64"),
+        m_nights=nights,
+        m_free=ibis.coalesce(free, ibis.literal(value=False)).cast("int64"),
         m_cash_known=stays.cash_amount.notnull().cast("int64"),
         m_cost_bin=(daily.ln() / params.cost_bin_log).floor().cast("int64"),
     )
     at_house = ibis.window(group_by="institution_id")
     s = s.mutate(
         m_own_stays=s.admitted_on.nunique().over(group_by=["institution_id", "patient_id"]),
-        m_house_stays=s.count().over(at_house), m_house_free=s.m_free.sum().over(at_house),
+        m_house_stays=s.count().over(at_house),
+        m_house_free=s.m_free.sum().over(at_house),
         m_house_cash_known=s.m_cash_known.sum().over(at_house),
         m_bin_stays=s.count().over(group_by=["institution_id", "m_cost_bin"]),
     )
@@ -132,13 +146,17 @@ def _houses(stays: ir.Table, tied: ir.Table) -> ir.Table:
         m_other_stays=other.count(), m_other_days=other.admitted_on.nunique()
     )
     joined = house.left_join(other, "institution_id").drop("institution_id_right")
-    return joined.mutate(m_other_stays=joined.m_other_stays.fill_null(0), m_other_days=joined.m_other_days.fill_null(0))
+    return joined.mutate(
+        m_other_stays=joined.m_other_stays.fill_null(0), m_other_days=joined.m_other_days.fill_null(0)
+    )
 
 
 def _served(stays: ir.Table, column: str) -> ir.Table:
     """Return how many patients of each house gave each contact."""
     known = stays.filter(stays[column].notnull())
-    return known.group_by("institution_id", column).aggregate(**{f"m_{column}_patients": known.patient_id.nunique()})
+    return known.group_by("institution_id", column).aggregate(
+        **{f"m_{column}_patients": known.patient_id.nunique()}
+    )
 
 
 def _shared_rate(stays: ir.Table, column: str, params: Params) -> ir.Table:
@@ -160,8 +178,12 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     if group.n_units(core) < params.wave_people:
         return None
     hubs: list[tuple[str, str, str]] = []
-    found = [_returning(rows, params), *_contacts(rows, params, hubs), _free(rows, params),
-             _equal_cost(rows, params)]
+    found = [
+        _returning(rows, params),
+        *_contacts(rows, params, hubs),
+        _free(rows, params),
+        _equal_cost(rows, params),
+    ]
     anomalies = tuple(a for a in found if a is not None)
     if not any(a.family in (Family.CALENDAR, Family.ATTRIBUTE) for a in anomalies):
         return None
@@ -182,7 +204,9 @@ def _waves(group: Group, params: Params) -> pd.DataFrame:
     """Return the rows that stand in a wave of enough unrelated people, with the wave's number."""
     rows = group.rows.sort_values(["institution_id", "event_at", "source_key"], kind="stable")
     day = rows["event_at"].dt.normalize()
-    apart = (day.diff().dt.days > params.wave_gap_days) | (rows["institution_id"] != rows["institution_id"].shift())
+    apart = (day.diff().dt.days > params.wave_gap_days) | (
+        rows["institution_id"] != rows["institution_id"].shift()
+    )
     rows = rows.assign(wave=apart.cumsum(), day=day, unit=[group.units.get(s, s) for s in rows["subject_id"]])
     return rows[rows.groupby("wave")["unit"].transform("nunique") >= params.wave_people]
 
@@ -211,8 +235,11 @@ def _returning(rows: pd.DataFrame, params: Params) -> Anomaly | None:
         return None
     units = rows.groupby("unit")["wave"].nunique()
     detail: dict[str, str | int | float] = {
-        "n_waves": int(rows["wave"].nunique()), "n_core": int(rows["subject_id"].nunique()),
-        "n_units": int(units.size), "n_back": best[1], "n_repeaters": int((units >= 2).sum()),
+        "n_waves": int(rows["wave"].nunique()),
+        "n_core": int(rows["subject_id"].nunique()),
+        "n_units": int(units.size),
+        "n_back": best[1],
+        "n_repeaters": int((units >= 2).sum()),
     }
     return Anomaly(Family.CALENDAR, "same_waves", best[0], n_tests, detail)
 
@@ -266,12 +293,17 @@ def _contacts(rows: pd.DataFrame, params: Params, hubs: list[tuple[str, str, str
             prior = params.prior_stays * float(part[f"m_{column}_rate"].iloc[0])
             rate = (max(0, served - k) + prior + 0.5) / (max(0, house - n_core) + params.prior_stays + 1)
             tail = float(log10_binomial_tail(k, n_core, min(1.0, rate)))
-            n_tests = max(1, house) * max(1, int(rows["m_houses"].iloc[0]))  # as many contacts as patients, in every house
+            n_tests = max(1, house) * max(
+                1, int(rows["m_houses"].iloc[0])
+            )  # as many contacts as patients, in every house
             if log10_corrected(tail, n_tests) > params.surprise_log10_p:
                 continue
             hubs.append((entity, str(value), "contact" if name == "shared_contact" else "agent"))
             detail: dict[str, str | int | float] = {
-                "n_shared": k, "n_core": n_core, "n_served": served, "n_house": house
+                "n_shared": k,
+                "n_core": n_core,
+                "n_served": served,
+                "n_house": house,
             }
             if best is None or tail < best.log10_p:
                 best = Anomaly(Family.ATTRIBUTE, name, tail, n_tests, detail)
@@ -291,20 +323,28 @@ def _free(rows: pd.DataFrame, params: Params) -> Anomaly | None:
     tail, n_tests = float(log10_binomial_tail(k, n, min(1.0, rate))), max(1, int(known["m_houses"].iloc[0]))
     if log10_corrected(tail, n_tests) > params.surprise_log10_p:
         return None
-    return Anomaly(Family.AMOUNT, "no_cash", tail, n_tests,
-                   {"n_free": k, "n_stays": n, "n_other_free": max(0, marked), "n_other_stays": max(0, stays)})
+    return Anomaly(
+        Family.AMOUNT,
+        "no_cash",
+        tail,
+        n_tests,
+        {"n_free": k, "n_stays": n, "n_other_free": max(0, marked), "n_other_stays": max(0, stays)},
+    )
 
 
 def _equal_cost(rows: pd.DataFrame, params: Params) -> Anomaly | None:
     """Test, wave by wave, bills per day in one bin against the house's other stays; waves are independent."""
-    from gangfinder.network.lockstep import fisher
-
     import numpy as np
+
+    from gangfinder.network.lockstep import fisher
 
     tails, k_all, n_all = [], 0, 0
     for _, wave in rows.groupby("wave", sort=True):
         counts = wave["m_cost_bin"].value_counts()
-        bins = [(int(counts[b]), int(wave.loc[wave["m_cost_bin"] == b, "m_bin_stays"].iloc[0])) for b in sorted(counts.index)]
+        bins = [
+            (int(counts[b]), int(wave.loc[wave["m_cost_bin"] == b, "m_bin_stays"].iloc[0]))
+            for b in sorted(counts.index)
+        ]
         house = int(wave["m_house_stays"].iloc[0])
         options = [float(log10_hypergeometric_tail(k, house, marked, len(wave))) for k, marked in bins]
         tails.append(min(0.0, min(options) + float(np.log10(len(options)))))
@@ -312,8 +352,13 @@ def _equal_cost(rows: pd.DataFrame, params: Params) -> Anomaly | None:
     tail, n_tests = fisher(np.array(tails)), max(1, int(rows["m_houses"].iloc[0]))
     if log10_corrected(tail, n_tests) > params.surprise_log10_p:
         return None
-    return Anomaly(Family.AMOUNT, "equal_cost", tail, n_tests,
-                   {"n_equal": k_all, "n_stays": n_all, "n_waves": len(tails)})
+    return Anomaly(
+        Family.AMOUNT,
+        "equal_cost",
+        tail,
+        n_tests,
+        {"n_equal": k_all, "n_stays": n_all, "n_waves": len(tails)},
+    )
 
 
 TYPOLOGY = Typology(
@@ -323,7 +368,15 @@ TYPOLOGY = Typology(
     grade=Grade.E2,
     requires={
         "settlements": frozenset(
-            {"settlement_id", "patient_id", "institution_id", "settled_at", "fund_amount", "admitted_at", "discharged_at"}
+            {
+                "settlement_id",
+                "patient_id",
+                "institution_id",
+                "settled_at",
+                "fund_amount",
+                "admitted_at",
+                "discharged_at",
+            }
         )
     },
     detect=detect,
@@ -332,13 +385,16 @@ TYPOLOGY = Typology(
     links=LINKS,
     uses=frozenset({"residual_stays", "stays", "links"}),
     benign=("family", "serial_treatment", "care_home", "outbreak"),
-    provisions=("医疗保障基金使用监督管理条例 第三十八条、第四十条", "法发〔2024〕6号 定点医药机构情形（诱导、协助虚假就医）"),
+    provisions=(
+        "医疗保障基金使用监督管理条例 第三十八条、第四十条",
+        "法发〔2024〕6号 定点医药机构情形（诱导、协助虚假就医）",
+    ),
     clears=("公共卫生项目或义诊批文及名单", "同批患者各自的门诊检查与入院指征记录", "低保、特困等减免依据"),
     records=("入院记录与护理记录", "接送车辆与陪护登记", "联系人与患者关系证明", "收费票据与现金流水"),
     sentences={
         "joint_stay": "与多名无亲属关系的参保人同科室同进同出住院",
         "same_waves": "{n_core} 人（{n_units} 户）分 {n_waves} 批同进同出住院，其中 {n_repeaters} 户至少两批在列；"
-                      "重合最多的两批有 {n_back} 户相同，按各人住院次数难以偶然出现",
+        "重合最多的两批有 {n_back} 户相同，按各人住院次数难以偶然出现",
         "shared_contact": "{n_core} 户中有 {n_shared} 户留同一联系电话，该电话在该机构 {n_house} 名住院患者中仅涉及 {n_served} 人",
         "shared_agent": "{n_core} 户中有 {n_shared} 户由同一代办人办理，该代办人在该机构 {n_house} 名住院患者中仅涉及 {n_served} 人",
         "no_cash": "{n_stays} 次住院中有 {n_free} 次个人现金为零且无救助支付；该机构其他 {n_other_stays} 次住院中有 {n_other_free} 次",

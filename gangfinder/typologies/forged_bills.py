@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected, log10_hypergeometric_tail
@@ -67,10 +65,17 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     zero = ibis.literal("0").cast("decimal(18,2)")
     rows = rows.filter(rows.fund_amount >= zero)
     return rows.select(
-        group_id=rows.group_id, subject_type=ibis.literal("patient"), subject_id=rows.patient_id,
-        institution_id=rows.house, source_table=ibis.literal("reimbursements"), source_key=rows.claim,
-        event_at=rows.event_at, amount=rows.fund_amount, grade=ibis.literal(Grade.E2.value),
-        shows=ibis.literal("claim"), **{c: rows[c] for c in measured},
+        group_id=rows.group_id,
+        subject_type=ibis.literal("patient"),
+        subject_id=rows.patient_id,
+        institution_id=rows.house,
+        source_table=ibis.literal("reimbursements"),
+        source_key=rows.claim,
+        event_at=rows.event_at,
+        amount=rows.fund_amount,
+        grade=ibis.literal(Grade.E2.value),
+        shows=ibis.literal("claim"),
+        **{c: rows[c] for c in measured},
     )
 
 
@@ -80,17 +85,29 @@ def _claims(given: ir.Table, params: Params) -> ir.Table:
 
     house = ibis.coalesce(given.institution_id, given.institution_name)
     at = ibis.coalesce(
-        given.submitted_at, given.handled_at, given.paid_at, given.invoice_on.cast("timestamp"), given.discharged_at
+        given.submitted_at,
+        given.handled_at,
+        given.paid_at,
+        given.invoice_on.cast("timestamp"),
+        given.discharged_at,
     )
     digits = given.invoice_no.re_extract(r"([0-9]{1,15})$", 1)
     number = ibis.ifelse(digits == "", ibis.null().cast("int64"), digits.try_cast("int64"))
     c = given.select(
-        "patient_id", "fund_amount", *HANDLES, "handler_id", claim="reimbursement_id", house=house, event_at=at,
+        "patient_id",
+        "fund_amount",
+        *HANDLES,
+        "handler_id",
+        claim="reimbursement_id",
+        house=house,
+        event_at=at,
         m_number=number,
     )
     order = ibis.window(group_by="house", order_by=["m_number", "claim"])
     before = c.m_number - c.m_number.lag().over(order)
-    c = c.mutate(fresh=ibis.ifelse(ibis.coalesce(before <= params.series_gap, ibis.literal(value=False)), 0, 1))
+    c = c.mutate(
+        fresh=ibis.ifelse(ibis.coalesce(before <= params.series_gap, ibis.literal(value=False)), 0, 1)
+    )
     through = ibis.window(group_by="house", order_by=["m_number", "claim"], preceding=None, following=0)
     c = c.mutate(book=c.fresh.sum().over(through))
     at_house = c.group_by("house").aggregate(
@@ -104,8 +121,12 @@ def _claims(given: ir.Table, params: Params) -> ir.Table:
     c = c.left_join(handlers, "handler_id").drop("handler_id_right")
     shared = (c.m_account_people >= 2).cast("int64")
     run = c.aggregate(
-        m_claims=c.count(), m_houses=c.house.nunique(), m_handled=c.handler_id.count(), m_handlers=c.handler_id.nunique(),
-        m_paid=c.payee_account.count(), m_paid_shared=shared.sum(),
+        m_claims=c.count(),
+        m_houses=c.house.nunique(),
+        m_handled=c.handler_id.count(),
+        m_handlers=c.handler_id.nunique(),
+        m_paid=c.payee_account.count(),
+        m_paid_shared=shared.sum(),
     )
     c = c.mutate(**{f"m_{name}": c[name] for name in (*HANDLES, "handler_id")})
     return c.cross_join(run)
@@ -120,13 +141,17 @@ def _handles(claims: ir.Table, params: Params) -> ir.Table:
     ]
     book = ibis.literal(_SERIES).concat(claims.house, "|", claims.book.cast("string"))
     parts.append(
-        claims.filter(claims.m_number.notnull() & claims.house.notnull()).select("claim", "patient_id", handle=book)
+        claims.filter(claims.m_number.notnull() & claims.house.notnull()).select(
+            "claim", "patient_id", handle=book
+        )
     )
     held = parts[0]
     for part in parts[1:]:
         held = held.union(part, distinct=False)
     held = held.distinct()
-    size = held.group_by("handle").aggregate(n_claims=held.claim.nunique(), n_people=held.patient_id.nunique())
+    size = held.group_by("handle").aggregate(
+        n_claims=held.claim.nunique(), n_people=held.patient_id.nunique()
+    )
     size = size.filter((size.n_claims >= params.hub_claims) & (size.n_people >= 2))
     return held.inner_join(size, "handle").select("claim", "handle", "n_claims")
 
@@ -174,8 +199,11 @@ def _testable(rows: pd.DataFrame) -> bool:
 
 def _hubs(rows: pd.DataFrame) -> tuple[tuple[str, str, str], ...]:
     """Name the accounts and agents of several claimants' claims."""
-    kinds = (("m_payee_account", "bank_account", "payee"), ("m_agent_id_number", "agent", "agent"),
-             ("m_agent_phone", "phone", "agent"))
+    kinds = (
+        ("m_payee_account", "bank_account", "payee"),
+        ("m_agent_id_number", "agent", "agent"),
+        ("m_agent_phone", "phone", "agent"),
+    )
     hubs = []
     for column, entity, role in kinds:
         people = rows[rows[column].notna()].groupby(column, sort=True)["unit"].nunique()
@@ -195,9 +223,20 @@ def _accounts(rows: pd.DataFrame, n_groups: int, params: Params) -> Anomaly | No
         return None
     tail = float(log10_binomial_tail(k, n, min(1.0, (max(0, rest_shared) + 0.5) / max(1, rest + 1))))
     accounts = int(paid.loc[people >= 2, "m_payee_account"].nunique())
-    return Anomaly(Family.ATTRIBUTE, "shared_accounts", tail, n_groups,
-                   {"n_shared": k, "n_claims": n, "n_accounts": accounts, "n_core": int(rows["unit"].nunique()),
-                    "n_rest": max(0, rest), "n_rest_shared": max(0, rest_shared)})
+    return Anomaly(
+        Family.ATTRIBUTE,
+        "shared_accounts",
+        tail,
+        n_groups,
+        {
+            "n_shared": k,
+            "n_claims": n,
+            "n_accounts": accounts,
+            "n_core": int(rows["unit"].nunique()),
+            "n_rest": max(0, rest),
+            "n_rest_shared": max(0, rest_shared),
+        },
+    )
 
 
 def _books(rows: pd.DataFrame, n_groups: int, params: Params) -> Anomaly | None:
@@ -223,8 +262,13 @@ def _books(rows: pd.DataFrame, n_groups: int, params: Params) -> Anomaly | None:
         k, n = k + near, n + m
     if k < params.people - 1:
         return None
-    return Anomaly(Family.AMOUNT, "consecutive_invoices", tail, n_groups * max(1, int(rows["m_houses"].iloc[0])),
-                   {"n_near": k, "n_claims": n, "gap": params.series_gap})
+    return Anomaly(
+        Family.AMOUNT,
+        "consecutive_invoices",
+        tail,
+        n_groups * max(1, int(rows["m_houses"].iloc[0])),
+        {"n_near": k, "n_claims": n, "gap": params.series_gap},
+    )
 
 
 def _house(rows: pd.DataFrame, n_groups: int) -> Anomaly | None:
@@ -242,8 +286,13 @@ def _house(rows: pd.DataFrame, n_groups: int) -> Anomaly | None:
             best = (tail, str(house))
     if best is None:
         return None
-    return Anomaly(Family.CALENDAR, "one_hospital", best[0], n_groups * max(1, houses),
-                   {"n_house": int(counts[best[1]]), "n_claims": len(known), "n_houses": houses, "n_all": total})
+    return Anomaly(
+        Family.CALENDAR,
+        "one_hospital",
+        best[0],
+        n_groups * max(1, houses),
+        {"n_house": int(counts[best[1]]), "n_claims": len(known), "n_houses": houses, "n_all": total},
+    )
 
 
 def _handler(rows: pd.DataFrame, n_groups: int) -> Anomaly | None:
@@ -256,10 +305,21 @@ def _handler(rows: pd.DataFrame, n_groups: int) -> Anomaly | None:
     options = []
     for handler in sorted(counts.index):
         own = int(known.loc[known["m_handler_id"] == handler, "m_handler_claims"].iloc[0])
-        options.append((float(log10_hypergeometric_tail(int(counts[handler]), handled, own, len(known))), str(handler), own))
+        options.append(
+            (
+                float(log10_hypergeometric_tail(int(counts[handler]), handled, own, len(known))),
+                str(handler),
+                own,
+            )
+        )
     tail, handler, own = min(options)
-    return Anomaly(Family.CONTROL, "one_handler", tail, n_groups * int(known["m_handlers"].iloc[0]),
-                   {"n_handler": int(counts[handler]), "n_claims": len(known), "n_handler_all": own, "n_all": handled})
+    return Anomaly(
+        Family.CONTROL,
+        "one_handler",
+        tail,
+        n_groups * int(known["m_handlers"].iloc[0]),
+        {"n_handler": int(counts[handler]), "n_claims": len(known), "n_handler_all": own, "n_all": handled},
+    )
 
 
 TYPOLOGY = Typology(
@@ -270,8 +330,18 @@ TYPOLOGY = Typology(
     requires={"reimbursements": frozenset({"reimbursement_id", "patient_id", "fund_amount"})},
     optional={
         "reimbursements": frozenset(
-            {*HANDLES, "invoice_no", "invoice_on", "institution_id", "institution_name", "handler_id", "submitted_at",
-             "handled_at", "paid_at", "discharged_at"}
+            {
+                *HANDLES,
+                "invoice_no",
+                "invoice_on",
+                "institution_id",
+                "institution_name",
+                "handler_id",
+                "submitted_at",
+                "handled_at",
+                "paid_at",
+                "discharged_at",
+            }
         )
     },
     detect=detect,
@@ -284,7 +354,7 @@ TYPOLOGY = Typology(
     sentences={
         "claim": "该笔零星报销由共用的代办人或收款账户办理",
         "shared_accounts": "{n_claims} 笔报销中有 {n_shared} 笔付至 {n_accounts} 个多人共用账户，涉及 {n_core} 户；"
-                           "其余 {n_rest} 笔报销中付至共用账户的有 {n_rest_shared} 笔",
+        "其余 {n_rest} 笔报销中付至共用账户的有 {n_rest_shared} 笔",
         "consecutive_invoices": "{n_claims} 张票据中有 {n_near} 处不同人的票据号相差不超过 {gap} 号",
         "one_hospital": "{n_claims} 笔报销中有 {n_house} 笔来自同一家医院，全部 {n_all} 笔报销分布于 {n_houses} 家医院",
         "one_handler": "{n_claims} 笔报销中有 {n_handler} 笔由同一经办人受理，其受理全部 {n_all} 笔中的 {n_handler_all} 笔",

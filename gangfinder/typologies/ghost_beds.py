@@ -51,8 +51,12 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     )
     beds = double_beds(stays)
     lying = beds.select(
-        "patient_id", "stay_key", "stay_house", m_days_out=ibis.literal(0).cast("int64"),
-        m_other_house="other_house", shows=ibis.literal("stay_elsewhere"),
+        "patient_id",
+        "stay_key",
+        "stay_house",
+        m_days_out=ibis.literal(0).cast("int64"),
+        m_other_house="other_house",
+        shows=ibis.literal("stay_elsewhere"),
     )
     both = seen.mutate(shows=ibis.literal("visit_elsewhere")).union(lying, distinct=False)
     found = both.group_by("patient_id", "stay_key", "stay_house").aggregate(
@@ -62,8 +66,13 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     rows = (
         found.inner_join(
             stays.select(
-                "patient_id", "admitted_on", "amount", stay_key="settlement_id", stay_house="institution_id",
-                m_doctor_id="doctor_id", m_nights=days_between(stays.discharged_on, stays.admitted_on),
+                "patient_id",
+                "admitted_on",
+                "amount",
+                stay_key="settlement_id",
+                stay_house="institution_id",
+                m_doctor_id="doctor_id",
+                m_nights=days_between(stays.discharged_on, stays.admitted_on),
             ),
             ["patient_id", "stay_key", "stay_house"],
         )
@@ -72,14 +81,28 @@ def detect(tables: Tables, params: Params) -> ir.Table:
         .left_join(_crowded(stays, tables["institutions"], params), "stay_house")
     )
     return rows.select(
-        group_id=rows.stay_house, subject_type=ibis.literal("patient"), subject_id=rows.patient_id,
-        institution_id=rows.stay_house, source_table=ibis.literal("settlements"), source_key=rows.stay_key,
-        event_at=rows.admitted_on.cast("timestamp"), amount=rows.amount, grade=ibis.literal(Grade.E1.value),
-        shows=rows.shows, m_days_out=rows.m_days_out, m_other_house=rows.m_other_house, m_nights=rows.m_nights,
-        m_doctor_id=rows.m_doctor_id, m_doctor_stays=rows.m_doctor_stays, m_house_stays=rows.m_house_stays,
-        m_house_people=rows.m_house_people, m_house_exposure=rows.m_house_exposure,
-        m_rest_exposure=rows.m_rest_exposure, m_rest_found=rows.m_rest_found,
-        m_nights_over=rows.m_nights_over.fill_null(0), m_beds=rows.m_beds,
+        group_id=rows.stay_house,
+        subject_type=ibis.literal("patient"),
+        subject_id=rows.patient_id,
+        institution_id=rows.stay_house,
+        source_table=ibis.literal("settlements"),
+        source_key=rows.stay_key,
+        event_at=rows.admitted_on.cast("timestamp"),
+        amount=rows.amount,
+        grade=ibis.literal(Grade.E1.value),
+        shows=rows.shows,
+        m_days_out=rows.m_days_out,
+        m_other_house=rows.m_other_house,
+        m_nights=rows.m_nights,
+        m_doctor_id=rows.m_doctor_id,
+        m_doctor_stays=rows.m_doctor_stays,
+        m_house_stays=rows.m_house_stays,
+        m_house_people=rows.m_house_people,
+        m_house_exposure=rows.m_house_exposure,
+        m_rest_exposure=rows.m_rest_exposure,
+        m_rest_found=rows.m_rest_found,
+        m_nights_over=rows.m_nights_over.fill_null(0),
+        m_beds=rows.m_beds,
     )
 
 
@@ -97,7 +120,8 @@ def _houses(stays: ir.Table, visits: ir.Table, found: ir.Table) -> ir.Table:
     span = span.select(span=ibis.greatest(1, days_between(span["last"], span["first"]) + 1))
     went = visits.group_by("patient_id").aggregate(n_visits=visits.count())
     lay = stays.group_by("patient_id", stay_house=stays.institution_id).aggregate(
-        inside=ibis.greatest(0, days_between(stays.discharged_on, stays.admitted_on) - 1).sum(), n_stays=stays.count()
+        inside=ibis.greatest(0, days_between(stays.discharged_on, stays.admitted_on) - 1).sum(),
+        n_stays=stays.count(),
     )
     own = lay.left_join(went, "patient_id").cross_join(span)
     own = own.mutate(exposure=own.n_visits.fill_null(0) * own.inside.cast("float64") / own.span)
@@ -110,7 +134,10 @@ def _houses(stays: ir.Table, visits: ir.Table, found: ir.Table) -> ir.Table:
     total = house.aggregate(all_exposure=house.m_house_exposure.sum(), all_found=house.n_found.sum())
     joined = house.cross_join(total)
     return joined.select(
-        "stay_house", "m_house_people", "m_house_stays", m_house_exposure=joined.m_house_exposure.round(6),
+        "stay_house",
+        "m_house_people",
+        "m_house_stays",
+        m_house_exposure=joined.m_house_exposure.round(6),
         m_rest_exposure=(joined.all_exposure - joined.m_house_exposure).round(6),
         m_rest_found=joined.all_found - joined.n_found,
     )
@@ -154,9 +181,13 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     if log10_corrected(tail, max(1, group.n_tests)) > params.surprise_log10_p:
         return None
     detail: dict[str, str | int | float] = {
-        "n_core": len(group.members), "n_units": people, "n_stays": len(group.rows),
-        "n_inpatients": int(facts["m_house_people"]), "n_elsewhere": int(facts["m_rest_found"]),
-        "n_days_out": int(group.rows["m_days_out"].sum()), "n_other_houses": int(group.rows["m_other_house"].nunique()),
+        "n_core": len(group.members),
+        "n_units": people,
+        "n_stays": len(group.rows),
+        "n_inpatients": int(facts["m_house_people"]),
+        "n_elsewhere": int(facts["m_rest_found"]),
+        "n_days_out": int(group.rows["m_days_out"].sum()),
+        "n_other_houses": int(group.rows["m_other_house"].nunique()),
     }
     anomalies = [Anomaly(Family.CONTRADICTION, "absent_inpatients", tail, max(1, group.n_tests), detail)]
     hubs = [("institution", group.group_id, "bills")]
@@ -165,7 +196,10 @@ def confirm(group: Group, params: Params) -> Verdict | None:
         anomalies.append(doctor[0])
         hubs.append(("doctor", doctor[1], "attends"))
     if int(facts["m_nights_over"]) >= params.capacity_nights:
-        more: dict[str, str | int | float] = {"n_nights": int(facts["m_nights_over"]), "n_beds": int(facts["m_beds"])}
+        more: dict[str, str | int | float] = {
+            "n_nights": int(facts["m_nights_over"]),
+            "n_beds": int(facts["m_beds"]),
+        }
         anomalies.append(Anomaly(Family.CONTRADICTION, "over_capacity", 0.0, 1, more))
     return Verdict(group.members, tuple(anomalies), None, tuple(hubs))
 
@@ -195,7 +229,10 @@ def _one_doctor(rows: pd.DataFrame, group: Group, params: Params) -> tuple[Anoma
         if best is None or tail < best[0].log10_p:
             n_tests = max(1, group.n_tests) * len(counts)
             detail: dict[str, str | int | float] = {
-                "n_doctor": int(k), "n_stays": len(known), "n_doctor_all": own, "n_house": house
+                "n_doctor": int(k),
+                "n_stays": len(known),
+                "n_doctor_all": own,
+                "n_house": house,
             }
             best = Anomaly(Family.CONTROL, "one_doctor", tail, n_tests, detail), str(doctor)
     if best is None or log10_corrected(best[0].log10_p, best[0].n_tests) > params.surprise_log10_p:
@@ -210,7 +247,15 @@ TYPOLOGY = Typology(
     grade=Grade.E1,
     requires={
         "settlements": frozenset(
-            {"settlement_id", "patient_id", "institution_id", "settled_at", "fund_amount", "admitted_at", "discharged_at"}
+            {
+                "settlement_id",
+                "patient_id",
+                "institution_id",
+                "settled_at",
+                "fund_amount",
+                "admitted_at",
+                "discharged_at",
+            }
         )
     },
     optional={"institutions": frozenset({"institution_id", "beds"})},
@@ -219,14 +264,17 @@ TYPOLOGY = Typology(
     grouping="hub",
     uses=frozenset({"stays", "visits"}),
     benign=("family", "serial_treatment"),
-    provisions=("医疗保障基金使用监督管理条例 第三十八条、第四十条", "法发〔2024〕6号 定点医药机构情形（挂床住院、虚构服务）"),
+    provisions=(
+        "医疗保障基金使用监督管理条例 第三十八条、第四十条",
+        "法发〔2024〕6号 定点医药机构情形（挂床住院、虚构服务）",
+    ),
     clears=("请假离院审批与返院记录", "外院结算由家属代购的登记", "入出院时间补录或更正的系统日志"),
     records=("病历与护理记录", "床位使用与查房记录", "病区监控与门禁", "外院就诊的原始处方与签名"),
     sentences={
         "visit_elsewhere": "住院期间（不含入院、出院当日）在其他机构就诊或购药",
         "stay_elsewhere": "同时在两家机构住院两夜以上",
         "absent_inpatients": "{n_core} 名住院患者（{n_units} 户）共 {n_stays} 次住院期间在其他机构有结算或住院记录；"
-                             "其他机构合计仅 {n_elsewhere} 人有此情形",
+        "其他机构合计仅 {n_elsewhere} 人有此情形",
         "one_doctor": "上述 {n_stays} 次住院中有 {n_doctor} 次由同一医师主管，其在该机构 {n_house} 次住院中共主管 {n_doctor_all} 次",
         "over_capacity": "登记住院人数超过核定床位（{n_beds} 张）一成以上的夜数为 {n_nights}",
     },

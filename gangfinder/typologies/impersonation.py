@@ -14,6 +14,7 @@ from gangfinder.typologies.contract import Tables, Typology
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+    import pandas as pd
 
 MALE, FEMALE = ("1", "M", "m", "男"), ("2", "F", "f", "女")
 WRONG_SEX = "wrong_sex"
@@ -56,8 +57,10 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     visits = tables["visits"]
     sexed = _sexed(visits, tables["patients"])
     parts = [
-        _after_death(visits, tables["patients"], params), _in_hospital(tables["stays"], visits),
-        _two_places(visits, tables["institutions"], params), _tagged(sexed.filter(sexed.wrong), WRONG_SEX),
+        _after_death(visits, tables["patients"], params),
+        _in_hospital(tables["stays"], visits),
+        _two_places(visits, tables["institutions"], params),
+        _tagged(sexed.filter(sexed.wrong), WRONG_SEX),
     ]
     found = parts[0]
     for part in parts[1:]:
@@ -69,9 +72,16 @@ def detect(tables: Tables, params: Params) -> ir.Table:
         ["visit_key", "patient_id", "visit_house"],
     ).inner_join(facts, "visit_house")
     return rows.select(
-        group_id=rows.visit_house, subject_type=ibis.literal("patient"), subject_id=rows.patient_id,
-        institution_id=rows.visit_house, source_table=ibis.literal("settlements"), source_key=rows.visit_key,
-        event_at=rows.at, amount=rows.amount, grade=ibis.literal(Grade.E1.value), shows=rows.shows,
+        group_id=rows.visit_house,
+        subject_type=ibis.literal("patient"),
+        subject_id=rows.patient_id,
+        institution_id=rows.visit_house,
+        source_table=ibis.literal("settlements"),
+        source_key=rows.visit_key,
+        event_at=rows.at,
+        amount=rows.amount,
+        grade=ibis.literal(Grade.E1.value),
+        shows=rows.shows,
         **{c: rows[c] for c in sorted(rows.columns) if c.startswith("m_")},
     )
 
@@ -87,7 +97,9 @@ def _after_death(visits: ir.Table, patients: ir.Table, params: Params) -> ir.Tab
     dead = patients.filter(patients.death_date.notnull()).select("patient_id", "death_date")
     met = visits.inner_join(dead, "patient_id")
     met = met.filter(met.on > add_days(met.death_date, params.grace_days))
-    return _tagged(met.select("patient_id", visit_key="settlement_id", visit_house="institution_id"), "after_death")
+    return _tagged(
+        met.select("patient_id", visit_key="settlement_id", visit_house="institution_id"), "after_death"
+    )
 
 
 def _in_hospital(stays: ir.Table, visits: ir.Table) -> ir.Table:
@@ -146,7 +158,9 @@ def _houses(visits: ir.Table, found: ir.Table, sexed: ir.Table) -> ir.Table:
     People are counted once per house. A wrong sex is tested among people with a condition of one sex: where such
     codes are typed carelessly everywhere, it is no contradiction anywhere.
     """
-    house = visits.group_by(visit_house=visits.institution_id).aggregate(m_house_people=visits.patient_id.nunique())
+    house = visits.group_by(visit_house=visits.institution_id).aggregate(
+        m_house_people=visits.patient_id.nunique()
+    )
     sure, wrong = found.filter(found.shows != WRONG_SEX), sexed.filter(sexed.wrong)
     counts = {
         "found": sure.group_by("visit_house").aggregate(n=sure.patient_id.nunique()),
@@ -167,15 +181,19 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     """Confirm a house that used more unrelated people's cards impossibly than errors elsewhere explain."""
     sure = group.rows[group.rows["shows"] != WRONG_SEX]
     wrong = group.rows[group.rows["shows"] == WRONG_SEX]
-    tested = [(sure, _excess(sure, "people", "found", "impossible_uses", group, params)),
-              (wrong, _excess(wrong, "sexed", "wrong", "wrong_sex_uses", group, params))]
+    tested = [
+        (sure, _excess(sure, "people", "found", "impossible_uses", group, params)),
+        (wrong, _excess(wrong, "sexed", "wrong", "wrong_sex_uses", group, params)),
+    ]
     kept = [(rows, anomaly) for rows, anomaly in tested if anomaly is not None]
     if not kept:
         return None
     core = sorted({str(p) for rows, _ in kept for p in rows["subject_id"]})
     keys = {key for rows, _ in kept for key in rows.index}
     keep = group.rows.index.to_series().isin(keys)
-    return Verdict(tuple(core), tuple(a for _, a in kept), keep, (("institution", group.group_id, "settles"),))
+    return Verdict(
+        tuple(core), tuple(a for _, a in kept), keep, (("institution", group.group_id, "settles"),)
+    )
 
 
 def _excess(
@@ -199,9 +217,15 @@ def _excess(
         return None
     shows = rows.groupby("shows")["subject_id"].nunique()
     detail: dict[str, str | int | float] = {
-        "n_core": int(rows["subject_id"].nunique()), "n_units": people, "n_uses": len(rows), "n_house": n,
-        "n_elsewhere": rest_cases, "n_rest": rest, "n_dead": int(shows.get("after_death", 0)),
-        "n_in_hospital": int(shows.get("in_hospital", 0)), "n_two_places": int(shows.get("two_places", 0)),
+        "n_core": int(rows["subject_id"].nunique()),
+        "n_units": people,
+        "n_uses": len(rows),
+        "n_house": n,
+        "n_elsewhere": rest_cases,
+        "n_rest": rest,
+        "n_dead": int(shows.get("after_death", 0)),
+        "n_in_hospital": int(shows.get("in_hospital", 0)),
+        "n_two_places": int(shows.get("two_places", 0)),
     }
     return Anomaly(Family.CONTRADICTION, name, tail, n_tests, detail)
 
@@ -211,7 +235,11 @@ TYPOLOGY = Typology(
     slug="impersonation",
     title="疑似冒名使用医保凭证",
     grade=Grade.E1,
-    requires={"settlements": frozenset({"settlement_id", "patient_id", "institution_id", "settled_at", "fund_amount"})},
+    requires={
+        "settlements": frozenset(
+            {"settlement_id", "patient_id", "institution_id", "settled_at", "fund_amount"}
+        )
+    },
     optional={
         "patients": frozenset({"patient_id", "death_date", "gender"}),
         "institutions": frozenset({"institution_id", "longitude", "latitude"}),
@@ -221,7 +249,10 @@ TYPOLOGY = Typology(
     grouping="hub",
     uses=frozenset({"stays", "visits"}),
     benign=("family",),
-    provisions=("医疗保障基金使用监督管理条例 第十七条、第四十一条", "法发〔2024〕6号 参保人情形（冒名就医购药）"),
+    provisions=(
+        "医疗保障基金使用监督管理条例 第十七条、第四十一条",
+        "法发〔2024〕6号 参保人情形（冒名就医购药）",
+    ),
     clears=("死亡日期登记更正记录", "代购药登记与双方身份证件", "结算时间补传或时钟偏差的系统日志"),
     records=("结算时的监控录像", "处方与取药签名", "死亡登记原始凭据", "终端与操作员日志"),
     sentences={
@@ -230,10 +261,10 @@ TYPOLOGY = Typology(
         "two_places": "数分钟内在相距较远的两家机构结算",
         "wrong_sex": "诊断与参保人性别不符",
         "impossible_uses": "该机构 {n_house} 名就诊购药者中有 {n_core} 人（{n_units} 户）共 {n_uses} 次结算与其本人状态不符："
-                           "死亡后 {n_dead} 人、住院期间 {n_in_hospital} 人、同时异地 {n_two_places} 人；"
-                           "其他机构合计 {n_rest} 人次中仅 {n_elsewhere} 人次",
+        "死亡后 {n_dead} 人、住院期间 {n_in_hospital} 人、同时异地 {n_two_places} 人；"
+        "其他机构合计 {n_rest} 人次中仅 {n_elsewhere} 人次",
         "wrong_sex_uses": "该机构 {n_house} 名有性别专属诊断者中有 {n_core} 人（{n_units} 户）与登记性别不符；"
-                          "其他机构合计 {n_rest} 人次中有 {n_elsewhere} 人次",
+        "其他机构合计 {n_rest} 人次中有 {n_elsewhere} 人次",
     },
     params=Params(),
     minimum_subjects=5,

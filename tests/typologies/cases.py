@@ -1,6 +1,9 @@
 """Run one typology on the small tables of a case file, as the pipeline would without innocent explanations.
 
-A case is a mapping: ``name``, ``why``, ``tables`` and ``expect``.
+A case is a mapping: ``name``, ``why``, ``background``, ``tables`` and ``expect``.
+
+``background``
+    Name of an entry of the file's ``backgrounds`` (tables as below) whose rows are added: the honest life around.
 
 ``tables``
     Table → list of rows. A row is a mapping of column to value; dates and instants are ISO text. A row with
@@ -43,14 +46,23 @@ from gangfinder.typologies.contract import Typology
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "typologies"
 
 _ARROW = {
-    Kind.ID: pa.string(), Kind.CODE: pa.string(), Kind.TEXT: pa.string(), Kind.INSTANT: pa.timestamp("us"),
-    Kind.DATE: pa.date32(), Kind.MONEY: pa.decimal128(18, 2), Kind.NUMBER: pa.float64(), Kind.COUNT: pa.int64(),
+    Kind.ID: pa.string(),
+    Kind.CODE: pa.string(),
+    Kind.TEXT: pa.string(),
+    Kind.INSTANT: pa.timestamp("us"),
+    Kind.DATE: pa.date32(),
+    Kind.MONEY: pa.decimal128(18, 2),
+    Kind.NUMBER: pa.float64(),
+    Kind.COUNT: pa.int64(),
     Kind.FLAG: pa.bool_(),
 }
 _READ = {
     Kind.INSTANT: lambda v: v if isinstance(v, datetime) else datetime.fromisoformat(str(v)),
     Kind.DATE: lambda v: v if isinstance(v, date) else date.fromisoformat(str(v)[:10]),
-    Kind.MONEY: lambda v: Decimal(str(v)), Kind.NUMBER: float, Kind.COUNT: int, Kind.FLAG: bool,
+    Kind.MONEY: lambda v: Decimal(str(v)),
+    Kind.NUMBER: float,
+    Kind.COUNT: int,
+    Kind.FLAG: bool,
 }
 
 
@@ -69,8 +81,16 @@ class Outcome:
 
 
 def load_cases(slug: str) -> list[dict[str, Any]]:
-    """Return the cases of a typology."""
-    return list(yaml.safe_load((FIXTURES / f"{slug}.yml").read_text(encoding="utf-8"))["cases"])
+    """Return the cases of a typology, each with the rows of its background."""
+    file = yaml.safe_load((FIXTURES / f"{slug}.yml").read_text(encoding="utf-8"))
+    return [{**case, "tables": _with_background(case, file.get("backgrounds", {}))} for case in file["cases"]]
+
+
+def _with_background(case: Mapping[str, Any], backgrounds: Mapping[str, Any]) -> dict[str, list[Any]]:
+    tables = {name: list(rows) for name, rows in case.get("tables", {}).items()}
+    for name, rows in backgrounds.get(case.get("background"), {}).items():
+        tables[name] = list(rows) + tables.get(name, [])
+    return tables
 
 
 def expanded(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -88,7 +108,9 @@ def _value(value: Any, i: int, listed: Mapping[str, Any]) -> Any:
     if isinstance(value, str) and "{" in value:
         return value.format(i=i, **listed)
     if isinstance(value, Mapping):
-        moved = datetime.fromisoformat(str(value["from"])) + timedelta(days=value["step"] * (i % value.get("cycle", 10**9)))
+        moved = datetime.fromisoformat(str(value["from"])) + timedelta(
+            days=value["step"] * (i % value.get("cycle", 10**9))
+        )
         return moved.isoformat()
     return value
 
@@ -131,9 +153,14 @@ def _run(engine: DuckDBEngine, typology: Typology, tables: Mapping[str, pa.Table
     rows = engine.fetch(typology.detect(project(typology, canonical, derived), typology.params)).to_pandas()
     rows["event_at"] = rows["event_at"].astype("datetime64[us]")
     units = _households(tables)
-    houses = engine.put("houses_here", pa.table({"institution_id": pa.array(sorted(set(rows["institution_id"].dropna())), pa.string())}))
+    houses = engine.put(
+        "houses_here",
+        pa.table({"institution_id": pa.array(sorted(set(rows["institution_id"].dropna())), pa.string())}),
+    )
     around = surroundings(engine, derived["visits"], houses, units, PresenceParams(), clock=clock)
-    links = engine.fetch(linked.links).to_pandas().sort_values(["kind", "source_id", "target_id"], kind="stable")
+    links = (
+        engine.fetch(linked.links).to_pandas().sort_values(["kind", "source_id", "target_id"], kind="stable")
+    )
     links = foreign_links(links, units)
     if typology.links:
         kinds = links[links["kind"].isin(typology.links)]
@@ -143,7 +170,12 @@ def _run(engine: DuckDBEngine, typology: Typology, tables: Mapping[str, pa.Table
     else:
         groups = hub_groups(rows, links, frozenset(), max(1, rows["group_id"].nunique()), around)
     verdicts = {g.group_id: _judged(typology, g) for g in groups}
-    return Outcome(None, {k: v for k, v in verdicts.items() if v is not None}, {g.group_id: g for g in groups})
+    return Outcome(
+        None, {k: v for k, v in verdicts.items() if v is not None}, {g.group_id: g for g in groups}
+    )
+
+
+_EVERY_COLUMN = {"settlements": frozenset(TABLES["settlements"].names)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +184,14 @@ class _Whole:
 
     slug: str = "settlements"
     requires: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    optional: Mapping[str, frozenset[str]] = field(default_factory=lambda: {"settlements": frozenset(TABLES["settlements"].names)})
+    optional: Mapping[str, frozenset[str]] = field(default_factory=lambda: _EVERY_COLUMN)
     uses: frozenset[str] = frozenset()
 
 
 def _filled(tables: Mapping[str, pa.Table]) -> dict[str, frozenset[str]]:
-    filled = {n: frozenset(c for c in t.column_names if t[c].null_count < t.num_rows) for n, t in tables.items()}
+    filled = {
+        n: frozenset(c for c in t.column_names if t[c].null_count < t.num_rows) for n, t in tables.items()
+    }
     return {name: columns for name, columns in filled.items() if columns}
 
 
@@ -171,7 +205,9 @@ def _judged(typology: Typology, group: Group) -> Verdict | None:
     if group.n_units() < typology.minimum_subjects:
         return None
     verdict = typology.confirm(group, typology.params)
-    return verdict if verdict is not None and group.n_units(verdict.core) >= typology.minimum_subjects else None
+    return (
+        verdict if verdict is not None and group.n_units(verdict.core) >= typology.minimum_subjects else None
+    )
 
 
 def _households(tables: Mapping[str, pa.Table]) -> dict[str, str]:
