@@ -1,8 +1,8 @@
 """Co-admission: the same two people admitted to the same ward and discharged from it together, more than once.
 
 Two kinds of links are made. ``co_admission`` has a null: two people with so many stays in a house meet there by
-chance so often. ``broker_contact`` ties patients of one house who gave the same contact or agent; it has no null of
-its own, and T06 asks of those whom it ties that they came in waves.
+chance so often. ``broker_contact`` ties patients of one house under the same contact or agent, where that contact
+brings people within days of one another; it has no null of its own, and T06 tests those whom it ties further.
 """
 
 from __future__ import annotations
@@ -49,6 +49,11 @@ class Params:
         A pair too weak by itself is kept below this tail when it closes recurrent triples (next parameter).
     common_partners
         Fewest people with whom both of a weak pair were jointly admitted as often.
+    contact_apart_days
+        Two people under one contact came together when they were admitted this far apart at least once.
+    contact_near_pairs, contact_near_share
+        A contact brings people in waves when so many of its pairs, and this share of them, came together: twelve waves
+        a year give a twelfth, a number that a whole village uses gives a fortieth.
     contact_patients
         From so many patients of a house on, a contact or agent ties those who came together.
     contact_cap_patients
@@ -62,6 +67,9 @@ class Params:
     false_discovery_share: float = 0.01
     weak_log10_p: float = -2.0
     common_partners: int = 3
+    contact_apart_days: int = 4
+    contact_near_pairs: int = 3
+    contact_near_share: float = 0.08
     contact_patients: int = 5
     contact_cap_patients: int = 60
 
@@ -201,7 +209,7 @@ def _repeated(stays: ir.Table, own: ir.Table, tests: ir.Table, params: Params) -
 
 
 def _brought(stays: ir.Table, tests: ir.Table, params: Params) -> ir.Table:
-    """Pairs of patients of one house under one contact or agent, which serves several but not a whole house."""
+    """Pairs of patients of one house under a contact that brings several people in waves, but not the whole house."""
     import ibis
 
     named = [
@@ -223,10 +231,8 @@ def _brought(stays: ir.Table, tests: ir.Table, params: Params) -> ir.Table:
     hubs = rows.group_by("institution_id", "contact").aggregate(p=rows.patient_id.nunique())
     hubs = hubs.filter((hubs.p >= params.contact_patients) & (hubs.p <= params.contact_cap_patients))
     rows = rows.semi_join(hubs, ["institution_id", "contact"])
-    # a hub holds few people by the cap, so its pairs are few
-    side = rows.group_by("institution_id", "contact", "patient_id").aggregate(
-        first_on=rows.admitted_on.min(), last_on=rows.admitted_on.max()
-    )
+    # a hub holds few people by the cap, so joining on it makes few pairs
+    side = rows.select("patient_id", "institution_id", "contact", "admitted_on").distinct()
     other = side.rename({f"{c}_r": c for c in side.columns})
     met = side.inner_join(
         other,
@@ -236,15 +242,23 @@ def _brought(stays: ir.Table, tests: ir.Table, params: Params) -> ir.Table:
             side.patient_id < other.patient_id_r,
         ],
     )
-    counted = met.group_by(source_id=met.patient_id, target_id=met.patient_id_r, institution_id=met.institution_id).aggregate(
-        first_on=ibis.least(met.first_on.min(), met.first_on_r.min()),
-        last_on=ibis.greatest(met.last_on.max(), met.last_on_r.max()),
+    near = days_between(met.admitted_on, met.admitted_on_r).abs() <= params.contact_apart_days
+    pairs = met.group_by("institution_id", "contact", source_id=met.patient_id, target_id=met.patient_id_r).aggregate(
+        near=near.cast("int64").max(),
+        c=met.admitted_on.nunique(where=near),
+        first_on=ibis.least(met.admitted_on.min(), met.admitted_on_r.min()),
+        last_on=ibis.greatest(met.admitted_on.max(), met.admitted_on_r.max()),
+    )
+    hub = pairs.group_by("institution_id", "contact").aggregate(n=pairs.count(), n_near=pairs.near.sum())
+    enough = (hub.n_near >= params.contact_near_pairs) & (hub.n_near >= params.contact_near_share * hub.n)
+    pairs = pairs.semi_join(hub.filter(enough), ["institution_id", "contact"])
+    counted = pairs.group_by("source_id", "target_id", "institution_id").aggregate(
+        c=ibis.greatest(1, pairs.c.max()), first_on=pairs.first_on.min(), last_on=pairs.last_on.max()
     )
     nothing = ibis.literal(0).cast("int64")
     return (
         counted.cross_join(tests)
         .mutate(
-            c=ibis.literal(1).cast("int64"),
             kind=ibis.literal("broker_contact"),
             n_a=nothing,
             n_b=nothing,
