@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from gangfinder import __version__
+from gangfinder.cli._command import laid_out
 from gangfinder.cli._failure import report
 
 
@@ -22,6 +23,9 @@ def _names() -> tuple[str, ...]:
 
 class Commands(click.Group):
     """Commands as the modules of this package, imported when they are asked for."""
+
+    def __init__(self, name: str | None = None, **attributes: Any) -> None:  # noqa: ANN401 - those of click
+        super().__init__(name, **{**attributes, "help": laid_out(attributes.get("help"))})
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
@@ -47,6 +51,7 @@ class Commands(click.Group):
 
 
 @click.group(
+    name="gangfinder",
     cls=Commands,
     context_settings={
         "auto_envvar_prefix": "GANGFINDER",
@@ -56,9 +61,8 @@ class Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="gangfinder")
 def root() -> None:
-    r"""Find organised medical-insurance fraud rings in a fund's tables; write explained case leads.
+    """Find organised medical-insurance fraud rings in a fund's tables; write explained case leads.
 
-    \b
     Example:
       gangfinder demo
 

@@ -6,19 +6,19 @@ from typing import Any
 
 import click
 
+from gangfinder.cli._command import Command
 from gangfinder.cli._output import json_option, quiet_option, show_json, show_table
 
 
-@click.command(short_help="List the innocent explanations that are tested.")
+@click.command(cls=Command, short_help="List the innocent explanations that are tested.")
 @click.option(
     "--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True, help="Language of titles."
 )
 @json_option
 @quiet_option
 def command(lang: str, as_json: bool, quiet: bool) -> None:  # noqa: FBT001 - click passes options by name
-    r"""List the innocent explanations that are tested before anything becomes a lead.
+    """List the innocent explanations that are tested before anything becomes a lead.
 
-    \b
     Example:
       gangfinder benign --json
     """

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gangfinder.cli._command import Command
 from gangfinder.cli._output import json_option, lang_option, quiet_option, recorder, show_json, show_table
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from gangfinder.pipeline import CheckReport
 
 
-@click.command(short_help="Report on the data, and which detectors can run.")
+@click.command(cls=Command, short_help="Report on the data, and which detectors can run.")
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option("--settings", "settings_file", type=click.Path(path_type=Path), help="Settings file (TOML).")
 @click.option(
@@ -31,11 +32,10 @@ def command(
     as_json: bool,  # noqa: FBT001 - click passes options by name
     quiet: bool,  # noqa: FBT001
 ) -> None:
-    r"""Report what is in the data, what is wrong with it, and which detectors can run on it.
+    """Report what is in the data, what is wrong with it, and which detectors can run on it.
 
     INPUT is a folder of Parquet, CSV or XLSX files, or a .duckdb file. Nothing is written.
 
-    \b
     Example:
       gangfinder check town
     """

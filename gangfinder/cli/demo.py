@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from gangfinder.cli._command import Command
 from gangfinder.cli._output import lang_option, quiet_option, recorder, show_lead
 
 PATIENTS, SEED = 6_000, 1
 
 
-@click.command(short_help="Find and explain rings in a synthetic town.")
+@click.command(cls=Command, short_help="Find and explain rings in a synthetic town.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -22,11 +23,10 @@ PATIENTS, SEED = 6_000, 1
 @lang_option
 @quiet_option
 def command(out: Path, lang: str | None, quiet: bool) -> None:  # noqa: FBT001 - click passes options by name
-    r"""Make a synthetic town, find its rings, and explain the best lead; takes under a minute.
+    """Make a synthetic town, find its rings, and explain the best lead; takes under a minute.
 
     The town is made up, and so is everybody in it. It is written to OUT/town, its leads to OUT.
 
-    \b
     Example:
       gangfinder demo --out demo-out
     """

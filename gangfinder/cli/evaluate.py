@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gangfinder.cli._command import Command
 from gangfinder.cli._output import json_option, quiet_option, show_json, show_table
 
 if TYPE_CHECKING:
     from gangfinder.evaluate import Evaluation
 
 
-@click.command(short_help="Compare leads with the truth of a town.")
+@click.command(cls=Command, short_help="Compare leads with the truth of a town.")
 @click.argument("town", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @json_option
 @quiet_option
 def command(town: Path, out: Path, as_json: bool, quiet: bool) -> None:  # noqa: FBT001 - by name
-    r"""Compare leads with the truth of a synthetic town: recall, precision, causes of false leads.
+    """Compare leads with the truth of a synthetic town: recall, precision, causes of false leads.
 
     TOWN is the folder of gangfinder synth, OUT that of gangfinder run. k is the number of planted rings.
 
-    \b
     Example:
       gangfinder evaluate town out
     """

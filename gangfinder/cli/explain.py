@@ -6,22 +6,22 @@ from pathlib import Path
 
 import click
 
+from gangfinder.cli._command import Command
 from gangfinder.cli._output import json_option, quiet_option, show_json, show_lead
 
 
-@click.command(short_help="Explain one lead in words.")
+@click.command(cls=Command, short_help="Explain one lead in words.")
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("lead_id")
 @click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True, help="Language.")
 @json_option
 @quiet_option
 def command(out: Path, lead_id: str, lang: str, as_json: bool, quiet: bool) -> None:  # noqa: FBT001 - by name
-    r"""Explain one lead: who, what, how surprising, what was tested, what would clear it, what to ask for.
+    """Explain one lead: who, what, how surprising, what was tested, what would clear it, what to ask for.
 
     OUT is the folder of gangfinder run, or one run in OUT/runs. LEAD_ID is an id, its first characters, or a
     rank.
 
-    \b
     Example:
       gangfinder explain out 1
     """

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from gangfinder.cli._command import Command
 from gangfinder.cli._output import json_option, lang_option, quiet_option, recorder, show_json
 
 
-@click.command(short_help="Find rings and write ranked leads.")
+@click.command(cls=Command, short_help="Find rings and write ranked leads.")
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the results."
@@ -44,12 +45,11 @@ def command(
     as_json: bool,  # noqa: FBT001 - click passes options by name
     quiet: bool,  # noqa: FBT001
 ) -> None:
-    r"""Find rings in a fund's tables and write them as ranked, explained leads.
+    """Find rings in a fund's tables and write them as ranked, explained leads.
 
     INPUT is a folder of Parquet, CSV or XLSX files, or a .duckdb file; only the table settlements is
     mandatory.
 
-    \b
     Example:
       gangfinder run town --out out
 

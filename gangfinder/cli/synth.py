@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from gangfinder.cli._command import Command
 from gangfinder.cli._output import quiet_option, recorder
 
 
-@click.command(short_help="Write a synthetic town.")
+@click.command(cls=Command, short_help="Write a synthetic town.")
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--patients", type=int, default=20_000, show_default=True, help="Insured people of the town.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Root of every random choice.")
@@ -60,11 +61,10 @@ def command(
     encoding: str,
     quiet: bool,  # noqa: FBT001
 ) -> None:
-    r"""Write a synthetic town with planted rings and innocent look-alikes, and the truth about both.
+    """Write a synthetic town with planted rings and innocent look-alikes, and the truth about both.
 
     Nobody in it exists: identity numbers are of a region that does not exist, phones of a reserved block.
 
-    \b
     Example:
       gangfinder synth town --patients 6000 --seed 1
     """

@@ -6,19 +6,19 @@ from typing import Any
 
 import click
 
+from gangfinder.cli._command import Command
 from gangfinder.cli._output import json_option, quiet_option, show_json, show_table
 
 
-@click.command(short_help="List the typologies that are looked for.")
+@click.command(cls=Command, short_help="List the typologies that are looked for.")
 @click.option(
     "--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True, help="Language of titles."
 )
 @json_option
 @quiet_option
 def command(lang: str, as_json: bool, quiet: bool) -> None:  # noqa: FBT001 - click passes options by name
-    r"""List the typologies: what each looks for, what data it needs, and which explanations it tests.
+    """List the typologies: what each looks for, what data it needs, and which explanations it tests.
 
-    \b
     Example:
       gangfinder typologies --json
     """

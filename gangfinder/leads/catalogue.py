@@ -113,7 +113,10 @@ def _number(value: float) -> str:
 
 
 class _Filler(string.Formatter):
-    """``str.format`` over plain names only: a template reads values, never their attributes."""
+    """``str.format`` over plain names only: a template reads values, never their attributes.
+
+    English texts may agree with a number: ``{n} card{n:plural}``, ``{n} {n:plural person people}``.
+    """
 
     def __init__(self, translator: Translator) -> None:
         self._translator = translator
@@ -122,6 +125,9 @@ class _Filler(string.Formatter):
         return kwargs.get(field_name, "–"), field_name
 
     def format_field(self, value: Any, format_spec: str) -> str:  # noqa: ANN401 - of any type
+        if format_spec.startswith("plural"):
+            one, many = format_spec.split()[1:] or ("", "s")
+            return one if value == 1 else many
         if format_spec:
             try:
                 return format(value, format_spec)

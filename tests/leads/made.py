@@ -60,10 +60,18 @@ def evidence(day: int, person: str, *, amount: str = "120.50", grade: Grade = Gr
 def pool(people: tuple[str, ...] = PEOPLE, *, days: int = 4) -> ScoredRing:
     rows = tuple(evidence(day, person) for day in range(days) for person in people)
     anomalies = (
-        Anomaly(Family.CALENDAR, "same_dates", -14.2, 182_340, {"n_core": len(people), "n_dates": days, "n_houses": 1}),
+        Anomaly(
+            Family.CALENDAR,
+            "same_dates",
+            -14.2,
+            182_340,
+            {"n_core": len(people), "n_dates": days, "n_houses": 1},
+        ),
         Anomaly(Family.TEMPO, "order", -3.7, 12, {"n_dates": days, "n_same": days - 1}),
     )
-    finding = Finding("T01", people, "patient", Grade.E2, anomalies, rows, (("terminal", "TM1", "terminal"),), 5)
+    finding = Finding(
+        "T01", people, "patient", Grade.E2, anomalies, rows, (("terminal", "TM1", "terminal"),), 5
+    )
     judgements = (
         Judgement("family", Result.PARTLY, ("P900",), "partly", {"n_covered": 1}),
         Judgement("care_home", Result.FAILS),
@@ -86,7 +94,7 @@ def impersonation() -> ScoredRing:
 
 
 def facts() -> EntityFacts:
-    """Every evidence row of :func:`pool`: one operator, one doctor who sees half, a passing doctor, cards, a phone."""
+    """Every evidence row of :func:`pool`: one operator, a doctor of half the people, a passing one."""
     rows = []
     for day in range(4):
         for n, person in enumerate(PEOPLE):

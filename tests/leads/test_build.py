@@ -7,7 +7,6 @@ from datetime import datetime
 from decimal import Decimal
 
 import pytest
-from leads.made import KEY, PEOPLE, TEXTS, facts, impersonation, pool
 
 from gangfinder.errors import SettingsError
 from gangfinder.leads import EntityFacts, build_leads
@@ -18,6 +17,7 @@ from gangfinder.leads.tokens import Key
 from gangfinder.model.evidence import Grade
 from gangfinder.model.lead import Lead
 from gangfinder.settings import Settings
+from leads.made import KEY, PEOPLE, TEXTS, facts, impersonation, pool
 
 
 def leads(settings: Settings | None = None, key: Key = KEY) -> list[Lead]:

@@ -19,7 +19,9 @@ from gangfinder.leads.phrases import PHRASES, chance, phrase
 ZH, EN = translator("zh"), translator("en")
 
 GUILT_ZH = ("骗", "欺诈", "诈", "犯罪", "罪犯", "罪名", "违法者", "作案")
-GUILT_EN = re.compile(r"\b(fraud\w*|guilt\w*|crook\w*|offender\w*|thie\w*|swindl\w*|crime\w*)\b", re.IGNORECASE)
+GUILT_EN = re.compile(
+    r"\b(fraud\w*|guilt\w*|crook\w*|offender\w*|thie\w*|swindl\w*|crime\w*)\b", re.IGNORECASE
+)
 
 
 def placeholders(text: str) -> set[str]:

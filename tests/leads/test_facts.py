@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pyarrow as pa
-from leads.made import PEOPLE, pool
 
 from gangfinder.leads import collect_facts
+from leads.made import PEOPLE, pool
 
 
 def test_facts_come_from_the_engine(engine):

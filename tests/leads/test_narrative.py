@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 from golden.golden import same_as_golden
-from leads.made import KEY, TEXTS, facts, impersonation, pool
 
 from gangfinder.leads import build_leads
 from gangfinder.leads.catalogue import translator
 from gangfinder.leads.narrative import Narrative, narrate
 from gangfinder.model.evidence import Judgement, Result
 from gangfinder.settings import Settings
+from leads.made import KEY, TEXTS, facts, impersonation, pool
 
 LEADS = build_leads([pool(), impersonation()], facts(), Settings(), KEY, TEXTS)
 
@@ -43,7 +43,14 @@ def test_narrative_survives_its_line(lead):
 
 def test_every_question_of_an_inspector_has_a_section():
     titles = [s.title.text for s in narrate(LEADS[0], TEXTS).sections]
-    for wanted in ("涉及对象", "何时发生", "有多意外", "已检验的合理解释", "若能说明以下任一项，可排除", "建议调取"):
+    for wanted in (
+        "涉及对象",
+        "何时发生",
+        "有多意外",
+        "已检验的合理解释",
+        "若能说明以下任一项，可排除",
+        "建议调取",
+    ):
         assert wanted in titles
 
 

@@ -1,0 +1,244 @@
+"""The command line: errors, exit codes, output forms, help."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from golden.golden import same_as_golden
+from leads.made import KEY, TEXTS, facts, impersonation, pool
+
+from gangfinder.cli import root
+from gangfinder.cli._group import _names
+from gangfinder.errors import GangfinderError, IntakeError, LeadError, OutputError, SettingsError
+from gangfinder.export.contract import RunView
+from gangfinder.export.publish import export_run, publication
+from gangfinder.leads import build_leads
+from gangfinder.settings import Settings
+
+LEADS = build_leads([pool(), impersonation()], facts(), Settings(), KEY, TEXTS)
+COMMANDS = ("benign", "check", "demo", "evaluate", "explain", "run", "synth", "typologies")
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.delenv("GANGFINDER_DEBUG", raising=False)
+
+
+@pytest.fixture
+def out(tmp_path) -> Path:
+    with publication(tmp_path / "out") as made:
+        export_run(LEADS, made.folder, RunView("zh", TEXTS))
+        made.complete("r1", "{}\n")
+    return tmp_path / "out"
+
+
+def call(*args: object):
+    return CliRunner().invoke(root, [str(a) for a in args])
+
+
+def failing(monkeypatch, error: BaseException):
+    from gangfinder import pipeline
+
+    def run(*_, **__):
+        raise error
+
+    monkeypatch.setattr(pipeline, "run", run)
+    return call("run", "town", "--out", "x", "--quiet")
+
+
+def test_every_command_of_the_issue_is_there():
+    assert set(COMMANDS) <= set(_names())
+
+
+@pytest.mark.parametrize("name", ["", *_names()])
+def test_help_is_reviewed(name: str):
+    done = call(*([name] if name else []), "--help")
+    assert done.exit_code == 0
+    same_as_golden(f"help/{name or 'gangfinder'}.txt", done.output)
+
+
+@pytest.mark.parametrize("name", _names())
+def test_help_begins_with_a_sentence_and_has_an_example(name: str):
+    command = root.get_command(click.Context(root), name)
+    lines = command.help.split("\n")
+    assert lines[0].endswith((".", ":")) or "." in command.help.split("\n\n")[0]
+    assert "Example:" in command.help
+    assert {"--quiet"} <= {o for p in command.params for o in p.opts}
+
+
+def test_help_is_fast():
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "gangfinder.cli", "--help"], check=True, capture_output=True)
+        seconds.append(time.perf_counter() - started)
+    assert min(seconds) < 0.3
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from gangfinder.cli import root\n"
+        "try: root.main(['--help'], prog_name='gangfinder')\n"
+        "except SystemExit: pass\n"
+        "heavy = {'pandas', 'ibis', 'duckdb', 'scipy', 'numpy', 'networkx', 'neo4j', 'rich', 'pyarrow'}\n"
+        "sys.stderr.write(' '.join(sorted(heavy & set(sys.modules))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
+def test_explain_imports_no_detector(out):
+    code = (
+        "import sys; from gangfinder.cli import root\n"
+        f"try: root.main(['explain', {str(out)!r}, '1'], prog_name='gangfinder')\n"
+        "except SystemExit: pass\n"
+        "heavy = {'pandas', 'ibis', 'duckdb', 'scipy', 'numpy', 'gangfinder.typologies'}\n"
+        "sys.stderr.write(' '.join(sorted(heavy & set(sys.modules))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("error_class", [GangfinderError, SettingsError, IntakeError, OutputError, LeadError])
+def test_our_errors_are_two_lines_and_a_code(monkeypatch, error_class):
+    done = failing(monkeypatch, error_class("what is wrong", hint="what to do", details=["one", "two"]))
+    assert done.exit_code == error_class.exit_code
+    assert done.stderr == "error: what is wrong\n  - one\n  - two\nhint: what to do\n"
+    assert done.stdout == ""
+
+
+def test_an_unexpected_error_shows_no_traceback_and_no_value(monkeypatch, tmp_path):
+    done = failing(monkeypatch, ValueError("could not convert '测试 19900001234'"))
+    assert done.exit_code == 1
+    assert "internal error" in done.stderr
+    assert "Traceback" not in done.stderr
+    logs = list((tmp_path / "state" / "gangfinder").iterdir())
+    assert len(logs) == 1
+    text = logs[0].read_text(encoding="utf-8")
+    assert "ValueError" in text
+    assert "19900001234" not in done.stderr + text
+    assert "测试" not in done.stderr + text
+    assert logs[0].stat().st_mode & 0o077 == 0
+
+
+def test_debug_shows_the_traceback(monkeypatch):
+    monkeypatch.setenv("GANGFINDER_DEBUG", "1")
+    assert "Traceback" in failing(monkeypatch, ValueError("x")).stderr
+
+
+def test_interrupt_is_130(monkeypatch):
+    done = failing(monkeypatch, KeyboardInterrupt())
+    assert done.exit_code == 130
+    assert "Traceback" not in done.stderr
+
+
+def test_bad_usage_is_2():
+    assert call("run").exit_code == 2
+    assert call("nonsense").exit_code == 2
+    assert call("explain", "x").exit_code == 2
+
+
+def test_options_come_from_the_environment(monkeypatch):
+    from gangfinder import pipeline
+
+    seen = {}
+
+    def run(source, out, settings, **_):
+        seen.update(source=source, out=out, seed=settings.seed)
+        raise OutputError("stop")
+
+    monkeypatch.setattr(pipeline, "run", run)
+    CliRunner().invoke(root, ["run", "town"], env={"GANGFINDER_RUN_OUT": "o", "GANGFINDER_RUN_SEED": "7"})
+    assert seen == {"source": Path("town"), "out": Path("o"), "seed": 7}
+
+
+@pytest.mark.parametrize(
+    "wanted", ["1", LEADS[0].lead_id, LEADS[0].lead_id[2:6].lower(), LEADS[0].lead_id[:5]]
+)
+def test_explain_takes_id_prefix_and_rank(out, wanted: str):
+    done = call("explain", out, wanted)
+    assert done.exit_code == 0
+    assert done.stdout.startswith(f"线索 {LEADS[0].lead_id}（新增），第 1 名\n")
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_explain_is_reviewed(out, lang: str):
+    same_as_golden(f"explain/plain.{lang}.txt", call("explain", out, "2", "--lang", lang).stdout)
+
+
+def test_explain_takes_a_run_folder(out):
+    assert call("explain", out / "runs" / "r1", 2).exit_code == 0
+
+
+def test_explain_as_json(out):
+    told = json.loads(call("explain", out, 1, "--json").stdout)
+    assert told["rank"] == 1
+    assert [s["title"] for s in told["sections"]][0] == "涉及对象"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [("L-ZZZZZZZZ", "nearest"), ("99", "nearest"), ("L-", "more characters")],
+)
+def test_explain_without_such_a_lead(out, wanted: str, said: str):
+    done = call("explain", out, wanted)
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
+def test_explain_without_a_run(tmp_path):
+    done = call("explain", tmp_path, 1)
+    assert done.exit_code == 2
+    assert "no finished run" in done.stderr
+
+
+def test_explain_of_a_run_without_leads(tmp_path):
+    with publication(tmp_path / "out") as made:
+        export_run([], made.folder, RunView("zh", TEXTS))
+        made.complete("r1", "{}\n")
+    assert "no leads" in call("explain", tmp_path / "out", 1).stderr
+
+
+def test_escape_sequences_in_data_do_not_reach_the_terminal(tmp_path):
+    from dataclasses import replace
+
+    evil = replace(LEADS[0].members[0], entity_id="\x1b[2J\x07evil")
+    with publication(tmp_path / "out") as made:
+        export_run([replace(LEADS[0], members=(evil,))], made.folder, RunView("zh", TEXTS))
+        made.complete("r1", "{}\n")
+    told = call("explain", tmp_path / "out", 1).stdout
+    assert "evil" in told
+    assert "\x1b" not in told
+    assert "\x07" not in told
+
+
+def test_registries_as_json():
+    typologies = json.loads(call("typologies", "--json").stdout)
+    assert {t["code"] for t in typologies} >= {"T01", "T05", "T06", "T08", "T10", "T17"}
+    assert all({"requires", "optional", "params", "benign"} <= set(t) for t in typologies)
+    benign = json.loads(call("benign", "--json").stdout)
+    assert {b["slug"] for b in benign} >= {"family", "care_home", "outbreak"}
+
+
+def test_registries_as_tables():
+    assert "T01" in call("typologies").stdout
+    assert "suspected" in call("typologies", "--lang", "en").stdout
+    assert "family" in call("benign").stdout
+
+
+def test_a_closed_pipe_is_no_error(out):
+    command = f"{sys.executable} -m gangfinder.cli explain '{out}' 1 | head -c 1 > /dev/null"
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=True, env=dict(os.environ)
+    )
+    assert "Traceback" not in done.stderr
