@@ -50,7 +50,7 @@ class Params(Cycle):
     cadence_days_per_month
         Fewest visit days of a month that counts towards an unmarked cadence.
     cadence_months
-        Fewest such months.
+        Fewest such months; they must be half of the months in which the patient came.
     cadence_weekdays
         Weekdays that carry an unmarked cadence.
     cadence_share
@@ -70,7 +70,7 @@ class Params(Cycle):
     daily_span_days
         the longest time it takes.
     daily_share
-        Least share of its intervals that are of at most three days.
+        Least share of its intervals that are of at most four days.
     weekend_share
         Largest share of its days on a weekend.
     """
@@ -172,9 +172,9 @@ def _cadence(visits: ir.Table, params: Params) -> ir.Table:
     by = ("patient_id", "institution_id")
     days = visits.select(*by, "on").distinct()
     month = days.group_by(*by, month=month_index(days.on)).aggregate(n=days.count())
-    full = month.filter(month.n >= params.cadence_days_per_month)
-    lasting = full.group_by(*by).aggregate(n_months=full.count())
-    lasting = lasting.filter(lasting.n_months >= params.cadence_months)
+    month = month.mutate(full=(month.n >= params.cadence_days_per_month).cast("int64"))
+    lasting = month.group_by(*by).aggregate(n_months=month.count(), n_full=month.full.sum())
+    lasting = lasting.filter((lasting.n_full >= params.cadence_months) & (lasting.n_full * 2 >= lasting.n_months))
     days = days.semi_join(lasting, by)
     per = days.group_by(*by, weekday=weekday(days.on)).aggregate(n=days.count())
     rank = ibis.row_number().over(ibis.window(group_by=list(by), order_by=[per.n.desc(), per.weekday]))
@@ -200,7 +200,7 @@ def _daily(visits: ir.Table, params: Params) -> ir.Table:
     days = days.semi_join(often, by)
     gap = days_between(days.on, days.on.lag().over(ibis.window(group_by=list(by), order_by="on")))
     days = days.mutate(
-        short=ibis.coalesce(gap <= 3, ibis.literal(value=True)).cast("int64"),
+        short=ibis.coalesce(gap <= 4, ibis.literal(value=True)).cast("int64"),
         weekend=(weekday(days.on) >= 5).cast("int64"),
     )
     own = days.group_by(*by).aggregate(n=days.count(), n_short=days.short.sum(), n_weekend=days.weekend.sum())
