@@ -199,7 +199,7 @@ class Catalogue:
 
 def make_catalogue(rng: np.random.Generator) -> Catalogue:
     """Draw the drugs and baskets of a town."""
-    prices: Floats = np.round(np.exp(rng.normal(3.3, 0.7, N_DRUGS)), 2)
+    prices = np.round(np.exp(rng.normal(3.3, 0.7, N_DRUGS)), 2).astype(np.float64)
     days = rng.choice(np.array([3, 5, 7, 7, 10, 14, 28, 30, 30]), N_DRUGS)
     n_lines = rng.choice(np.array([1, 2, 3, 4]), N_BASKETS, p=[0.34, 0.36, 0.2, 0.1])
     lines = rng.choice(N_DRUGS, size=(N_BASKETS, BASKET_LINES), p=zipf_weights(N_DRUGS, 0.6))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gangfinder.synth.catalogue import PlaceKind
 from gangfinder.synth.casting import Scene
+from gangfinder.synth.catalogue import PlaceKind
 from gangfinder.synth.events import COMMON, NONE, Claims
 from gangfinder.synth.ordinary import length_of_stay
 from gangfinder.synth.streams import Floats, Ints
@@ -25,14 +25,19 @@ def invoice_position(world: World, places: Ints, days: Ints) -> Ints:
 
 def claim_total(rng: np.random.Generator, size: int) -> Floats:
     """Draw the bill of a stay at a remote hospital, in yuan."""
-    return np.round(np.exp(rng.normal(np.log(21_500), 0.5, size)).clip(2_000, 90_000), 2)
+    return np.round(np.exp(rng.normal(np.log(24_500), 0.36, size)).clip(5_000, 90_000), 2)
+
+
+def claim_rate(world: World) -> Floats:
+    """Return how many claims a year each resident hands in on average."""
+    return np.where(world.people.age >= 40, 0.028, 0.011)
 
 
 def ordinary_claims(scene: Scene) -> Claims:
     """Return the claims that residents hand in on their own."""
     rng = scene.world.streams.rng("claims")
     world, people = scene.world, scene.world.people
-    rate = np.where(people.age >= 40, 0.028, 0.011) * world.days / 365
+    rate = claim_rate(world) * world.days / 365
     who = np.repeat(np.arange(people.count), rng.poisson(np.where(world.living(), rate, 0)))
     return stays_far_away(scene, rng, who)
 

@@ -51,7 +51,7 @@ def _counts(rng: np.random.Generator, mean: Floats, zero: Floats, years: float) 
     """Draw zero-inflated negative binomial counts with the given means and shares of people who never go."""
     going = rng.random(len(mean)) >= zero
     rate = rng.gamma(1.3, mean * years / (1 - zero) / 1.3)
-    return np.where(going, rng.poisson(rate), 0)
+    return np.asarray(np.where(going, rng.poisson(rate), 0), dtype=np.int64)
 
 
 def _rates(world: World) -> tuple[Floats, Floats, Floats]:
@@ -174,13 +174,24 @@ def stay_events(
     )
 
 
+def stay_rate(world: World) -> Floats:
+    """Return how many hospital stays a year each resident has on average."""
+    age = world.people.age
+    bands = [age >= 75, age >= 60, age >= 40, age < 6]
+    return np.asarray(np.select(bands, [0.56, 0.4, 0.17, 0.2], 0.09), dtype=np.float64)
+
+
+def visit_rate(world: World) -> Floats:
+    """Return how many visits a year each resident has on average."""
+    mean, _, pharmacy = _rates(world)
+    return mean + pharmacy
+
+
 def stays(world: World, habits: Habits) -> Events:
     """Return the hospital stays of everybody, some of them away from home."""
     rng = world.streams.rng("stays")
     people = world.people
-    rate = np.select(
-        [people.age >= 75, people.age >= 60, people.age >= 40, people.age < 6], [0.56, 0.4, 0.17, 0.2], 0.09
-    )
+    rate = stay_rate(world)
     who = np.repeat(np.arange(people.count), rng.poisson(rate * world.days / 365))
     nights = length_of_stay(rng, len(who))
     where = pick(rng, habits.ward, who)

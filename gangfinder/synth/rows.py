@@ -185,11 +185,11 @@ def _contacts(
     switchboard = len(names.phones) - world.places.count + events["place"][e]
     contact = np.select([draw > 0.98, draw > 0.95], [np.full(count, -2), switchboard], contact)
     asked = np.where(events["kind"][e] == Kind.STAY, 0.87, 0.1)
-    contact = np.where(rng.random(count) < asked, contact, NONE)
     given = events["contact"][e]
+    contact = np.where(rng.random(count) < asked, np.where(given != NONE, given, contact), NONE)
     agent = events["agent"][e].astype(np.int64)
     return {
-        "contact_phone": names.phone_column(np.where(given != NONE, given, contact)),
+        "contact_phone": names.phone_column(contact),
         "agent_id_number": pick_from(names.id_numbers, agent),
         "agent_phone": pick_from(names.phones, agent),
     }

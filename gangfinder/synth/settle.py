@@ -102,21 +102,26 @@ def _payers(rng: np.random.Generator, world: World, events: Events) -> Ints:
     return np.where(events["payer"] != NONE, events["payer"], np.where(lent, relative, NONE))
 
 
+def usual_baskets(rng: np.random.Generator, world: World, patients: Ints) -> Ints:
+    """Return what each of these people buys on an ordinary visit."""
+    catalogue, size = world.catalogue, len(patients)
+    drawn = rng.choice(len(catalogue.totals), size, p=catalogue.acute_weights)
+    chronic = world.people.chronic[patients] & (rng.random(size) < 0.35)
+    drawn = np.where(chronic, world.people.chronic_basket[patients], drawn)
+    # some buy up to what the fund pays in a day: baskets that come to the cap
+    full = rng.random(size) < 0.06
+    return np.where(full, catalogue.near(rng, 170, 290, size), drawn)
+
+
 def _baskets(rng: np.random.Generator, world: World, events: Events) -> Ints:
     """Return the basket of every visit that ends with drugs."""
     kind = events["kind"]
-    catalogue = world.catalogue
-    drawn = rng.choice(len(catalogue.totals), len(events), p=catalogue.acute_weights)
-    chronic = world.people.chronic[events["patient"]] & (rng.random(len(events)) < 0.35)
-    drawn = np.where(chronic, world.people.chronic_basket[events["patient"]], drawn)
-    # some buy up to what the fund pays in a day: baskets that come to the cap
-    full = rng.random(len(events)) < 0.06
-    drawn = np.where(full, catalogue.near(rng, 170, 290, len(events)), drawn)
+    drawn = usual_baskets(rng, world, events["patient"])
     with_drugs = np.isin(kind, [Kind.PHARMACY, Kind.CHRONIC]) | (
         np.isin(kind, [Kind.OUTPATIENT, Kind.EMERGENCY]) & (rng.random(len(events)) < 0.7)
     )
     given = events["basket"].astype(np.int64)
-    return np.where(given != NONE, given, np.where(with_drugs, drawn, NONE))
+    return np.where(with_drugs, np.where(given != NONE, given, drawn), NONE)
 
 
 def _totals(rng: np.random.Generator, world: World, events: Events, basket: Ints) -> Floats:

@@ -157,9 +157,8 @@ def _reserve(
             free = places.of_kind(*kinds)
             free = free[~seats.place_taken[free] & ~places.shared_login[free]]
             if typology in {"T06", "T08"}:  # recruits need beds, ghosts need a house that has few
-                free = (
-                    free[(places.beds[free] > 40) == (typology == "T06")] if len(free) > 2 * count else free
-                )
+                fit = free[(places.beds[free] > 40) == (typology == "T06")]
+                free = fit if len(fit) >= count else free
             if typology in {"T01", "T10"} or rng.random() < 0.3:  # the second site is of the first one's kind
                 kind = places.kind[rng.choice(free)]
                 same = free[places.kind[free] == kind]

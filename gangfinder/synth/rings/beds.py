@@ -5,12 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from gangfinder.synth.casting import Part, Scene, attendance, cover_visits, recruit, villagers
-from gangfinder.synth.catalogue import DEPARTMENT, STAY_DAILY, Kind
+from gangfinder.synth.catalogue import DEPARTMENT, STAY_DAILY, WARD_WEIGHTS, Kind
 from gangfinder.synth.events import DAY, NONE, Events
-from gangfinder.synth.ordinary import length_of_stay, stay_events
+from gangfinder.synth.ordinary import length_of_stay, stay_events, stay_rate
 from gangfinder.synth.streams import Floats, Ints, spread
 
-_WARDS = ("内科", "康复科", "中医科", "骨科")
+
+def _ward(rng: np.random.Generator) -> int:
+    """Return a ward that admits adults of both sexes, the larger ones more often."""
+    weights = WARD_WEIGHTS.copy()
+    weights[[DEPARTMENT["妇产科"], DEPARTMENT["儿科"]]] = 0
+    return int(rng.choice(len(weights), p=weights / weights.sum()))
 
 
 def _costs(rng: np.random.Generator, scene: Scene, site: int, nights: Ints, spread_of: float) -> Floats:
@@ -33,19 +38,19 @@ def brokered_admissions(scene: Scene, rng: np.random.Generator, number: int) -> 
     """Play one T06 ring: waves of recruits admitted and discharged together at one ward, at no cost to them."""
     world = scene.world
     site = int(world.ring_sites["T06", number][0])
-    ward = DEPARTMENT[_WARDS[spread(rng, 0, len(_WARDS) - 1)]]
+    ward = _ward(rng)
     size = spread(rng, 8, min(25, int(world.places.beds[site] * 0.7)))
-    weight = scene.stay_weight + 0.15
+    weight = stay_rate(world)
     if rng.random() < 0.6:
-        members = villagers(scene, rng, size, world.people.age >= 40, weight)
+        members = villagers(scene, rng, size, world.people.age >= 16, weight)
     else:
-        members = recruit(scene, rng, size, scene.alive & (world.people.age >= 40), weight)
+        members = recruit(scene, rng, size, scene.alive & (world.people.age >= 16), weight)
     broker = recruit(scene, rng, 1, scene.alive & (world.people.age >= 25) & (world.people.age < 65))
     waves = spread(rng, 3, 6)
     gap = max(world.days // (waves + 1), 18)
     starts = world.first_day + spread(rng, 0, gap // 2) + gap * np.arange(waves) + rng.integers(-6, 7, waves)
     wave, person = attendance(rng, waves, len(members), world.settings.participation)
-    nights = np.clip(length_of_stay(rng, waves), 5, 16)[wave]
+    nights = np.clip(length_of_stay(rng, waves), 4, 18)[wave]
     offset, end = rng.integers(0, 2, len(wave)), rng.integers(0, 2, len(wave))
     drift = rng.integers(-1, 2, len(wave)) * world.settings.jitter_days
     level = _costs(rng, scene, site, nights, 0.08) * np.exp(rng.normal(0, 0.5, waves))[wave]
@@ -76,11 +81,11 @@ def ghost_beds(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play one T08 ring: a house bills stays of people who are out shopping, or in another bed, at the time."""
     world = scene.world
     site = int(world.ring_sites["T08", number][0])
-    ward = DEPARTMENT[_WARDS[spread(rng, 0, len(_WARDS) - 1)]]
-    active = scene.alive & (scene.visit_weight >= 4) & (world.people.age >= 30)
-    members = recruit(scene, rng, spread(rng, 12, 40), active, scene.stay_weight + 0.15)
+    ward = _ward(rng)
+    active = scene.alive & (scene.visit_weight >= 2) & (world.people.age >= 16)
+    members = recruit(scene, rng, spread(rng, 12, 40), active, stay_rate(world))
     who = np.repeat(members, rng.integers(2, 5, len(members)))
-    nights = np.clip(length_of_stay(rng, len(who)), 5, 15)
+    nights = np.clip(length_of_stay(rng, len(who)), 4, 18)
     doctors = np.array([_ward_doctor(rng, scene, site, ward) for _ in range(2)])
     events = stay_events(
         rng,

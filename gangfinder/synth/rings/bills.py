@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from gangfinder.synth.casting import Part, Scene, recruit
-from gangfinder.synth.claims import claim_total, invoice_position
+from gangfinder.synth.claims import claim_rate, claim_total, invoice_position
 from gangfinder.synth.events import COMMON, NONE, Claims
 from gangfinder.synth.ordinary import length_of_stay
-from gangfinder.synth.streams import spread
+from gangfinder.synth.streams import Floats, spread
 
 
 def forged_bills(scene: Scene, rng: np.random.Generator, number: int) -> Part:
@@ -21,7 +21,7 @@ def forged_bills(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """
     world, settings = scene.world, scene.world.settings
     adults = scene.alive & (world.people.age >= 20)
-    holders = recruit(scene, rng, spread(rng, 20, 60), adults)
+    holders = recruit(scene, rng, spread(rng, 20, 60), adults, claim_rate(world) * 10)
     agents = recruit(scene, rng, spread(rng, 3, 4 + settings.difficulty), adults & (world.people.age < 62))
     sites = world.ring_sites["T17", number][: 1 if rng.random() < 0.6 else 2]
     patients = np.repeat(holders, np.where(rng.random(len(holders)) < 0.2, 2, 1))
@@ -44,7 +44,7 @@ def forged_bills(scene: Scene, rng: np.random.Generator, number: int) -> Part:
         admitted=submitted - rng.integers(25, 90, size) - nights,
         nights=nights,
         submitted=submitted,
-        total=claim_total(rng, size).clip(15_000, 45_000),
+        total=_claimed(rng, size),
         invoice=invoice,
         account=np.where(own, patients, account),
         agent=np.where(rng.random(size) < 0.92, agent, NONE),
@@ -60,3 +60,9 @@ def _hand_in_days(
     world = scene.world
     lots = rng.integers(40, world.days - 5, max(4, size // 3))
     return world.first_day + np.sort(rng.choice(lots, size))
+
+
+def _claimed(rng: np.random.Generator, size: int) -> Floats:
+    """Return bills of 15 to 45 thousand, as most bills from afar are."""
+    drawn = claim_total(rng, 8 * size)
+    return drawn[(drawn >= 15_000) & (drawn <= 45_000)][:size]

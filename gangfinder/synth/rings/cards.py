@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from gangfinder.synth.casting import Part, Scene, attendance, cover_visits, irregular_days, recruit
+from gangfinder.synth.catalogue import PlaceKind
 from gangfinder.synth.events import DAY, Events
+from gangfinder.synth.observed import observed_baskets, observed_hours
 from gangfinder.synth.streams import Ints, spread
 from gangfinder.synth.world import World
 
@@ -41,14 +43,16 @@ def card_pool(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     sessions = irregular_days(rng, world, spread(rng, 10, 34), spread(rng, 3, 7))
     date, person = attendance(rng, len(sessions), len(members), world.settings.participation)
     site = np.where(rng.random(len(sessions)) < 0.75, sites[0], sites[-1])
-    start = world.moments(rng, sessions, site)
+    start = sessions * DAY + observed_hours(scene, rng, site)
     order = person + rng.normal(0, 0.12 * len(members), len(person))
     rank = _ranks(date, order)
     gap = rng.integers(20, 150, len(date))
     gap[rank == 0] = 0
     at = start[date] + _running(date, rank, gap)
     rows = _tills(rng, world, site)
-    repertoire = rng.choice(len(world.catalogue.totals), spread(rng, 8, 14), p=world.catalogue.acute_weights)
+    repertoire = observed_baskets(
+        scene, rng, spread(rng, 10, 18), world.places.kind[sites[0]] == PlaceKind.PHARMACY
+    )
     shared = rng.choice(repertoire, len(sessions))[date]
     own = rng.choice(repertoire, len(date))
     events = Events.of(
@@ -71,7 +75,7 @@ def _tills(rng: np.random.Generator, world: World, site: Ints) -> tuple[Ints, In
     terminals, operators = np.empty(len(site), np.int64), np.empty(len(site), np.int64)
     for where in np.unique(site):
         here = site == where
-        own_tills = rng.integers(0, places.terminal_count[where], 2)
+        own_tills = (rng.random(2) ** 1.3 * places.terminal_count[where]).astype(np.int64)
         own_hands = rng.integers(0, places.operator_count[where], 2)
         favourite = (rng.random(int(here.sum())) < 0.2).astype(np.int64)
         terminals[here] = places.terminal_first[where] + own_tills[favourite]
@@ -107,9 +111,14 @@ def crew(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     tours = irregular_days(rng, world, spread(rng, 10, 28), spread(rng, 3, 8))
     date, person = attendance(rng, len(tours), len(members), world.settings.participation)
     stops = [rng.permutation(sites)[: spread(rng, 2, min(4, len(sites)))] for _ in tours]
-    first_at = world.moments(rng, tours, np.array([s[0] for s in stops]))
-    first_at = np.minimum(first_at, tours * DAY + 17 * 3600)
-    liked = rng.choice(len(world.catalogue.totals), spread(rng, 6, 10), p=world.catalogue.acute_weights)
+    # some stop of the tour is at an hour like anybody's; the others lie before and after it
+    lead = np.array([spread(rng, 0, len(s) - 1) for s in stops])
+    hour = observed_hours(scene, rng, np.array([s[0] for s in stops])) - lead * 4000
+    last = 20.5 * 3600 - np.array([len(s) for s in stops]) * 4800
+    first_at = tours * DAY + np.clip(hour, 7.3 * 3600 + rng.integers(0, 3000, len(tours)), last).astype(
+        np.int64
+    )
+    liked = observed_baskets(scene, rng, spread(rng, 10, 16))
     parts = []
     for leg in range(max(len(s) for s in stops)):
         rows = np.flatnonzero(np.array([len(stops[d]) > leg for d in date]))
@@ -140,7 +149,7 @@ def lockstep(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     days = irregular_days(rng, world, spread(rng, 5, 10), spread(rng, 7, 20))
     date, person = attendance(rng, len(days), len(members), world.settings.participation)
     where = sites[np.arange(len(days)) % len(sites)][date]
-    at = world.moments(rng, days[date], where)
+    at = days[date] * DAY + observed_hours(scene, rng, where)
     events = Events.of(
         patient=members[person], place=where, at=shifted(rng, world, at), kind=world.kind_at(where)
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from gangfinder.synth.casting import Part, Scene, cover_visits, recruit
-from gangfinder.synth.catalogue import Kind
+from gangfinder.synth.catalogue import Kind, PlaceKind
 from gangfinder.synth.events import DAY, Events
+from gangfinder.synth.observed import observed_baskets, observed_hours
+from gangfinder.synth.ordinary import visit_rate
 from gangfinder.synth.streams import Ints, spread
 
 
@@ -14,21 +16,19 @@ def impersonation(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play one T10 ring: a shop goes on using the cards of the dead, or of people who are elsewhere."""
     world = scene.world
     site = int(world.ring_sites["T10", number][0])
-    if number % 3 == 2:
-        events = _twice_at_once(scene, rng, site)
-    else:
-        events = _after_death(scene, rng, site)
+    play = _twice_at_once if number % 3 == 2 else _after_death
+    events = play(scene, rng, site)
     members = np.unique(events["patient"]).astype(np.int64)
     living = events["patient"][scene.alive[events["patient"]]].astype(np.int64)
     return Part("T10", members, events, cover=cover_visits(scene, rng, living), places=np.array([site]))
 
 
-def _baskets(scene: Scene, rng: np.random.Generator, patients: Ints) -> Ints:
-    """Return what is bought on each card: half the time what the holder used to buy."""
-    drawn = rng.choice(
-        len(scene.world.catalogue.totals), len(patients), p=scene.world.catalogue.acute_weights
-    )
-    return np.where(rng.random(len(patients)) < 0.5, scene.world.people.chronic_basket[patients], drawn)
+def _baskets(scene: Scene, rng: np.random.Generator, patients: Ints, site: int) -> Ints:
+    """Return what is bought on each card: things that people buy, at times what the holder used to."""
+    at_shop = scene.world.places.kind[site] == PlaceKind.PHARMACY
+    drawn = observed_baskets(scene, rng, len(patients), at_shop)
+    own = scene.world.people.chronic[patients] & (rng.random(len(patients)) < 0.3)
+    return np.where(own, scene.world.people.chronic_basket[patients], drawn)
 
 
 def _after_death(scene: Scene, rng: np.random.Generator, site: int) -> Events:
@@ -36,7 +36,7 @@ def _after_death(scene: Scene, rng: np.random.Generator, site: int) -> Events:
     world = scene.world
     people, last = world.people, world.first_day + world.days
     dead = (people.death_day < last - 100) & (people.age >= 30)
-    members = recruit(scene, rng, spread(rng, 8, 24), dead)
+    members = recruit(scene, rng, spread(rng, 8, 24), dead, visit_rate(world))
     uses = np.maximum(2, np.round(rng.integers(5, 13, len(members)) * world.settings.participation)).astype(
         np.int64
     )
@@ -47,9 +47,9 @@ def _after_death(scene: Scene, rng: np.random.Generator, site: int) -> Events:
     return Events.of(
         patient=who,
         place=where,
-        at=world.moments(rng, days, where),
+        at=days * DAY + observed_hours(scene, rng, where),
         kind=world.kind_at(where),
-        basket=_baskets(scene, rng, who),
+        basket=_baskets(scene, rng, who, site),
         fixed=True,
     )
 
@@ -79,7 +79,7 @@ def _twice_at_once(scene: Scene, rng: np.random.Generator, site: int) -> Events:
         place=where,
         at=at,
         kind=world.kind_at(where),
-        basket=_baskets(scene, rng, patients),
+        basket=_baskets(scene, rng, patients, site),
         fixed=np.concatenate(fixed),
     )
 
