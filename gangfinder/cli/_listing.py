@@ -12,7 +12,7 @@ from gangfinder.cli._output import show_table
 from gangfinder.export.projection import FIELDS, project
 from gangfinder.export.publish import is_sealed
 from gangfinder.leads.catalogue import translator
-from gangfinder.leads.texts import Texts
+from gangfinder.leads.texts import Texts, installed_texts
 from gangfinder.model.lead import Lead
 from gangfinder.run import SkippedPart
 
@@ -23,7 +23,9 @@ _COLUMNS = {
     "typologies": "typologies",
     "n_patients": "#patients",
     "amount": "#yuan",
-    "headline": "headline",
+    "first": "from",
+    "last": "to",
+    "suspicion": "suspicion, to be verified",
 }
 _SHOWN = 20
 
@@ -34,12 +36,11 @@ def lead_record(lead: Lead) -> dict[str, Any]:
     return {name: row[name] for name in FIELDS["leads"]}
 
 
-def show_leads(leads: Sequence[Lead], skipped: Sequence[SkippedPart], out: Path) -> None:
+def show_leads(leads: Sequence[Lead], skipped: Sequence[SkippedPart], out: Path, lang: str) -> None:
     """Print the best leads, what was skipped, and where the files are."""
     shown = [lead for lead in leads if not is_sealed(lead)]
     if shown:
-        rows = [{**lead_record(lead), "amount": _amount(lead)} for lead in shown[:_SHOWN]]
-        show_table(rows, _COLUMNS)
+        show_table([_row(lead, lang) for lead in shown[:_SHOWN]], _COLUMNS)
     else:
         click.echo("No leads: nothing in these data passed the admission rule.")
     if len(shown) > _SHOWN:
@@ -51,6 +52,18 @@ def show_leads(leads: Sequence[Lead], skipped: Sequence[SkippedPart], out: Path)
     click.echo(f"Files: {out / 'leads.csv'}, members.csv, evidence.csv, benign.csv, run.json")
     if shown:
         click.echo(f"Next:  gangfinder explain {out} {shown[0].lead_id}")
+
+
+def _row(lead: Lead, lang: str) -> dict[str, Any]:
+    say, texts = translator(lang), installed_texts()
+    return {
+        **lead_record(lead),
+        "score": f"{lead.scored.score.total:.1f}",
+        "amount": _amount(lead),
+        "first": "" if lead.first_seen is None else f"{lead.first_seen:%Y-%m-%d}",
+        "last": "" if lead.last_seen is None else f"{lead.last_seen:%Y-%m-%d}",
+        "suspicion": "; ".join(say.line(texts.title(code)) for code in lead.typologies),
+    }
 
 
 def _show_skipped(skipped: Sequence[SkippedPart]) -> None:

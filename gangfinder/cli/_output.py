@@ -84,7 +84,6 @@ def show_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], ti
 
 def show_lead(narrative: Narrative, say: Translator) -> None:
     """Print a lead in words: formatted on a terminal, plain text elsewhere."""
-    from rich.padding import Padding
     from rich.text import Text
 
     from gangfinder.export.cells import visible
@@ -100,11 +99,18 @@ def show_lead(narrative: Narrative, say: Translator) -> None:
         _print(console, Text(""))
         _print(console, Text(visible(say.render(section.title)), style="bold cyan"))
         for line in section.lines:
-            # a hanging indent keeps wrapped lines under their bullet
-            text = Text(f"• {visible(say.line(line))}")
-            _print(
-                console, Padding(text, (0, 0, 0, 2)) if console.is_terminal else Text(f"  - {text.plain[2:]}")
-            )
+            _print(console, _bullet(visible(say.line(line)), terminal=console.is_terminal))
+
+
+def _bullet(text: str, *, terminal: bool) -> Any:  # noqa: ANN401 - any rich renderable
+    from rich.table import Table
+    from rich.text import Text
+
+    if not terminal:
+        return Text(f"  - {text}")
+    grid = Table.grid(padding=(0, 1, 0, 0))  # wrapped lines stay under their text, not under the bullet
+    grid.add_row(Text("  •"), Text(text))
+    return grid
 
 
 def _console() -> Console:

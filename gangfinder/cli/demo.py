@@ -44,7 +44,7 @@ def command(out: Path, lang: str | None, quiet: bool) -> None:  # noqa: FBT001 -
         write_town(town, out / "town")
         stage.rows = sum(table.num_rows for table in town.tables.values())
     result = pipeline.run(out / "town", out, settings, stages=stages)
-    show_leads(result.leads, result.record.skipped, out)
+    show_leads(result.leads, result.record.skipped, out, settings.lang)
     if result.leads:
         click.echo("")
         show_lead(find_narrative(out, result.leads[0].lead_id), translator(settings.lang))

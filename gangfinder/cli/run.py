@@ -69,4 +69,4 @@ def command(
     if as_json:
         show_json([lead_record(lead) for lead in result.leads])
     else:
-        show_leads(result.leads, result.record.skipped, out)
+        show_leads(result.leads, result.record.skipped, out, settings.lang)

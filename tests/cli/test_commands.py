@@ -242,3 +242,93 @@ def test_a_closed_pipe_is_no_error(out):
         ["bash", "-c", command], capture_output=True, text=True, check=True, env=dict(os.environ)
     )
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def finished(monkeypatch, tmp_path):
+    """A pipeline that has already found two leads."""
+    from types import SimpleNamespace
+
+    from gangfinder import pipeline
+    from gangfinder.run import SkippedPart
+
+    skipped = (SkippedPart("typology", "ghost_beds", "needs beds"), SkippedPart("linker", "x", "needs y"))
+    result = SimpleNamespace(leads=tuple(LEADS), record=SimpleNamespace(skipped=skipped), folder=tmp_path)
+    monkeypatch.setattr(pipeline, "run", lambda *_, **__: result)
+    return result
+
+
+def test_run_prints_the_ranked_table_and_what_to_do_next(finished):
+    said = call("run", "town", "--out", "out", "--quiet").stdout
+    assert said.index(LEADS[0].lead_id) < said.index(LEADS[1].lead_id)
+    assert "2,892" in said
+    assert "Skipped: ghost_beds – needs beds" in said
+    assert "Skipped: 1 links and explanations" in said
+    assert f"gangfinder explain out {LEADS[0].lead_id}" in said
+
+
+def test_run_as_json_has_the_columns_of_leads_csv(finished):
+    from gangfinder.export.projection import FIELDS
+
+    rows = json.loads(call("run", "town", "--out", "out", "--json", "--quiet").stdout)
+    assert [tuple(row) for row in rows] == [FIELDS["leads"]] * 2
+
+
+def test_run_without_leads_says_so(finished):
+    finished.leads = ()
+    done = call("run", "town", "--out", "out", "--quiet")
+    assert done.exit_code == 0
+    assert "No leads" in done.stdout
+
+
+def test_settings_errors_stop_a_run_before_anything_is_read(tmp_path):
+    (tmp_path / "s.toml").write_text("sed = 1")
+    done = call("run", "town", "--out", tmp_path / "out", "--settings", tmp_path / "s.toml")
+    assert done.exit_code == 2
+    assert "did you mean seed" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def checked(monkeypatch):
+    """A pipeline that has checked an input with one fault and one detector that cannot run."""
+    from types import SimpleNamespace
+
+    from gangfinder import pipeline
+    from gangfinder.intake import Intake, QualityFinding, Severity, TableReport
+    from gangfinder.run import SkippedPart
+    from gangfinder.typologies import typologies
+
+    table = TableReport(
+        "settlements", 10, 9, 0, 1, 0, {"bad date": 1}, ("patient_id",), (), ("a.csv",), {}, "canonical", {}
+    )
+    found = QualityFinding(
+        "x", Severity.WARNING, "settlements", "phone", 3, 0.25, "3 phones are odd", "look at them"
+    )
+    report = SimpleNamespace(
+        intake=Intake("town", {"settlements": table}, {}, ignored=("truth.json",)),
+        findings=(found,),
+        runnable=(typologies()["card_pooling"],),
+        skipped=(SkippedPart("typology", "ghost_beds", "needs beds"),),
+    )
+    monkeypatch.setattr(pipeline, "check", lambda *_, **__: report)
+
+
+def test_check_reads_as_a_report_to_act_on(checked):
+    said = call("check", "town", "--quiet").stdout
+    for piece in (
+        "settlements",
+        "[warning] settlements.phone (3, 25.0%): 3 phones are odd",
+        "→ look at them",
+    ):
+        assert piece in said
+    assert said.index("Detectors that can run") < said.index("What cannot run on these data")
+    assert "needs beds" in said
+    assert "truth.json" in said
+
+
+def test_check_as_json(checked):
+    plain = json.loads(call("check", "town", "--json", "--quiet", "--lang", "en").stdout)
+    assert plain["runnable"][0]["code"] == "T01"
+    assert plain["skipped"] == [{"kind": "typology", "slug": "ghost_beds", "reason": "needs beds"}]
+    assert plain["findings"][0]["severity"] == "warning"
