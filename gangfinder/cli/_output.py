@@ -109,6 +109,8 @@ def _bullet(text: str, *, terminal: bool) -> Any:  # noqa: ANN401 - any rich ren
     if not terminal:
         return Text(f"  - {text}")
     grid = Table.grid(padding=(0, 1, 0, 0))  # wrapped lines stay under their text, not under the bullet
+    grid.add_column()
+    grid.add_column(overflow="fold")
     grid.add_row(Text("  •"), Text(text))
     return grid
 

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from gangfinder.leads.amounts import stake
-from gangfinder.leads.catalogue import Phrase
+from gangfinder.leads.catalogue import Phrase, Value
 from gangfinder.leads.members import CORE
 from gangfinder.leads.phrases import PHRASES, chance, phrase, role_title
 from gangfinder.leads.texts import Texts
@@ -161,15 +161,20 @@ def _standing(member: Member) -> tuple[int, str, str]:
 
 
 def _ids(members: Sequence[Member]) -> Phrase:
-    shown = tuple(
-        phrase("who.labelled", label=m.label, id=m.entity_id)
-        if m.label
-        else phrase("plain", text=m.entity_id)
-        for m in members[:_IDS_SHOWN]
+    # a comma and a space in every language: a terminal can break the line there
+    own = members[:_IDS_SHOWN]
+    shown = Phrase(
+        ", ".join(f"{{id{n}}}" for n in range(len(own))), {f"id{n}": _id(m) for n, m in enumerate(own)}
     )
     if len(members) > _IDS_SHOWN:
         return phrase("who.more", ids=shown, n=len(members) - _IDS_SHOWN)
-    return Phrase("{ids}", {"ids": shown})
+    return shown
+
+
+def _id(member: Member) -> Value:
+    return (
+        phrase("who.labelled", label=member.label, id=member.entity_id) if member.label else member.entity_id
+    )
 
 
 def _what(lead: Lead, texts: Texts) -> Iterator[Phrase]:

@@ -47,7 +47,6 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "who.associated": "相关——{role}（{n}）：{ids}",
         "who.more": "{ids} 等（其余 {n} 见 members.csv）",
         "who.labelled": "{label}（{id}）",
-        "plain": "{text}",
         # what and when
         "what.finding": "{title}：",
         "what.chance": "{sentence}；若属偶然，概率{chance}（检验 {n_tests} 组，已校正）。",

@@ -332,3 +332,19 @@ def test_check_as_json(checked):
     assert plain["runnable"][0]["code"] == "T01"
     assert plain["skipped"] == [{"kind": "typology", "slug": "ghost_beds", "reason": "needs beds"}]
     assert plain["findings"][0]["severity"] == "warning"
+
+
+def test_a_narrow_terminal_folds_and_never_cuts(monkeypatch, capsys):
+    from rich.console import Console
+
+    from gangfinder.cli import _output
+    from gangfinder.leads.catalogue import translator
+    from gangfinder.leads.narrative import narrate
+
+    console = Console(force_terminal=True, width=40, highlight=False)
+    monkeypatch.setattr(_output, "_console", lambda: console)
+    _output.show_lead(narrate(LEADS[0], TEXTS), translator("zh"))
+    said = capsys.readouterr().out
+    assert "…" not in said
+    for person in ("P001", "P006", "CP006"):
+        assert person in said
