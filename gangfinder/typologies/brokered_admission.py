@@ -113,17 +113,18 @@ def _measured(stays: ir.Table, tied: ir.Table, params: Params) -> ir.Table:
         m_nights=nights,
         m_free=ibis.coalesce(free, ibis.literal(value=False)).cast("int64"),
         m_cash_known=stays.cash_amount.notnull().cast("int64"),
-        m_cost_bin=(daily.ln() / params.cost_bin_log).floor().cast("int64"),
+        m_cost_bin=(daily.ln().round(9) / params.cost_bin_log).floor().cast("int64"),
     )
     at_house = ibis.window(group_by="institution_id")
     s = s.mutate(
-        m_own_stays=s.admitted_on.nunique().over(group_by=["institution_id", "patient_id"]),
         m_house_stays=s.count().over(at_house),
         m_house_free=s.m_free.sum().over(at_house),
         m_house_cash_known=s.m_cash_known.sum().over(at_house),
         m_bin_stays=s.count().over(group_by=["institution_id", "m_cost_bin"]),
     )
-    s = s.inner_join(_houses(stays, tied), "institution_id")
+    # a distinct count over a window exists on DuckDB only
+    own = stays.group_by("institution_id", "patient_id").aggregate(m_own_stays=stays.admitted_on.nunique())
+    s = s.inner_join(own, ["institution_id", "patient_id"]).inner_join(_houses(stays, tied), "institution_id")
     run = s.aggregate(
         m_houses=s.institution_id.nunique(), m_run_free=s.m_free.sum(), m_run_cash_known=s.m_cash_known.sum()
     )

@@ -28,7 +28,7 @@ import pandas as pd
 import pyarrow as pa
 import yaml
 
-from gangfinder.engine import DuckDBEngine
+from gangfinder.engine import DuckDBEngine, Engine
 from gangfinder.engine.portable import is_midnight
 from gangfinder.linking import linkers
 from gangfinder.linking.behaviour import net_settlements, stays, visits
@@ -129,16 +129,20 @@ def as_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     return pa.table(arrays)
 
 
-def run(typology: Typology, tables: Mapping[str, pa.Table], algorithm: str = "leiden") -> Outcome:
-    """Run linkers, detection, grouping and confirmation of one typology."""
-    engine = DuckDBEngine(threads=1)
-    try:
+def run(
+    typology: Typology, tables: Mapping[str, pa.Table], algorithm: str = "leiden", engine: Engine | None = None
+) -> Outcome:
+    """Run linkers, detection, grouping and confirmation of one typology, on a DuckDB of its own unless one is given."""
+    if engine is not None:
         return _run(engine, typology, tables, algorithm)
+    own = DuckDBEngine(threads=1)
+    try:
+        return _run(own, typology, tables, algorithm)
     finally:
-        engine.close()
+        own.close()
 
 
-def _run(engine: DuckDBEngine, typology: Typology, tables: Mapping[str, pa.Table], algorithm: str) -> Outcome:
+def _run(engine: Engine, typology: Typology, tables: Mapping[str, pa.Table], algorithm: str) -> Outcome:
     canonical = {name: engine.put(name, table) for name, table in tables.items()}
     available = _filled(tables)
     reason = missing(typology, available)
@@ -195,7 +199,7 @@ def _filled(tables: Mapping[str, pa.Table]) -> dict[str, frozenset[str]]:
     return {name: columns for name, columns in filled.items() if columns}
 
 
-def _behaviour(engine: DuckDBEngine, canonical: Mapping[str, Any]) -> dict[str, Any]:
+def _behaviour(engine: Engine, canonical: Mapping[str, Any]) -> dict[str, Any]:
     net = engine.keep("net_settlements", net_settlements(project(_Whole(), canonical, {})["settlements"]))
     out, lying = engine.keep("visits", visits(net)), engine.keep("stays", stays(net))
     return {"visits": out, "stays": lying, "residual_visits": out, "residual_stays": lying}
