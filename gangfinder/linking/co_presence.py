@@ -176,44 +176,72 @@ def pairs(attended: ir.Table) -> ir.Table:
     )
 
 
-def link(tables: Tables, params: Params) -> ir.Table:
-    """Return candidate pairs with ≥ ``minimum_joint_days`` joint days: one row per pair and common house."""
+def _attended(tables: Tables, params: Params) -> ir.Table:
+    attended = attendance(tables["residual_visits"], params)
+    return attended.filter(attended.window >= 0)
+
+
+def _houses(tables: Tables, params: Params) -> ir.Table:
     import ibis
 
-    visits = tables["residual_visits"]
-    attended = attendance(visits, params)
-    attended = attended.filter(attended.window >= 0)
-    facts = places(visits, attended, params)
-    often = attended.group_by("patient_id").aggregate(n=attended.on.nunique())
+    facts = places(tables["residual_visits"], tables["attended"], params)
+    return facts.mutate(house=ibis.row_number().over(order_by=facts.institution_id))
+
+
+def _people(tables: Tables, params: Params) -> ir.Table:
+    """People with enough visit days to be in a pair that is tested, as dense integers."""
+    import ibis
+
+    often = tables["attended"].group_by("patient_id").aggregate(n=lambda t: t.on.nunique())
     often = often.filter(often.n >= params.minimum_joint_days)
-    codes = often.select("patient_id", patient=ibis.row_number().over(order_by=often.patient_id))
-    houses = facts.mutate(house=ibis.row_number().over(order_by=facts.institution_id))
-    coded = attended.inner_join(codes, "patient_id").inner_join(
-        houses.select("institution_id", "house"), "institution_id"
-    )
-    coded = coded.select("patient", "house", "on", "minute", "window")
-    met = pairs(coded)
-    counted = met.group_by("a", "b", "house").aggregate(c=met.count(), first_on=met.on.min(), last_on=met.on.max())
-    total = counted.group_by("a", "b").aggregate(total=counted.c.sum())
-    total = total.filter(total.total >= params.minimum_joint_days)
-    own = coded.group_by("patient", "house").aggregate(n=coded.count())
+    return often.select("patient_id", patient=ibis.row_number().over(order_by=often.patient_id))
+
+
+def _coded(tables: Tables, params: Params) -> ir.Table:
+    attended, houses = tables["attended"], tables["houses"].select("institution_id", "house")
+    joined = attended.inner_join(tables["people"], "patient_id").inner_join(houses, "institution_id")
+    return joined.select("patient", "house", "on", "minute", "window")
+
+
+def _counted(tables: Tables, params: Params) -> ir.Table:
+    met = pairs(tables["coded"])
+    return met.group_by("a", "b", "house").aggregate(c=met.count(), first_on=met.on.min(), last_on=met.on.max())
+
+
+def _tested(tables: Tables, params: Params) -> ir.Table:
+    total = tables["counted"].group_by("a", "b").aggregate(total=lambda t: t.c.sum())
+    return total.filter(total.total >= params.minimum_joint_days)
+
+
+def _own(tables: Tables, params: Params) -> ir.Table:
+    return tables["coded"].group_by("patient", "house").aggregate(n=lambda t: t.count())
+
+
+def link(tables: Tables, params: Params) -> ir.Table:
+    """Return candidate pairs with ≥ ``minimum_joint_days`` joint days: one row per pair and common house."""
+    people, own = tables["people"], tables["own"]
     common = (
-        total.inner_join(own.select(a="patient", house="house", n_a="n"), "a")
+        tables["tested"].inner_join(own.select(a="patient", house="house", n_a="n"), "a")
         .inner_join(own.select(b="patient", house_b="house", n_b="n"), [("b", "b"), ("house", "house_b")])
-        .left_join(counted, ["a", "b", "house"])
+        .left_join(tables["counted"], ["a", "b", "house"])
     )
     common = common.select("a", "b", "house", "n_a", "n_b", "c", "first_on", "last_on")
-    eligible = own.group_by("house").aggregate(p=own.count())
-    n_tests = eligible.aggregate(m_tests=(eligible.p.cast("float64") * (eligible.p - 1) / 2).sum())
-    names_a = codes.select(source_id="patient_id", a="patient")
-    names_b = codes.select(target_id="patient_id", b="patient")
     full = (
-        common.inner_join(names_a, "a").inner_join(names_b, "b").inner_join(houses, "house").cross_join(n_tests)
+        common.inner_join(people.select(source_id="patient_id", a="patient"), "a")
+        .inner_join(people.select(target_id="patient_id", b="patient"), "b")
+        .inner_join(tables["houses"], "house")
+        .cross_join(_n_tests(own))
     )
     return full.select(
         "source_id", "target_id", "institution_id", "n_a", "n_b", "n_days", "closeness", "m_tests", "first_on", "last_on",
         c=full.c.fill_null(0),
     )
+
+
+def _n_tests(own: ir.Table) -> ir.Table:
+    """Pairs of people with a common house, each house counted: the number of hypotheses, from above."""
+    eligible = own.group_by("house").aggregate(p=own.count())
+    return eligible.aggregate(m_tests=(eligible.p.cast("float64") * (eligible.p - 1) / 2).sum())
 
 
 def measure(candidates: pa.Table, params: Params) -> pa.Table:
@@ -279,5 +307,9 @@ LINKER = Linker(
     params=Params(),
     link=link,
     measure=measure,
+    steps=(
+        ("attended", _attended), ("houses", _houses), ("people", _people), ("coded", _coded), ("counted", _counted),
+        ("tested", _tested), ("own", _own),
+    ),
     uses=frozenset({"residual_visits"}),
 )

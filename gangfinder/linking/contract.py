@@ -38,6 +38,9 @@ class Linker:
         Derived relations: ``visits``, ``stays``, ``residual_visits``, ``residual_stays``.
     params
         Frozen dataclass of parameters, the unit in each name.
+    steps
+        ``(name, step)`` in order: ``step(tables, params)`` is computed once, kept, and stands in ``tables`` under its name
+        for the steps after it and for ``link``. An engine does not always see that an expression is used twice.
     link
         ``link(tables, params)``: relational; candidate pairs with whatever counts ``measure`` needs. Hubs are never
         expanded into pairs.
@@ -53,6 +56,7 @@ class Linker:
     params: Any
     link: Callable[[Tables, Any], ir.Table]
     measure: Callable[[pa.Table, Any], pa.Table] | None = None
+    steps: tuple[tuple[str, Callable[[Tables, Any], ir.Table]], ...] = ()
     requires: Requirements = field(default_factory=dict)
     optional: Requirements = field(default_factory=dict)
     uses: frozenset[str] = frozenset()

@@ -74,7 +74,7 @@ def run_linkers(
 
 
 def _run(engine: Engine, linker: Linker, tables: Mapping[str, ir.Table]) -> tuple[ir.Table, int]:
-    expression = linker.link(tables, linker.params)
+    expression = linker.link(staged(engine, linker, tables), linker.params)
     tests = 0
     if linker.measure is not None:
         candidates = engine.fetch(expression)
@@ -88,6 +88,14 @@ def _run(engine: Engine, linker: Linker, tables: Mapping[str, ir.Table]) -> tupl
             f"linker '{linker.slug}' returns columns {sorted(kept.columns)}", hint=f"return {sorted(LINK_SCHEMA)}"
         )
     return _typed(kept), tests
+
+
+def staged(engine: Engine, linker: Linker, tables: Mapping[str, ir.Table]) -> dict[str, ir.Table]:
+    """Return the tables with the linker's steps kept and added."""
+    seen = dict(tables)
+    for name, step in linker.steps:
+        seen[name] = engine.keep(f"{linker.slug}_{name}", step(seen, linker.params))
+    return seen
 
 
 def _typed(links: ir.Table) -> ir.Table:
