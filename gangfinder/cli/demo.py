@@ -32,6 +32,7 @@ def command(out: Path, lang: str | None, quiet: bool) -> None:  # noqa: FBT001 -
     """
     from gangfinder import pipeline
     from gangfinder.cli._listing import show_leads
+    from gangfinder.export.publish import is_sealed
     from gangfinder.leads.catalogue import translator
     from gangfinder.leads.reading import find_narrative
     from gangfinder.settings import read_settings
@@ -45,6 +46,7 @@ def command(out: Path, lang: str | None, quiet: bool) -> None:  # noqa: FBT001 -
         stage.rows = sum(table.num_rows for table in town.tables.values())
     result = pipeline.run(out / "town", out, settings, stages=stages)
     show_leads(result.leads, result.record.skipped, out, settings.lang)
-    if result.leads:
+    shown = [lead for lead in result.leads if not is_sealed(lead)]
+    if shown:
         click.echo("")
-        show_lead(find_narrative(out, result.leads[0].lead_id), translator(settings.lang))
+        show_lead(find_narrative(out, shown[0].lead_id), translator(settings.lang))

@@ -89,7 +89,7 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "benign.partly": "可解释 {n_covered} 人，其余 {n_left} 人重新判断后仍成立",
         "benign.fails": "不成立",
         "benign.untestable": "数据不足，未能检验",
-        "benign.residual": "其余 {n_left} 人；{reason}",
+        "benign.residual": "仍余 {n_left} 人；{reason}",
         # money
         "money.range": "低值 ¥{low}：证据等级为 {grade} 的记录；高值 ¥{high}：全部证据记录。"
         "每条记录只计一次，已减退费。",
