@@ -30,6 +30,11 @@ _COLUMNS = {
 _SHOWN = 20
 
 
+def lead_records(leads: Sequence[Lead]) -> list[dict[str, Any]]:
+    """Return the leads that may be shown as records; sealed ones are in their own folder alone."""
+    return [lead_record(lead) for lead in leads if not is_sealed(lead)]
+
+
 def lead_record(lead: Lead) -> dict[str, Any]:
     """Return a lead as one record with the fields of ``leads.csv``."""
     row = next(iter(project("leads", lead, Texts(), translator("zh"))))

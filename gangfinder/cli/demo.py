@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from gangfinder.cli._command import Command
-from gangfinder.cli._output import lang_option, quiet_option, recorder, show_lead
+from gangfinder.cli._output import json_option, lang_option, quiet_option, recorder, show_json, show_lead
 
 PATIENTS, SEED = 6_000, 1
 
@@ -21,8 +21,9 @@ PATIENTS, SEED = 6_000, 1
     help="Folder of the town and its results.",
 )
 @lang_option
+@json_option
 @quiet_option
-def command(out: Path, lang: str | None, quiet: bool) -> None:  # noqa: FBT001 - click passes options by name
+def command(out: Path, lang: str | None, as_json: bool, quiet: bool) -> None:  # noqa: FBT001 - by name
     """Make a synthetic town, find its rings, and explain the best lead; takes under a minute.
 
     The town is made up, and so is everybody in it. It is written to OUT/town, its leads to OUT.
@@ -31,7 +32,7 @@ def command(out: Path, lang: str | None, quiet: bool) -> None:  # noqa: FBT001 -
       gangfinder demo --out demo-out
     """
     from gangfinder import pipeline
-    from gangfinder.cli._listing import show_leads
+    from gangfinder.cli._listing import lead_records, show_leads
     from gangfinder.export.publish import is_sealed
     from gangfinder.leads.catalogue import translator
     from gangfinder.leads.reading import find_narrative
@@ -45,6 +46,9 @@ def command(out: Path, lang: str | None, quiet: bool) -> None:  # noqa: FBT001 -
         write_town(town, out / "town")
         stage.rows = sum(table.num_rows for table in town.tables.values())
     result = pipeline.run(out / "town", out, settings, stages=stages)
+    if as_json:
+        show_json(lead_records(result.leads))
+        return
     show_leads(result.leads, result.record.skipped, out, settings.lang)
     shown = [lead for lead in result.leads if not is_sealed(lead)]
     if shown:

@@ -58,7 +58,7 @@ def command(
     [leads].
     """
     from gangfinder import pipeline
-    from gangfinder.cli._listing import lead_record, show_leads
+    from gangfinder.cli._listing import lead_records, show_leads
     from gangfinder.settings import read_settings
 
     settings = read_settings(
@@ -67,6 +67,6 @@ def command(
     stages = recorder(quiet=quiet)
     result = pipeline.run(source, out, settings, engine=engine, profile=profile, stages=stages)
     if as_json:
-        show_json([lead_record(lead) for lead in result.leads])
+        show_json(lead_records(result.leads))
     else:
         show_leads(result.leads, result.record.skipped, out, settings.lang)

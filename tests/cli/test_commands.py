@@ -274,6 +274,17 @@ def test_run_as_json_has_the_columns_of_leads_csv(finished):
     assert [tuple(row) for row in rows] == [FIELDS["leads"]] * 2
 
 
+def test_leads_on_staff_are_not_printed(finished):
+    from dataclasses import replace
+
+    insider = replace(LEADS[0], members=(replace(LEADS[0].members[0], entity_type="staff"),))
+    finished.leads = (insider, LEADS[1])
+    for form in ((), ("--json",)):
+        said = call("run", "town", "--out", "out", "--quiet", *form).stdout
+        assert insider.lead_id not in said
+        assert LEADS[1].lead_id in said
+
+
 def test_run_without_leads_says_so(finished):
     finished.leads = ()
     done = call("run", "town", "--out", "out", "--quiet")
