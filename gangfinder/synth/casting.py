@@ -113,17 +113,20 @@ def recruit(
     weight
         How likely each is to be met; by default all alike.
     """
-    free = ~scene.world.seats.person_taken & (scene.alive if among is None else among)
-    return _drawn(scene, rng, size, np.flatnonzero(free), weight)
+    return _drawn(scene, rng, size, np.flatnonzero(scene.alive if among is None else among), weight)
 
 
 def _drawn(scene: Scene, rng: np.random.Generator, size: int, pool: Ints, weight: Floats | None) -> Ints:
-    """Draw people of different households from a pool and mark them as cast."""
+    """Draw people of different households from a pool, pass over those already cast, and mark the others.
+
+    The draw itself does not look at who is cast, so that leaving out one ring hardly moves the next.
+    """
     if not len(pool):
         return pool
-    wanted = min(len(pool), 3 * size + 10)
+    wanted = min(len(pool), 6 * size + 40)
     chance = np.ones(len(pool)) if weight is None else weight[pool] + 0.02
     drawn = rng.choice(pool, wanted, replace=False, p=chance / chance.sum())
+    drawn = drawn[~scene.world.seats.person_taken[drawn]]
     _, first = np.unique(scene.world.people.household[drawn], return_index=True)
     return scene.world.seats.claim_people(drawn[np.sort(first)][:size])
 

@@ -15,7 +15,12 @@ _SAME_PLACE_APART = 8 * 60
 
 
 def without_clashes(world: World, events: Events) -> Events:
-    """Return the events without those that contradict a life; ``fixed`` events always stay.
+    """Return the events without those that contradict a life."""
+    return events.take(surviving(world, events))
+
+
+def surviving(world: World, events: Events) -> Ints:
+    """Return the positions of the events that do not contradict a life; ``fixed`` events always stay.
 
     Parameters
     ----------
@@ -27,12 +32,10 @@ def without_clashes(world: World, events: Events) -> Events:
     start, end = world.first_day * DAY, (world.first_day + world.days) * DAY
     inside = (events["at"] >= start) & (events["at"] < end)
     alive = events["at"] < world.people.death_day[events["patient"]] * DAY
-    events = events.take(inside & (alive | events["fixed"]))
-    events = events.take(_stays_apart(events))
-    events = events.take(~_during_stay(events) | events["fixed"])
-    for _ in range(2):
-        events = events.take(_visits_apart(events))
-    return events
+    left = np.flatnonzero(inside & (alive | events["fixed"]))
+    for test in (_stays_apart, _outside_stays, _visits_apart, _visits_apart):
+        left = left[test(events.take(left))]
+    return left
 
 
 def _keys(events: Events, column: str) -> Ints:
@@ -78,14 +81,14 @@ def _stays_apart(events: Events) -> Flags:
     return keep
 
 
-def _during_stay(events: Events) -> Flags:
-    """Mark visits on days a person lies in hospital; the day of admission, before it, is free."""
+def _outside_stays(events: Events) -> Flags:
+    """Return which events are not visits of somebody who lies in hospital; fixed ones always stay."""
     lying = events.take((events["kind"] == Kind.STAY) & ~events["fixed"])
     visit = np.flatnonzero(events["kind"] != Kind.STAY)
     when = _keys(events, "at")[visit]
     inside = np.zeros(len(events), dtype=bool)
     inside[visit] = _hits(when, when + 1, _keys(lying, "admitted"), _keys(lying, "at"))
-    return inside
+    return np.asarray(~inside | events["fixed"], dtype=bool)
 
 
 def _visits_apart(events: Events) -> Flags:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from gangfinder.synth.catalogue import BASKET_LINES, DEPARTMENT, DIALYSIS_PRICE, Kind
-from gangfinder.synth.columns import as_table, money, pick_from
+from gangfinder.synth.columns import money, pick_from
 from gangfinder.synth.events import NONE, Events
 from gangfinder.synth.idents import digits, literal, scrambled, strings
 from gangfinder.synth.names import Names
@@ -19,8 +19,10 @@ _SERVICES = ("001203000010000", "001103000020000", "XL01XA0000000000000000")
 _SERVICE_NAMES = ("测试血液透析", "测试健康体检", "测试化疗药")
 
 
-def items(world: World, names: Names, events: Events, bills: Bills, rows: Rows, ids: pa.Array) -> pa.Table:
-    """Write the item lines of the first row of every event.
+def item_columns(
+    world: World, names: Names, events: Events, bills: Bills, rows: Rows, ids: pa.Array
+) -> tuple[Ints, dict[str, pa.Array]]:
+    """Write the columns of the item lines, and say to which settlement row each line belongs.
 
     Parameters
     ----------
@@ -30,7 +32,7 @@ def items(world: World, names: Names, events: Events, bills: Bills, rows: Rows, 
         ``settlement_id`` of each row.
     """
     rng = world.streams.rng("items")
-    row, line, drug, box = _drug_lines(rng, world, bills, rows)
+    row, line, drug, box = _drug_lines(world, bills, rows)
     service_row, service = _service_lines(events, bills, rows)
     at = np.concatenate([row, service_row])
     catalogue = world.catalogue
@@ -44,35 +46,29 @@ def items(world: World, names: Names, events: Events, bills: Bills, rows: Rows, 
     is_drug = np.arange(len(at)) < len(row)
     traced = is_drug & (rng.random(len(at)) < 0.93)
     days = np.concatenate([catalogue.days[drug] * box, np.zeros(len(service), np.int64)])
-    return as_table(
-        "items",
-        {
-            "item_code": pick_from([*codes, *_SERVICES], code),
-            "settlement_id": ids.take(pa.array(at)),
-            "institution_id": names.places.take(pa.array(events["place"][rows.event[at]])),
-            "line_no": np.concatenate([line, np.ones(len(service), np.int64)]),
-            "item_name": pick_from([*titles, *_SERVICE_NAMES], code),
-            "quantity": np.concatenate([box, np.ones(len(service))]).astype(np.float64),
-            "unit": pick_from(("盒", "次"), (~is_drug).astype(np.int64)),
-            "amount": money(np.round(amount * 100).astype(np.int64)),
-            "days_supplied": pa.array(days.astype(np.float64), mask=~is_drug),
-            "trace_code": _trace_codes(rng, len(at), traced),
-        },
-    )
+    return at, {
+        "item_code": pick_from([*codes, *_SERVICES], code),
+        "settlement_id": ids.take(pa.array(at)),
+        "institution_id": names.places.take(pa.array(events["place"][rows.event[at]])),
+        "line_no": pa.array(np.concatenate([line, np.ones(len(service), np.int64)])),
+        "item_name": pick_from([*titles, *_SERVICE_NAMES], code),
+        "quantity": pa.array(np.concatenate([box, np.ones(len(service))]).astype(np.float64)),
+        "unit": pick_from(("盒", "次"), (~is_drug).astype(np.int64)),
+        "amount": money(np.round(amount * 100).astype(np.int64)),
+        "days_supplied": pa.array(days.astype(np.float64), mask=~is_drug),
+        "trace_code": _trace_codes(rng, len(at), traced),
+    }
 
 
-def _drug_lines(
-    rng: np.random.Generator, world: World, bills: Bills, rows: Rows
-) -> tuple[Ints, Ints, Ints, Ints]:
-    """Return row, line number, drug and boxes of every drug line, in random order; refunds bring no new box."""
+def _drug_lines(world: World, bills: Bills, rows: Rows) -> tuple[Ints, Ints, Ints, Ints]:
+    """Return row, line number, drug and boxes of every drug line; refunds bring no new box."""
     row = np.flatnonzero((bills.basket[rows.event] != NONE) & (rows.refund_of == NONE))
     basket = bills.basket[rows.event[row]]
     drug = world.catalogue.lines[basket]
     there = drug >= 0
     line = np.broadcast_to(np.arange(1, BASKET_LINES + 1), drug.shape)
     lines = np.repeat(row, there.sum(axis=1)), line[there], drug[there], world.catalogue.boxes[basket][there]
-    order = rng.permutation(len(lines[0]))
-    first, second, third, fourth = (part[order].astype(np.int64) for part in lines)
+    first, second, third, fourth = (part.astype(np.int64) for part in lines)
     return first, second, third, fourth
 
 

@@ -69,7 +69,8 @@ def _days(rng: np.random.Generator, world: World, count: int, pharmacy: bool) ->
     weights = np.ones(len(days)) if pharmacy else sunday_weights(days)
     season = 1 + 0.18 * np.cos(2 * np.pi * (days - days[0] - 10) / 365)
     edges = np.cumsum(weights * season)
-    return days[np.searchsorted(edges, rng.random(count) * edges[-1] * (1 - 1e-9), side="right")]
+    drawn = np.searchsorted(edges, rng.random(count) * edges[-1] * (1 - 1e-9), side="right")
+    return np.asarray(days[drawn], dtype=np.int64)
 
 
 def _moment(rng: np.random.Generator, world: World, patients: Ints, places: Ints, days: Ints) -> Ints:

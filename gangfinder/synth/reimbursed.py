@@ -62,7 +62,7 @@ def _payee(world: World, names: Names, rng: np.random.Generator, claims: Claims)
     """Return whom the money goes to and who hands the claim in."""
     agent = claims["agent"].astype(np.int64)
     count = len(claims)
-    pool = person_names(world.streams.rng("patients"), world.people.count)
+    pool = person_names(world.streams.shared("patients"), world.people.count)
     holder = np.where(claims["account"] < COMMON, claims["account"], claims["patient"])
     shown = np.where(rng.random(count) < 0.05, NONE, agent)
     return {

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from gangfinder.synth.catalogue import DEPARTMENTS, DIAGNOSES, VISIT_TYPES, Kind
-from gangfinder.synth.columns import as_table, instants, joined, money, pick_from, words
+from gangfinder.synth.columns import instants, money, pick_from
 from gangfinder.synth.events import DAY, NONE, Events
 from gangfinder.synth.idents import opaque
 from gangfinder.synth.names import Names
@@ -35,15 +35,15 @@ class Rows:
         Row that is refunded, -1 for none.
     refunded
         Whether a later row refunds this one.
-    uploaded_twice
-        Rows of which the very same copy was uploaded once more.
+    twice
+        Whether the very same row was uploaded once more.
     """
 
     event: Ints
     half: Ints
     refund_of: Ints
     refunded: Flags
-    uploaded_twice: Ints
+    twice: Flags
 
     def __len__(self) -> int:
         return len(self.event)
@@ -63,13 +63,7 @@ def make_rows(world: World, events: Events) -> Rows:
     )
     refund_of = np.concatenate([np.full(count + len(again), NONE), back])
     flags = np.concatenate([refunded, np.zeros(len(again) + len(back), dtype=bool)])
-    # the final order is drawn here, so that no table has to be copied to shuffle it
-    order = rng.permutation(len(event))
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    target = refund_of[order]
-    again = np.flatnonzero(rng.random(len(order)) < _DUPLICATE_SHARE)
-    return Rows(event[order], half[order], np.where(target == NONE, NONE, place[target]), flags[order], again)
+    return Rows(event, half, refund_of, flags, rng.random(len(event)) < _DUPLICATE_SHARE)
 
 
 def _amounts(rows: Rows, cents: Ints) -> Ints:
@@ -80,13 +74,15 @@ def _amounts(rows: Rows, cents: Ints) -> Ints:
     return np.where(rows.refund_of != NONE, -value, value)
 
 
-def settlements(world: World, names: Names, events: Events, bills: Bills, rows: Rows, beds: Ints) -> pa.Table:
-    """Write the settlement rows, one for each row of ``rows``, in its order."""
+def settlement_columns(
+    world: World, names: Names, events: Events, bills: Bills, rows: Rows, beds: Ints
+) -> dict[str, pa.Array]:
+    """Write the columns of the settlements, one value for each row of ``rows``, in its order."""
     rng = world.streams.rng("settlements")
     key = int(rng.integers(1, 2**62))
     e, count = rows.event, len(rows)
     ids = opaque(count, key)
-    columns = {
+    return {
         "settlement_id": ids,
         "reversed_settlement_id": pick_from(ids, rows.refund_of),
         **_who(world, names, events, bills, rows, key),
@@ -95,7 +91,6 @@ def settlements(world: World, names: Names, events: Events, bills: Bills, rows: 
         **_contacts(world, names, rng, events, e),
         "bed_id": pick_from([str(i) for i in range(2000)], beds[e]),
     }
-    return as_table("settlements", columns)
 
 
 def _who(
@@ -134,7 +129,7 @@ def _who(
         ),
         "diagnosis_code": pick_from(DIAGNOSES, bills.diagnosis[e]),
         "credential_type": pick_from(("01", "02", "03"), credential),
-        "invoice_no": joined("9900", words(20_000_000 + rng.permutation(count))),
+        "invoice_no": opaque(count, key ^ 0xA5A5, "9900"),
         "area_code": pick_from(("990101",), np.zeros(count, np.int64)),
     }
 

@@ -200,7 +200,7 @@ def _split(rng: np.random.Generator, world: World, events: Events, total: Floats
 
 def _balances(world: World) -> Floats:
     """Return each person's account balance in yuan."""
-    rng = world.streams.rng("balances")
+    rng = world.streams.shared("balances")
     return np.where(world.people.insured == EMPLOYEE, np.exp(rng.normal(7.2, 0.9, world.people.count)), 0.0)
 
 
@@ -279,7 +279,7 @@ def _desk(rng: np.random.Generator, world: World, events: Events) -> tuple[Ints,
 
 def _credentials(rng: np.random.Generator, world: World, events: Events) -> Ints:
     """Return how the person was identified: mostly as he is used to."""
-    usual = world.streams.rng("credential").choice(3, world.people.count, p=[0.55, 0.10, 0.35])
+    usual = world.streams.shared("credential").choice(3, world.people.count, p=[0.55, 0.10, 0.35])
     fresh = rng.choice(3, len(events), p=[0.55, 0.10, 0.35])
     return np.where(rng.random(len(events)) < 0.85, usual[events["patient"]], fresh)
 

@@ -21,13 +21,24 @@ class Streams:
     ----------
     seed
         Root seed of the town.
+    branch
+        Names a family of streams apart from all others; empty at the root.
     """
 
     seed: int
+    branch: str = ""
+
+    def branched(self, branch: str) -> Streams:
+        """Return the streams of a branch."""
+        return Streams(self.seed, branch)
+
+    def shared(self, *part: str | int) -> np.random.Generator:
+        """Return the generator of a part that is the same in every branch."""
+        return Streams(self.seed).rng(*part)
 
     def rng(self, *part: str | int) -> np.random.Generator:
         """Return the generator of a named part; the same name gives the same stream on every machine."""
-        words = [crc32(str(word).encode()) for word in part]
+        words = [crc32(str(word).encode()) for word in (*part, self.branch) if word != ""]
         return np.random.default_rng(np.random.SeedSequence([self.seed, *words]))
 
 

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from gangfinder.model.tables import TABLES
+from gangfinder.synth.batch import items_of, make_batch, settlements_of
 from gangfinder.synth.beds import allot_beds
 from gangfinder.synth.casting import Part, Scene, make_scene
 from gangfinder.synth.catalogue import Kind
 from gangfinder.synth.claims import ordinary_claims
-from gangfinder.synth.clash import without_clashes
+from gangfinder.synth.clash import surviving, without_clashes
 from gangfinder.synth.events import DAY, Claims, Events
-from gangfinder.synth.items import items
 from gangfinder.synth.lookalikes import play
-from gangfinder.synth.names import make_names
+from gangfinder.synth.names import Names, make_names
 from gangfinder.synth.ordinary import make_habits, refills, stays, visits
 from gangfinder.synth.people import NO_DEATH
 from gangfinder.synth.registers import registers, shuffled
 from gangfinder.synth.reimbursed import reimbursements
 from gangfinder.synth.rings import plant
-from gangfinder.synth.rows import make_rows, settlements
 from gangfinder.synth.settings import TownSettings
-from gangfinder.synth.settle import make_bills
-from gangfinder.synth.truth import Record, Truth, make_truth
+from gangfinder.synth.truth import Claimed, Truth, make_truth
 from gangfinder.synth.world import World, make_world
 
 
@@ -57,11 +55,13 @@ def build_town(settings: TownSettings) -> Town:
     scene = _ordinary_year(world)
     lookalikes = play(scene)
     rings = plant(scene)
-    events = _all_events(scene, lookalikes, rings)
-    claims = Claims.joined(
-        [ordinary_claims(scene), *_numbered_claims(lookalikes, 1), *_numbered_claims(rings, -1)]
+    honest = _honest_events(scene, lookalikes)
+    planted = _planted_events(rings)
+    claims = (
+        Claims.joined([ordinary_claims(scene), *_numbered_claims(lookalikes, 1)]),
+        Claims.joined(_numbered_claims(rings, -1)),
     )
-    return _written(world, events, claims, lookalikes, rings)
+    return _written(world, (honest, planted), claims, (lookalikes, rings))
 
 
 def _ordinary_year(world: World) -> Scene:
@@ -74,13 +74,17 @@ def _numbered_claims(parts: list[Part], sign: int) -> list[Claims]:
     return [part.claims.having(origin=sign * (i + 1)) for i, part in enumerate(parts)]
 
 
-def _all_events(scene: Scene, lookalikes: list[Part], rings: list[Part]) -> Events:
-    """Return all conduct that does not contradict itself, and the rare errors of a live system."""
+def _honest_events(scene: Scene, lookalikes: list[Part]) -> Events:
+    """Return ordinary life and look-alikes, free of contradictions but for the rare errors of a live system."""
     played = [part.events.having(origin=i + 1) for i, part in enumerate(lookalikes)]
+    lived = without_clashes(scene.world, Events.joined([scene.ordinary, *played]))
+    return Events.joined([lived, _errors(scene).having(fixed=True)])
+
+
+def _planted_events(rings: list[Part]) -> Events:
+    """Return what rings do, and the ordinary visits their members make besides."""
     planted = [part.events.having(origin=-(i + 1)) for i, part in enumerate(rings)]
-    cover = [part.cover for part in rings]
-    whole = Events.joined([scene.ordinary, *played, *planted, *cover])
-    return Events.joined([without_clashes(scene.world, whole), _errors(scene)])
+    return Events.joined([*planted, *(part.cover for part in rings)])
 
 
 def _errors(scene: Scene) -> Events:
@@ -99,23 +103,42 @@ def _errors(scene: Scene) -> Events:
     return Events.joined([doubled, world.visits(rng, late, scene.habits.clinic[late, 0], days)])
 
 
-def _written(world: World, events: Events, claims: Claims, lookalikes: list[Part], rings: list[Part]) -> Town:
-    """Turn conduct into tables and describe what was planted."""
+def _written(
+    world: World,
+    conduct: tuple[Events, Events],
+    claims: tuple[Claims, Claims],
+    parts: tuple[list[Part], list[Part]],
+) -> Town:
+    """Turn conduct (honest, planted) into tables and describe what was planted."""
     names = make_names(world)
-    bills = make_bills(world, events)
-    beds, approved = allot_beds(world, events)
-    rows = make_rows(world, events)
-    settled = settlements(world, names, events, bills, rows, beds)
-    ids = settled["settlement_id"].combine_chunks()
-    paid, fund = reimbursements(world, names, claims)
-    record = Record(names, events, bills, rows, ids, claims, paid["reimbursement_id"].combine_chunks(), fund)
-    truth = make_truth(world.settings, record, lookalikes, rings)
-    rng = world.streams.rng("row order")
-    tables = {"settlements": pa.concat_tables([settled, settled.take(pa.array(rows.uploaded_twice))])}
+    whole = Events.joined(conduct)
+    split = len(conduct[0])
+    kept = np.zeros(len(whole), dtype=bool)
+    kept[surviving(world, whole)] = True
+    beds, approved = allot_beds(world, whole)
+    batches = [
+        make_batch(world, names, "honest", conduct[0], beds[:split], kept[:split]),
+        make_batch(world, names, "planted", conduct[1], beds[split:], kept[split:]),
+    ]
+    paid, claimed = _claimed(world, names, claims)
+    truth = make_truth(world.settings, names, batches, claimed, parts)
+    tables = {"settlements": settlements_of(world, batches)}
     if not world.settings.only_required:
+        rng = world.streams.rng("claim order")
         tables |= {"reimbursements": shuffled(rng, paid), **registers(world, names, approved)}
-        tables["items"] = items(world, names, events, bills, rows, ids)
+        tables["items"] = items_of(world, names, batches)
     return Town({name: _thinned(world.settings, name, table) for name, table in tables.items()}, truth)
+
+
+def _claimed(world: World, names: Names, claims: tuple[Claims, Claims]) -> tuple[pa.Table, Claimed]:
+    """Return the reimbursements of both batches, and what truth needs of them."""
+    made = [
+        reimbursements(replace(world, streams=world.streams.branched(branch)), names, part)
+        for branch, part in zip(("honest", "planted"), claims, strict=True)
+    ]
+    paid = pa.concat_tables([table for table, _ in made])
+    fund = np.concatenate([cents for _, cents in made])
+    return paid, Claimed(Claims.joined(claims), paid["reimbursement_id"].combine_chunks(), fund)
 
 
 def _thinned(settings: TownSettings, name: str, table: pa.Table) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -9,12 +10,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from gangfinder.synth.batch import Batch
 from gangfinder.synth.casting import Part
-from gangfinder.synth.events import DAY, NONE, Claims, Events
+from gangfinder.synth.events import DAY, NONE, Claims
 from gangfinder.synth.names import Names
-from gangfinder.synth.rows import Rows
 from gangfinder.synth.settings import SYNTH_VERSION, TownSettings
-from gangfinder.synth.settle import Bills
 from gangfinder.synth.streams import Ints
 
 
@@ -92,52 +92,52 @@ def _ring_json(group: Group) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """The written rows that truth refers to.
+class Claimed:
+    """The town's claims, their keys and what the fund paid, in cents."""
+
+    claims: Claims
+    ids: pa.Array
+    fund: Ints
+
+
+def make_truth(
+    settings: TownSettings,
+    names: Names,
+    batches: Sequence[Batch],
+    claimed: Claimed,
+    parts: tuple[list[Part], list[Part]],
+) -> Truth:
+    """Describe every part by the rows that were written for it.
 
     Parameters
     ----------
-    names, events, bills, rows
-        The town's settlements.
-    settlement_ids
-        By row.
-    claims, claim_ids, claim_fund
-        The town's claims, their keys and cents.
+    settings, names
+        The town.
+    batches
+        Honest and planted rows.
+    claimed
+        All claims.
+    parts
+        Look-alikes and rings.
     """
+    alike = [
+        _group(names, batches[0], claimed, part, f"alike-{i + 1:04d}", i + 1, rows)
+        for i, (part, rows) in enumerate(_with_rows(batches[0], parts[0], 1))
+    ]
+    rings = [
+        _group(names, batches[1], claimed, part, f"ring-{i + 1:03d}", -(i + 1), rows)
+        for i, (part, rows) in enumerate(_with_rows(batches[1], parts[1], -1))
+    ]
+    return Truth(settings, tuple(rings), tuple(alike))
 
-    names: Names
-    events: Events
-    bills: Bills
-    rows: Rows
-    settlement_ids: pa.Array
-    claims: Claims
-    claim_ids: pa.Array
-    claim_fund: Ints
 
-
-def make_truth(settings: TownSettings, record: Record, lookalikes: list[Part], rings: list[Part]) -> Truth:
-    """Describe every part by the rows that were written for it."""
-    row_origin = record.events["origin"][record.rows.event]
-    marked = np.flatnonzero(row_origin)  # the ordinary rows are most of them
-    order = marked[np.argsort(row_origin[marked], kind="stable")]
-    bounds = np.arange(-len(rings), len(lookalikes) + 2)
-    low = np.searchsorted(row_origin[order].astype(np.int64), bounds)
-
-    def rows_of(origin: int) -> Ints:
-        place = origin + len(rings)
-        return order[low[place] : low[place + 1]]
-
-    return Truth(
-        settings,
-        tuple(
-            _group(record, part, f"ring-{i + 1:03d}", -(i + 1), rows_of(-(i + 1)))
-            for i, part in enumerate(rings)
-        ),
-        tuple(
-            _group(record, part, f"alike-{i + 1:04d}", i + 1, rows_of(i + 1))
-            for i, part in enumerate(lookalikes)
-        ),
-    )
+def _with_rows(batch: Batch, parts: Sequence[Part], sign: int) -> list[tuple[Part, Ints]]:
+    """Return each part with the written rows that are its own."""
+    origin = batch.events["origin"][batch.rows.event].astype(np.int64) * sign
+    marked = np.flatnonzero((origin > 0) & batch.kept)
+    order = marked[np.argsort(origin[marked], kind="stable")]
+    bounds = np.searchsorted(origin[order], np.arange(1, len(parts) + 2))
+    return [(part, order[bounds[i] : bounds[i + 1]]) for i, part in enumerate(parts)]
 
 
 def _ids(pool: pa.Array, index: Ints) -> tuple[str, ...]:
@@ -150,19 +150,23 @@ def _frequent(values: Ints) -> Ints:
     return np.asarray(found[counts >= 0.25 * max(len(values), 1)])
 
 
-def _group(record: Record, part: Part, name: str, origin: int, rows: Ints) -> Group:
-    names, bills = record.names, record.bills
-    event = record.rows.event[rows]
-    claim = np.flatnonzero(record.claims["origin"] == origin)
-    seen = np.concatenate([record.events["patient"][event], record.claims["patient"][claim]]).astype(np.int64)
+def _group(
+    names: Names, record: Batch, claimed: Claimed, part: Part, name: str, origin: int, rows: Ints
+) -> Group:
+    """Describe one part by its rows and claims."""
+    bills, event = record.bills, record.rows.event[rows]
+    claim = np.flatnonzero(claimed.claims["origin"] == origin)
+    seen = np.concatenate([record.events["patient"][event], claimed.claims["patient"][claim]]).astype(
+        np.int64
+    )
     people = seen if origin < 0 else np.concatenate([seen, part.people])
-    places = np.concatenate([record.events["place"][event], record.claims["place"][claim]]).astype(np.int64)
+    places = np.concatenate([record.events["place"][event], claimed.claims["place"][claim]]).astype(np.int64)
     if origin > 0:
         places = np.concatenate([places, part.places])
-    days = np.concatenate([record.events["at"][event] // DAY, record.claims["submitted"][claim]])
+    days = np.concatenate([record.events["at"][event] // DAY, claimed.claims["submitted"][claim]])
     sign = np.where(record.rows.refund_of[rows] != NONE, -1, 1)
     half = np.select([record.rows.half[rows] == 1, record.rows.half[rows] == 2], [0.4, 0.6], 1.0)
-    cents = float((bills.fund[event] * sign * half).sum()) + float(record.claim_fund[claim].sum())
+    cents = float((bills.fund[event] * sign * half).sum()) + float(claimed.fund[claim].sum())
     keys = origin < 0
     return Group(
         group_id=name,
@@ -175,7 +179,7 @@ def _group(record: Record, part: Part, name: str, origin: int, rows: Ints) -> Gr
         terminals=_ids(names.terminals, _frequent(bills.terminal[event])),
         bank_accounts=tuple(sorted(names.account_column(part.accounts).to_pylist())),
         settlements=_ids(record.settlement_ids, rows) if keys else (),
-        reimbursements=_ids(record.claim_ids, claim) if keys else (),
+        reimbursements=_ids(claimed.ids, claim) if keys else (),
         first_on=_iso(int(days.min())) if len(days) else "",
         last_on=_iso(int(days.max())) if len(days) else "",
         amount=f"{cents / 100:.2f}",

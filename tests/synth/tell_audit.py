@@ -186,7 +186,9 @@ def house_audit(seeds: tuple[int, ...], **settings: int) -> pd.DataFrame:
     found = []
     for name in every.columns.drop(["planted", "kind", "level"]):
         shown = features(every[name]).fillna(-1)
-        ranks = shown.groupby([every["kind"], every["level"]]).rank(pct=True)
+        group = [every["kind"], every["level"]]
+        ranks = shown.groupby(group).rank(pct=True)
+        ranks -= ranks.groupby(group).transform("mean")  # a tie must not tell the size of its group
         aucs = [roc_auc_score(every["planted"], ranks[c]) for c in ranks if shown[c].nunique() > 1]
         found.append((name, max((max(a, 1 - a) for a in aucs), default=0.5)))
     return pd.DataFrame(found, columns=["column", "auc"])

@@ -1,0 +1,91 @@
+"""Rows in two batches, honest and planted, so that planting a ring leaves every honest row as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from gangfinder.synth.columns import as_table
+from gangfinder.synth.events import Events
+from gangfinder.synth.items import item_columns
+from gangfinder.synth.names import Names
+from gangfinder.synth.rows import Rows, make_rows, settlement_columns
+from gangfinder.synth.settle import Bills, make_bills
+from gangfinder.synth.streams import Flags, Ints
+from gangfinder.synth.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Conduct and the rows made of it.
+
+    Parameters
+    ----------
+    world
+        The town, with the batch's own branch of the random streams.
+    events, bills, rows
+        Conduct, prices and rows.
+    kept
+        Which rows are written; honest rows that a planted one makes impossible are not.
+    settlement_ids
+        By row.
+    columns
+        The columns of the settlements, by name.
+    """
+
+    world: World
+    events: Events
+    bills: Bills
+    rows: Rows
+    kept: Flags
+    settlement_ids: pa.Array
+    columns: dict[str, pa.Array]
+
+
+def make_batch(world: World, names: Names, branch: str, events: Events, beds: Ints, kept: Flags) -> Batch:
+    """Price the events of a batch and write their settlement rows.
+
+    Parameters
+    ----------
+    world, names
+        The town.
+    branch
+        Name of the batch's random streams.
+    events, beds
+        Its conduct.
+    kept
+        Which events are kept. The others are priced all the same, so that they do not shift what is drawn.
+    """
+    own = replace(world, streams=world.streams.branched(branch))
+    bills = make_bills(own, events)
+    rows = make_rows(own, events)
+    columns = settlement_columns(own, names, events, bills, rows, beds)
+    return Batch(own, events, bills, rows, kept[rows.event], columns["settlement_id"], columns)
+
+
+def settlements_of(world: World, batches: Sequence[Batch]) -> pa.Table:
+    """Return the settlements of all batches in one random order, a few of them uploaded twice."""
+    rng = world.streams.rng("row order")
+    kept = np.concatenate([batch.kept for batch in batches])
+    twice = np.concatenate([batch.rows.twice for batch in batches])
+    order = rng.permutation(np.flatnonzero(kept))
+    order = np.concatenate([order, np.flatnonzero(kept & twice)])
+    return _merged("settlements", [batch.columns for batch in batches], order)
+
+
+def items_of(world: World, names: Names, batches: Sequence[Batch]) -> pa.Table:
+    """Return the item lines of all batches in one random order."""
+    made = [item_columns(b.world, names, b.events, b.bills, b.rows, b.settlement_ids) for b in batches]
+    kept = np.concatenate([b.kept[row] for b, (row, _) in zip(batches, made, strict=True)])
+    order = world.streams.rng("item order").permutation(np.flatnonzero(kept))
+    return _merged("items", [columns for _, columns in made], order)
+
+
+def _merged(table: str, parts: Sequence[dict[str, pa.Array]], order: Ints) -> pa.Table:
+    """Return the rows of several parts in the given order; each column is let go as soon as it is copied."""
+    index = pa.array(order)
+    names = list(parts[0])
+    return as_table(table, {n: pa.concat_arrays([part.pop(n) for part in parts]).take(index) for n in names})
