@@ -8,16 +8,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from unittest import mock
 
+import hypothesis
 import pytest
 
 from gangfinder.engine import Engine, open_engine
 from gangfinder.errors import EngineUnavailable
 
+# a busy machine is no failure; a failing example is printed in a form that can be had again
+hypothesis.settings.register_profile("gangfinder", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("gangfinder")
+
 REQUIRE_ALL = os.environ.get("GANGFINDER_REQUIRE_ALL", "") not in ("", "0")
 
 on_spark = pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.xdist_group("spark")])
 """A parameter that runs on Spark. The group keeps all of them in one worker, so one JVM serves the whole session."""
+
+
+SPARK_FOR_SMALL_TABLES = {
+    # compiling a query takes longer than a few thousand rows: interpret it, and let the JVM optimise little
+    "PYSPARK_SUBMIT_ARGS": "--conf spark.sql.codegen.wholeStage=false --conf spark.sql.codegen.factoryMode=NO_CODEGEN "
+    "pyspark-shell",
+    "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +46,8 @@ def duckdb_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 def spark_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """Spark in local mode, one for the session: starting it takes seconds."""
     try:
-        engine = open_engine("spark", tmp_path_factory.mktemp("spark"), threads=2, memory_limit="1GB")
+        with mock.patch.dict(os.environ, SPARK_FOR_SMALL_TABLES):
+            engine = open_engine("spark", tmp_path_factory.mktemp("spark"), threads=2, memory_limit="1GB")
     except EngineUnavailable as error:
         pytest.skip(f"{error.message} ({error.hint})")
     yield engine

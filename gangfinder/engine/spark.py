@@ -37,6 +37,8 @@ _SESSION: dict[str, str] = {
 _LOG_SETTINGS = """\
 status = error
 rootLogger.level = error
+logger.gateway.name = org.apache.spark.api.python.PythonGatewayServer
+logger.gateway.level = error
 rootLogger.appenderRef.console.ref = console
 appender.console.type = Console
 appender.console.name = console
@@ -44,6 +46,7 @@ appender.console.target = SYSTEM_ERR
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %p %c{1}%n
 """
+# without a level of its own the gateway sets the root to WARN, and says so;
 # the pattern has no message (%m): Spark puts the value that failed into it, and no row value may reach a log
 
 

@@ -59,7 +59,8 @@ def typologies() -> str | None:
         return None
     recalls = {s: by_typology([c for c in r["cells"] if not c["clean"]]) for s, r in results.items()}
     codes = sorted({code for found in recalls.values() for code in found})
-    return table(["setting", *codes], [[f"`{s}`", *(share(found.get(c)) for c in codes)] for s, found in recalls.items()])
+    rows = [[f"`{setting}`", *(share(found.get(c)) for c in codes)] for setting, found in recalls.items()]
+    return table(["setting", *codes], rows)
 
 
 def speed() -> str | None:
@@ -83,7 +84,8 @@ def growth(results: Sequence[dict[str, Any]]) -> str:
     if len(results) < 2:
         return ""
     (n_low, t_low), (n_high, t_high) = ((r["settlements"], r["rows"][0]["seconds"]) for r in (results[0], results[-1]))
-    return f" From the first size to the last the time of `gangfinder run` grows as n^{exponent(n_low, t_low, n_high, t_high):.2f}."
+    power = exponent(n_low, t_low, n_high, t_high)
+    return f" From the first size to the last the time of `gangfinder run` grows as n^{power:.2f}."
 
 
 def exponent(n_low: float, t_low: float, n_high: float, t_high: float) -> float:

@@ -93,6 +93,15 @@ def not_portable(path: Path) -> Iterator[str]:
             yield f"line {call.lineno}: .{method}()"
 
 
+def counts_distinct_over_a_window(path: Path) -> Iterator[str]:
+    """Spark has no distinct aggregate over a window: aggregate and join instead."""
+    for call in calls(path):
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "over" and isinstance(call.func.value, ast.Call):
+            inner = call.func.value.func
+            if isinstance(inner, ast.Attribute) and inner.attr == "nunique":
+                yield f"line {call.lineno}: .nunique().over()"
+
+
 def prints_or_exits(path: Path) -> Iterator[str]:
     """The command line prints and decides exit codes; the library raises and logs."""
     for call in calls(path):
@@ -154,8 +163,8 @@ def has_changeable_values(path: Path) -> Iterator[str]:
 
 
 FENCES = (
-    not_portable, prints_or_exits, too_long, says_nothing_by_its_name, has_no_docstring, is_a_stub, imports_neo4j,
-    imports_heavily, knows_the_towns, has_changeable_values,
+    not_portable, counts_distinct_over_a_window, prints_or_exits, too_long, says_nothing_by_its_name,
+    has_no_docstring, is_a_stub, imports_neo4j, imports_heavily, knows_the_towns, has_changeable_values,
 )
 
 
@@ -170,6 +179,7 @@ def test_no_module_crosses_a_fence(fence: Callable[[Path], Iterator[str]]):
     [
         (not_portable, "linking/x.py", "t.mutate(d=t.at.day_of_week.index(), n=t.s.hash())"),
         (not_portable, "linking/x.py", "kept = table.cache()"),
+        (counts_distinct_over_a_window, "linking/x.py", "n = s.on.nunique().over(group_by='a')"),
         (prints_or_exits, "leads/x.py", "print(1)"),
         (prints_or_exits, "cli/x.py", "sys.exit(3)"),
         (too_long, "leads/x.py", "\n" * 401),

@@ -96,7 +96,8 @@ def test_a_literal_table_in_an_expression_keeps_nulls(engine):
 def test_results_have_the_types_of_the_expression(engine):
     table = engine.put("typed", ROWS)
     result = table.aggregate(
-        rows=table.count(), total=table.amount.sum().cast("decimal(18,2)"), first=table.at.min(), share=table.share.max()
+        rows=table.count(), total=table.amount.sum().cast("decimal(18,2)"), first=table.at.min(),
+        share=table.share.max(),
     )
     fetched_rows = engine.fetch(result)
     assert fetched_rows.schema.types == [pa.int64(), pa.decimal128(18, 2), pa.timestamp("us"), pa.float64()]
@@ -166,7 +167,9 @@ def test_missing_pyspark_says_what_to_install(monkeypatch):
     assert "gangfinder[spark]" in caught.value.hint
 
 
-@pytest.mark.parametrize(("given", "jvm"), [("4GB", "4096m"), ("512 MiB", "512m"), ("1.5g", "1536m"), ("4.0GB", "4096m")])
+@pytest.mark.parametrize(
+    ("given", "jvm"), [("4GB", "4096m"), ("512 MiB", "512m"), ("1.5g", "1536m"), ("4.0GB", "4096m")]
+)
 def test_memory_limits_are_read(given, jvm):
     assert spark._jvm_size(given) == jvm
 
@@ -179,6 +182,8 @@ def test_odd_memory_limits_are_refused(given):
 
 def test_importing_the_engines_imports_no_engine():
     """Commands that compute nothing must not pay for the engines."""
-    code = "import sys, gangfinder.engine, gangfinder.engine.portable\n" \
-           "assert not {'ibis', 'duckdb', 'pyspark', 'pandas', 'pyarrow'} & set(sys.modules), sorted(sys.modules)"
+    code = (
+        "import sys, gangfinder.engine, gangfinder.engine.portable\n"
+        "assert not {'ibis', 'duckdb', 'pyspark', 'pandas', 'pyarrow'} & set(sys.modules), sorted(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

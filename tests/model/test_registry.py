@@ -64,7 +64,10 @@ def test_the_registry_cannot_be_changed(package):
         ({"apple": ""}, "toys_room.apple has no TOY"),
         ({"apple": "TOY = 'apple'"}, "toys_room.apple has no TOY of type Toy"),
         ({"apple": "TOY = Toy('pear')"}, "'pear' of toys_room.apple is not its file name 'apple'"),
-        ({"apple": "TOY = Toy('apple', 'T01')", "pear": "TOY = Toy('pear', 'T01')"}, "code T01 is declared by 'apple' and by"),
+        (
+            {"apple": "TOY = Toy('apple', 'T01')", "pear": "TOY = Toy('pear', 'T01')"},
+            "code T01 is declared by 'apple' and by",
+        ),
     ],
 )
 def test_a_wrong_declaration_stops_the_program(package, modules, said):

@@ -62,7 +62,7 @@ def test_hypergeometric_broadcasts_and_rounds():
 
 
 def test_hypergeometric_of_a_population_too_small_for_its_parts():
-    """A population below what was drawn is widened, never an error: calendars can be thinner than one person's visits."""
+    """It is widened, never an error: a calendar can be thinner than one person's visits."""
     assert float(tails.log10_hypergeometric_tail(2, 3, 5, 4)) == pytest.approx(hypergeometric(2, 5, 5, 4))
 
 
