@@ -99,14 +99,26 @@ def _scratch_folder() -> Iterator[Path]:
 
 @contextmanager
 def _engine_settings(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Forbid extension downloads, and keep file order so that a rejected row can be located."""
-    before = connection.execute("SELECT current_setting('preserve_insertion_order')").fetchall()[0][0]
+    """Forbid extension downloads, and keep file order so that a rejected row can be located.
+
+    The engine's own progress bar is switched off: it writes to standard output, which belongs to data.
+    """
+    wanted = {"preserve_insertion_order": True, "enable_progress_bar": False}
+    before = {
+        name: bool(connection.execute(f"SELECT current_setting('{name}')").fetchall()[0][0])
+        for name in wanted
+    }
     connection.execute("SET autoinstall_known_extensions = false")
-    connection.execute("SET preserve_insertion_order = true")
     try:
+        _set_all(connection, wanted)
         yield
     finally:
-        connection.execute(f"SET preserve_insertion_order = {str(bool(before)).lower()}")
+        _set_all(connection, before)
+
+
+def _set_all(connection: duckdb.DuckDBPyConnection, values: Mapping[str, bool]) -> None:
+    for name, value in values.items():
+        connection.execute(f"SET {name} = {str(value).lower()}")
 
 
 @contextmanager

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import contents, csv_text, need_root, rejected, settlement, write_csv
 
 from gangfinder.errors import (
     GangfinderError,
@@ -28,6 +27,8 @@ from gangfinder.errors import (
     UnreadableFile,
 )
 from gangfinder.intake import Intake
+
+from .inputs import contents, csv_text, need_root, rejected, settlement, write_csv
 
 Read = Callable[..., Intake]
 SECRET = "990101199001010018"  # a synthetic identity that no message may hold
@@ -87,7 +88,9 @@ def test_all_problems_are_told_at_once(read: Read, folder: Path) -> None:
     with pytest.raises(IntakeError) as raised:
         read()
     said = everything_said(raised.value)
-    assert all(word in said for word in ("'patient_id'", "'settled_at'", "'doctors.csv' is empty", "'patients.csv'"))
+    assert all(
+        word in said for word in ("'patient_id'", "'settled_at'", "'doctors.csv' is empty", "'patients.csv'")
+    )
 
 
 def test_a_file_without_header_is_not_quoted(read: Read, folder: Path) -> None:
@@ -101,7 +104,9 @@ def test_a_file_without_header_is_not_quoted(read: Read, folder: Path) -> None:
 def test_either_encoding_is_recognised(
     read: Read, folder: Path, connection: duckdb.DuckDBPyConnection, encoding: str
 ) -> None:
-    write_csv(folder / "settlements.csv", [settlement(n, department="测试内科㐂") for n in range(5)], encoding)
+    write_csv(
+        folder / "settlements.csv", [settlement(n, department="测试内科㐂") for n in range(5)], encoding
+    )
     report = read().tables["settlements"]
     assert connection.execute("SELECT DISTINCT department FROM settlements").fetchall() == [("测试内科㐂",)]
     assert report.encodings == {"settlements.csv": "gb18030" if encoding == "gb18030" else "utf-8"}
@@ -116,7 +121,9 @@ def test_a_wrong_encoding_is_named(read: Read, folder: Path, encoding: str) -> N
 
 def test_bytes_that_are_no_text_are_named(read: Read, folder: Path) -> None:
     rows = b"".join(b"S%d,\xff\xff\xff,H1,2024-01-05,10\n" % n for n in range(20))
-    (folder / "settlements.csv").write_bytes(b"settlement_id,patient_id,institution_id,settled_at,fund_amount\n" + rows)
+    (folder / "settlements.csv").write_bytes(
+        b"settlement_id,patient_id,institution_id,settled_at,fund_amount\n" + rows
+    )
     with pytest.raises(UnreadableFile, match="neither UTF-8 nor GB18030"):
         read()
 
@@ -124,10 +131,14 @@ def test_bytes_that_are_no_text_are_named(read: Read, folder: Path) -> None:
 def test_files_of_both_encodings_in_one_folder(
     read: Read, folder: Path, connection: duckdb.DuckDBPyConnection
 ) -> None:
-    write_csv(folder / "settlements-1.csv", [settlement(n, department="测试内科") for n in range(5)], "gb18030")
+    write_csv(
+        folder / "settlements-1.csv", [settlement(n, department="测试内科") for n in range(5)], "gb18030"
+    )
     write_csv(folder / "settlements-2.csv", [settlement(n, department="测试内科") for n in range(5, 9)])
     read()
-    assert connection.execute("SELECT department, count(*) FROM settlements GROUP BY 1").fetchall() == [("测试内科", 9)]
+    assert connection.execute("SELECT department, count(*) FROM settlements GROUP BY 1").fetchall() == [
+        ("测试内科", 9)
+    ]
 
 
 @pytest.mark.parametrize(("main", "other"), [("utf-8", "gb18030"), ("gb18030", "utf-8")])
@@ -183,12 +194,14 @@ def test_stray_quotes_cost_their_own_line_only(
     report = read().tables["settlements"]
     assert {r["key"] for r in rejected(tmp_path)} == {"S00004", "S00015", "S00020"}
     assert report.rows_kept == 27
-    assert connection.execute("SELECT department FROM settlements WHERE settlement_id = 'S00009'").fetchall() == [
-        ("two\nlines",)
-    ]
+    assert connection.execute(
+        "SELECT department FROM settlements WHERE settlement_id = 'S00009'"
+    ).fetchall() == [("two\nlines",)]
 
 
-def test_stray_quotes_in_one_part_leave_the_other_parts_alone(read: Read, folder: Path, tmp_path: Path) -> None:
+def test_stray_quotes_in_one_part_leave_the_other_parts_alone(
+    read: Read, folder: Path, tmp_path: Path
+) -> None:
     rows = [settlement(n, department="x") for n in range(30)]
     rows[4]["department"] = '"open'
     rows[25]["patient_id"] = ""
@@ -205,7 +218,8 @@ def test_stray_quotes_in_one_part_leave_the_other_parts_alone(read: Read, folder
 def test_any_line_ending(read: Read, folder: Path, ending: str) -> None:
     lines = csv_text([settlement(n) for n in range(10)]).splitlines()
     text = "".join(
-        line + (ending if ending != "mixed" else "\r\n" if number % 3 else "\n") for number, line in enumerate(lines)
+        line + (ending if ending != "mixed" else "\r\n" if number % 3 else "\n")
+        for number, line in enumerate(lines)
     )
     (folder / "settlements.csv").write_bytes(text.encode())
     assert read().tables["settlements"].rows_kept == 10
@@ -258,7 +272,9 @@ def test_over_the_limit(read: Read, folder: Path, tmp_path: Path) -> None:
     assert read(reject_share=0.10).tables["settlements"].rows_kept == 90
 
 
-def test_duplicate_keys(read: Read, folder: Path, tmp_path: Path, connection: duckdb.DuckDBPyConnection) -> None:
+def test_duplicate_keys(
+    read: Read, folder: Path, tmp_path: Path, connection: duckdb.DuckDBPyConnection
+) -> None:
     rows = [settlement(n) for n in range(20)]
     rows += [settlement(3), settlement(3)]  # copies
     rows += [settlement(7, fund_amount="99")]  # the same key on another row
@@ -293,7 +309,9 @@ def test_tables_without_key_lose_identical_rows_only(read: Read, folder: Path) -
 @pytest.mark.parametrize(
     "text", ["1900-01-01", "1899-12-30", "0001-01-01", "2099-01-01", "2099-12-31", "9999-12-31 23:59:59"]
 )
-def test_a_required_date_in_1900_or_2099_is_no_date(read: Read, folder: Path, tmp_path: Path, text: str) -> None:
+def test_a_required_date_in_1900_or_2099_is_no_date(
+    read: Read, folder: Path, tmp_path: Path, text: str
+) -> None:
     write_csv(folder / "settlements.csv", [settlement(1), settlement(2, settled_at=text)])
     assert read().tables["settlements"].rows_kept == 1
     assert rejected(tmp_path)[0]["reasons"] == "date_out_of_range:settled_at"
@@ -320,7 +338,9 @@ def test_an_optional_date_in_1900_or_2099_becomes_null(
     assert codes == {("value_open_end", 2), ("value_date_out_of_range", 1)}
 
 
-def test_huge_amounts(read: Read, folder: Path, tmp_path: Path, connection: duckdb.DuckDBPyConnection) -> None:
+def test_huge_amounts(
+    read: Read, folder: Path, tmp_path: Path, connection: duckdb.DuckDBPyConnection
+) -> None:
     rows = [
         settlement(1, fund_amount="1000000000"),
         settlement(2, fund_amount="1000000000.01"),
@@ -344,7 +364,9 @@ def test_refunds_are_kept(read: Read, folder: Path, connection: duckdb.DuckDBPyC
     rows = [settlement(1, reversed="1"), settlement(2, fund_amount="-1.50", reversed_settlement_id="S00001")]
     write_csv(folder / "settlements.csv", rows)
     read()
-    found = connection.execute("SELECT fund_amount, reversed, reversed_settlement_id FROM settlements ORDER BY 1").fetchall()
+    found = connection.execute(
+        "SELECT fund_amount, reversed, reversed_settlement_id FROM settlements ORDER BY 1"
+    ).fetchall()
     assert [(float(a), r, s) for a, r, s in found] == [(-1.5, None, "S00001"), (1.5, True, None)]
 
 
@@ -355,7 +377,11 @@ def test_an_unreadable_optional_value_costs_the_value_not_the_row(
     write_csv(folder / "settlements.csv", rows)
     intake = read()
     assert intake.tables["settlements"].rows_kept == 2
-    assert {w.column: w.count for w in intake.warnings} == {"occurred_at": 1, "reversed": 1, "total_amount": 1}
+    assert {w.column: w.count for w in intake.warnings} == {
+        "occurred_at": 1,
+        "reversed": 1,
+        "total_amount": 1,
+    }
     assert SECRET not in "".join(w.sentence for w in intake.warnings)
 
 
@@ -372,7 +398,9 @@ def test_an_id_rounded_by_a_workbook_is_an_error_in_the_report(read: Read, folde
     assert (warning.table, warning.column, warning.count) == ("settlements", "patient_id", 1)
 
 
-@pytest.mark.parametrize("name", ["settlements.parquet", "settlements.xlsx", "settlements.csv.gz", "base.duckdb"])
+@pytest.mark.parametrize(
+    "name", ["settlements.parquet", "settlements.xlsx", "settlements.csv.gz", "base.duckdb"]
+)
 def test_a_damaged_file_is_named(read: Read, folder: Path, name: str) -> None:
     (folder / name).write_bytes(b"PAR1 but not really \x1f\x8b " + SECRET.encode())
     with pytest.raises(UnreadableFile, match=name) as raised:
@@ -408,7 +436,10 @@ def test_a_database_address_is_refused_with_the_way_out(read: Read) -> None:
 
 
 def test_rejects_are_private(read: Read, folder: Path, tmp_path: Path) -> None:
-    write_csv(folder / "settlements.csv", [settlement(1), settlement(2, patient_id=""), settlement(3, settlement_id="=1+1", patient_id="")])
+    write_csv(
+        folder / "settlements.csv",
+        [settlement(1), settlement(2, patient_id=""), settlement(3, settlement_id="=1+1", patient_id="")],
+    )
     read()
     path = tmp_path / "rejects" / "settlements.csv"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -462,7 +493,11 @@ def test_unreadable_folder_or_file_under_a_dropped_user(
     {"folder": source, "file": source / "settlements.csv", "parent": open_folder}[closed].chmod(0o000)
     arguments = [str(tmp_path), str(source), str(tmp_path / "rejects")]
     result = subprocess.run(
-        [sys.executable, "-c", READ_AS_NOBODY, *arguments], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", READ_AS_NOBODY, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert result.returncode == 2
     assert result.stdout.startswith("UnreadableFile")
@@ -476,7 +511,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if mounted.returncode:
         reason = f"a small tmpfs cannot be mounted here: {mounted.stderr.strip()}"
@@ -511,7 +549,9 @@ def test_a_full_disk_keeps_the_previous_file(read: Read, folder: Path, small_dis
 def test_a_full_scratch_disk_is_told_as_such(
     read: Read, folder: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_csv(folder / "settlements.csv", [settlement(n, department="测试") for n in range(20_000)], "gb18030")
+    write_csv(
+        folder / "settlements.csv", [settlement(n, department="测试") for n in range(20_000)], "gb18030"
+    )
     monkeypatch.setattr("tempfile.tempdir", str(small_disk))
     with pytest.raises(OutputError, match=os.strerror(errno.ENOSPC)):
         read()
@@ -519,7 +559,9 @@ def test_a_full_scratch_disk_is_told_as_such(
 
 
 def test_no_message_holds_a_value_of_a_row(read: Read, folder: Path) -> None:
-    rows = [settlement(n, patient_id=SECRET, settled_at=f"x{SECRET}", department=f'"{SECRET}') for n in range(50)]
+    rows = [
+        settlement(n, patient_id=SECRET, settled_at=f"x{SECRET}", department=f'"{SECRET}') for n in range(50)
+    ]
     write_csv(folder / "settlements.csv", rows)
     with pytest.raises(GangfinderError) as raised:
         read(reject_share=0.01)
@@ -534,6 +576,9 @@ def test_contents_do_not_depend_on_rejected_rows(
     write_csv(folder / "settlements.csv", good)
     read()
     before = contents(connection)
-    write_csv(folder / "settlements.csv", [settlement(90, patient_id=""), *reversed(good), settlement(91, settled_at="")])
+    write_csv(
+        folder / "settlements.csv",
+        [settlement(90, patient_id=""), *reversed(good), settlement(91, settled_at="")],
+    )
     read()
     assert contents(connection) == before

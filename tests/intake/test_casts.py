@@ -10,7 +10,9 @@ from gangfinder.intake import casts
 from gangfinder.model.tables import Kind
 
 
-def cast(connection: duckdb.DuckDBPyConnection, kind: Kind, value: object, physical: str = "VARCHAR") -> object:
+def cast(
+    connection: duckdb.DuckDBPyConnection, kind: Kind, value: object, physical: str = "VARCHAR"
+) -> object:
     connection.execute(f"CREATE OR REPLACE TABLE v (s {physical})")
     connection.execute("INSERT INTO v VALUES (?)", [value])
     if casts.keeps_native(kind, physical):
@@ -99,17 +101,24 @@ def test_an_amount_is_read_exactly_or_not_at_all(
 
 
 def test_a_float_column_rounds_like_its_text(connection: duckdb.DuckDBPyConnection) -> None:
-    assert cast(connection, Kind.MONEY, 1.005, "DOUBLE") == cast(connection, Kind.MONEY, "1.005") == Decimal("1.01")
+    assert (
+        cast(connection, Kind.MONEY, 1.005, "DOUBLE")
+        == cast(connection, Kind.MONEY, "1.005")
+        == Decimal("1.01")
+    )
     assert cast(connection, Kind.MONEY, float("inf"), "DOUBLE") is None
 
 
-@pytest.mark.parametrize(("text", "expected"), [("3", 3), ("3.0", 3), ("3.7", None), ("1e2", 100), ("many", None)])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("3", 3), ("3.0", 3), ("3.7", None), ("1e2", 100), ("many", None)]
+)
 def test_a_count_is_whole(connection: duckdb.DuckDBPyConnection, text: str, expected: int | None) -> None:
     assert cast(connection, Kind.COUNT, text) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("1", True), ("0", False), ("是", True), ("否", False), ("TRUE", True), ("n", False), ("2", None)]
+    ("text", "expected"),
+    [("1", True), ("0", False), ("是", True), ("否", False), ("TRUE", True), ("n", False), ("2", None)],
 )
 def test_flags(connection: duckdb.DuckDBPyConnection, text: str, expected: bool | None) -> None:
     assert cast(connection, Kind.FLAG, text) is expected

@@ -13,7 +13,6 @@ from typing import Any
 import duckdb
 import openpyxl
 import pytest
-from conftest import contents, csv_text, settlement, write_csv
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,10 +21,14 @@ from gangfinder.intake.casts import PHYSICAL
 from gangfinder.intake.stage import faults
 from gangfinder.model.tables import TABLES, Kind
 
+from .inputs import contents, csv_text, settlement, write_csv
+
 Read = Callable[..., Intake]
 
 # what a CSV can carry without loss: no control characters, no blanks at the ends, no word that means nothing
-_LETTERS = st.characters(exclude_categories=("C", "Z", "M"), max_codepoint=0xFFFF, exclude_characters="=\"'\u200b\ufeff")
+_LETTERS = st.characters(
+    exclude_categories=("C", "Z", "M"), max_codepoint=0xFFFF, exclude_characters="=\"'\u200b\ufeff"
+)
 _TEXT = st.text(st.one_of(_LETTERS, st.sampled_from("测试内科骨摹")), min_size=1, max_size=12).filter(
     lambda s: s.lower() not in {"null", "none", "nan", "nat", "n/a"} and s.isprintable()
 )
@@ -34,7 +37,9 @@ _ID = st.one_of(
     st.from_regex(r"[0-9]{17}X", fullmatch=True),
     st.from_regex(r"[A-Z]{1,3}[0-9]{1,12}", fullmatch=True),
 )
-_MOMENT = st.datetimes(dt.datetime(1990, 1, 1), dt.datetime(2090, 1, 1)).map(lambda t: t.replace(microsecond=0))
+_MOMENT = st.datetimes(dt.datetime(1990, 1, 1), dt.datetime(2090, 1, 1)).map(
+    lambda t: t.replace(microsecond=0)
+)
 _MONEY = st.decimals(-(10**7), 10**7, places=2, allow_nan=False)
 
 ROW = st.fixed_dictionaries(
@@ -113,7 +118,17 @@ def write(rows: list[dict[str, Any]], folder: Path, form: str) -> Path:
     return folder
 
 
-FORMS = ("utf-8", "utf-8-sig", "gb18030", "csv.gz", "crlf, parts", "xlsx", "parquet", "parquet, parts", "duckdb")
+FORMS = (
+    "utf-8",
+    "utf-8-sig",
+    "gb18030",
+    "csv.gz",
+    "crlf, parts",
+    "xlsx",
+    "parquet",
+    "parquet, parts",
+    "duckdb",
+)
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -131,9 +146,7 @@ def test_every_form_gives_the_same_table(form: str, rows: list[dict[str, Any]], 
         assert [w for w in intake.warnings if w.table] == []
 
 
-def test_types_are_the_declared_ones(
-    read: Read, folder: Path, connection: duckdb.DuckDBPyConnection
-) -> None:
+def test_types_are_the_declared_ones(read: Read, folder: Path, connection: duckdb.DuckDBPyConnection) -> None:
     for name, spec in TABLES.items():
         values = {Kind.INSTANT: "2024-01-05 10:00:00", Kind.DATE: "2024-01-05", Kind.FLAG: "1"}
         write_csv(folder / f"{name}.csv", [{c.name: values.get(c.kind, "1") for c in spec.columns}])
@@ -223,16 +236,26 @@ def test_columns_stored_as_other_physical_types(
     connection.execute(f"""COPY (
         SELECT 17 AS settlement_id, 990101199001010018::BIGINT AS patient_id, 5.0::DOUBLE AS institution_id,
                20240105::INTEGER AS settled_at, 12.345::DOUBLE AS fund_amount, 1::TINYINT AS reversed,
-               DATE '2024-01-01' AS admitted_at, TIMESTAMPTZ '2024-01-05 02:00:00+00' AS occurred_at, 21 AS visit_type
+               DATE '2024-01-01' AS admitted_at, TIMESTAMPTZ '2024-01-05 02:00:00+00' AS occurred_at,
+               21 AS visit_type
     ) TO '{folder}/settlements.parquet'""")
     read()
     found = connection.execute(
-        "SELECT settlement_id, patient_id, institution_id, settled_at, fund_amount, reversed, admitted_at, occurred_at, "
-        "visit_type FROM settlements"
+        "SELECT settlement_id, patient_id, institution_id, settled_at, fund_amount, reversed, admitted_at, "
+        "occurred_at, visit_type FROM settlements"
     ).fetchall()
     assert found == [
-        ("17", "990101199001010018", "5", dt.datetime(2024, 1, 5), Decimal("12.35"), True, dt.datetime(2024, 1, 1),
-         dt.datetime(2024, 1, 5, 10), "21"),
+        (
+            "17",
+            "990101199001010018",
+            "5",
+            dt.datetime(2024, 1, 5),
+            Decimal("12.35"),
+            True,
+            dt.datetime(2024, 1, 1),
+            dt.datetime(2024, 1, 5, 10),
+            "21",
+        ),
     ]
 
 
@@ -287,15 +310,29 @@ def test_progress_names_each_step_and_settings_are_put_back(folder: Path) -> Non
     with duckdb.connect() as connection:
         connection.execute("SET preserve_insertion_order = false")
         read_input(folder, connection, progress=progress)
-        assert connection.execute("SELECT current_setting('preserve_insertion_order')").fetchall() == [(False,)]
+        assert connection.execute("SELECT current_setting('preserve_insertion_order')").fetchall() == [
+            (False,)
+        ]
     assert steps == ["opening input", "reading settlements"]
 
 
 def test_a_duckdb_file_with_schemas_and_other_tables(read: Read, folder: Path) -> None:
     path = folder / "base.duckdb"
-    with as_table([{"settlement_id": "S1", "patient_id": "1", "institution_id": "H", "settled_at": dt.datetime(2024, 1, 1),
-                    "fund_amount": Decimal(1)}], str(path)) as base:
-        base.execute("CREATE SCHEMA basinfocent_db; CREATE TABLE basinfocent_db.PSN_INFO_B AS SELECT 'P' AS PSN_NO")
+    with as_table(
+        [
+            {
+                "settlement_id": "S1",
+                "patient_id": "1",
+                "institution_id": "H",
+                "settled_at": dt.datetime(2024, 1, 1),
+                "fund_amount": Decimal(1),
+            }
+        ],
+        str(path),
+    ) as base:
+        base.execute(
+            "CREATE SCHEMA basinfocent_db; CREATE TABLE basinfocent_db.PSN_INFO_B AS SELECT 'P' AS PSN_NO"
+        )
         base.execute("CREATE TABLE scratch AS SELECT 1 AS x")
     intake = read(path)
     assert set(intake.tables) == {"settlements", "patients"}

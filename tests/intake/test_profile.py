@@ -6,13 +6,14 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import settlement, write_csv
 
 from gangfinder.errors import SettingsError
 from gangfinder.intake import Intake, builtin_profiles, load_profile
 from gangfinder.intake.discover import table_name
 from gangfinder.intake.profile import known_names, match_columns
 from gangfinder.model.tables import TABLES
+
+from .inputs import settlement, write_csv
 
 Read = Callable[..., Intake]
 
@@ -54,7 +55,8 @@ def test_the_national_platform_is_recognised_by_its_headers(
     assert (report.profile, report.unknown) == ("national", ("CRTE_TIME",))
     assert (report.rows_read, report.rows_kept, report.rows_void, report.rows_rejected) == (5, 4, 1, 0)
     found = connection.execute(
-        "SELECT settlement_id, occurred_at, admitted_at, reversed, credential_type FROM settlements ORDER BY 1"
+        "SELECT settlement_id, occurred_at, admitted_at, reversed, credential_type "
+        "FROM settlements ORDER BY 1"
     ).fetchall()
     begin = dt.datetime(2024, 3, 1, 8)
     assert found == [
@@ -68,13 +70,24 @@ def test_the_national_platform_is_recognised_by_its_headers(
 def test_mixed_spellings_and_cases(read: Read, folder: Path, connection: duckdb.DuckDBPyConnection) -> None:
     write_csv(folder / "setl_d.csv", [national(1)])
     write_csv(folder / "fee_list_d.csv", [{"med_list_codg": "X", "DRUG_TRAC_CODE": "81000000000000000001"}])
-    write_csv(folder / "psn_info_b.csv", [{"Psn_No": "1", "MOB": "", "TEL": "19900000001"}, {"Psn_No": "2", "MOB": "19900000002", "TEL": "19900000001"}])
+    write_csv(
+        folder / "psn_info_b.csv",
+        [
+            {"Psn_No": "1", "MOB": "", "TEL": "19900000001"},
+            {"Psn_No": "2", "MOB": "19900000002", "TEL": "19900000001"},
+        ],
+    )
     write_csv(folder / "rtal_phac_b.csv", [{"rtal_phac_code": "P1", "prnt_rtal_phac_code": "P0"}])
     write_csv(folder / "medins_info_b.csv", [{"medins_code": "H1", "aprv_bed_cnt": "30"}])
     intake = read()
     assert connection.execute("SELECT trace_code FROM items").fetchall() == [("81000000000000000001",)]
-    assert connection.execute("SELECT phone FROM patients ORDER BY 1").fetchall() == [("19900000001",), ("19900000002",)]
-    found = connection.execute("SELECT institution_id, kind, parent_id, beds FROM institutions ORDER BY 1").fetchall()
+    assert connection.execute("SELECT phone FROM patients ORDER BY 1").fetchall() == [
+        ("19900000001",),
+        ("19900000002",),
+    ]
+    found = connection.execute(
+        "SELECT institution_id, kind, parent_id, beds FROM institutions ORDER BY 1"
+    ).fetchall()
     assert found == [("H1", None, None, 30), ("P1", "pharmacy", "P0", None)]
     assert intake.tables["institutions"].files == ("medins_info_b.csv", "rtal_phac_b.csv")
 
@@ -98,16 +111,33 @@ def test_any_other_export_by_a_profile(
     read: Read, folder: Path, tmp_path: Path, connection: duckdb.DuckDBPyConnection
 ) -> None:
     names = dict(zip(settlement(1), ("流水号", "个人编号", "机构", "日期", "基金"), strict=True))
-    rows = [{names[k]: v for k, v in settlement(n, fund_amount=str(n)).items()} | {"sex": "男", "ok": "N" if n == 3 else "Y"}
-            for n in range(5)]
+    rows = [
+        {names[k]: v for k, v in settlement(n, fund_amount=str(n)).items()}
+        | {"sex": "男", "ok": "N" if n == 3 else "Y"}
+        for n in range(5)
+    ]
     write_csv(folder / "结算表.csv", rows, "gb18030")
     write_csv(folder / "人员.csv", [{"编号": "1", "sex": "男"}])
     profile = tmp_path / "county.toml"
     lines = [f'{canonical} = "{source}"' for canonical, source in names.items()]
     profile.write_text(
-        "\n".join(['[settlements]', 'from = ["结算表"]', *lines, "[settlements.constants]", 'area_code = "990101"',
-                   "[settlements.void]", 'ok = ["N"]', "[patients]", 'from = ["人员"]', 'patient_id = "编号"',
-                   'gender = "sex"', "[patients.values.gender]", '"男" = "1"']),
+        "\n".join(
+            [
+                "[settlements]",
+                'from = ["结算表"]',
+                *lines,
+                "[settlements.constants]",
+                'area_code = "990101"',
+                "[settlements.void]",
+                'ok = ["N"]',
+                "[patients]",
+                'from = ["人员"]',
+                'patient_id = "编号"',
+                'gender = "sex"',
+                "[patients.values.gender]",
+                '"男" = "1"',
+            ]
+        ),
         encoding="utf-8",
     )
     intake = read(profile=profile)
@@ -117,7 +147,9 @@ def test_any_other_export_by_a_profile(
     assert connection.execute("SELECT * FROM patients").fetchall() == [("1", "1")]
 
 
-def test_a_file_with_an_unknown_name_is_ignored_and_the_hint_says_how_to_name_it(read: Read, folder: Path) -> None:
+def test_a_file_with_an_unknown_name_is_ignored_and_the_hint_says_how_to_name_it(
+    read: Read, folder: Path
+) -> None:
     from gangfinder.errors import MissingTable
 
     write_csv(folder / "settlement_export.csv", [settlement(1)])
@@ -161,16 +193,26 @@ def test_the_built_in_profile_maps_every_required_column() -> None:
 @pytest.mark.parametrize(
     ("stem", "known"),
     [
-        ("settlements", "settlements"), ("settlements-2024-01", "settlements"), ("settlements_part1", "settlements"),
-        ("settlements_202401", "settlements"), ("settlements (2)", None), ("setl_d", "setl_d"), ("x_db.setl_d", "setl_d"),
-        ("setl_d_3", "setl_d"), ("items_dictionary", None), ("settlement_rules", None), ("settlements.1", "settlements"),
+        ("settlements", "settlements"),
+        ("settlements-2024-01", "settlements"),
+        ("settlements_part1", "settlements"),
+        ("settlements_202401", "settlements"),
+        ("settlements (2)", None),
+        ("setl_d", "setl_d"),
+        ("x_db.setl_d", "setl_d"),
+        ("setl_d_3", "setl_d"),
+        ("items_dictionary", None),
+        ("settlement_rules", None),
+        ("settlements.1", "settlements"),
     ],
-)  # fmt: skip
+)
 def test_file_names(stem: str, known: str | None) -> None:
     assert table_name(stem, known_names(builtin_profiles())) == known
 
 
 def test_the_best_of_two_mappings_is_chosen_by_the_header() -> None:
-    match = match_columns("institutions", "institutions", ["rtal_phac_code", "legrep_certno"], builtin_profiles())
+    match = match_columns(
+        "institutions", "institutions", ["rtal_phac_code", "legrep_certno"], builtin_profiles()
+    )
     assert match.mapping is not None
     assert match.mapping.constants == {"kind": "pharmacy"}
