@@ -40,8 +40,8 @@ def judge_cycle(group: Group, slug: str, cycle: Cycle) -> Judgement:
 
     Notes
     -----
-    Reasons: ``holds``, ``partly``, ``fails`` (no regular interval), ``fails_run`` (regular, but in runs or with equal
-    bills).
+    Reasons: ``holds_cycle``, ``partly_cycle``, ``fails_cycle`` (no regular interval), ``fails_run`` (regular, but in
+    runs or with equal bills).
     """
     frame = outings(group)
     days = {str(m): d for m, d in frame.groupby("subject_id", sort=True)["day"]}
@@ -55,7 +55,7 @@ def judge_cycle(group: Group, slug: str, cycle: Cycle) -> Judgement:
         "gap_high": round(float(np.quantile(steps, .9))) if len(steps) else 0,
     }
     if not regular:
-        return Judgement(slug, Result.FAILS, (), "fails", {**detail, "n_covered": 0})
+        return Judgement(slug, Result.FAILS, (), "fails_cycle", {**detail, "n_covered": 0})
     hasty, equal = conspicuous(group, frame, cycle, detail)
     covered = regular - hasty - equal
     detail["n_covered"] = len(covered)

@@ -138,7 +138,8 @@ EXPLANATION = Explanation(
             "holds_cycle": "成立：{n_regular} 人按各自固定间隔（约一个月）取药，先后间隔与金额如常人",
             "partly_cycle": "部分成立：{n_covered} 人按各自固定间隔（约一个月）取药，其余人员已重新判断",
             "partly": "部分成立：{n_covered} 人共 {n_rows} 条按开药天数取药的记录已剔除，其余记录重新判断后仍成立",
-            "fails": "不成立：间隔与开药天数不符（多数间隔 {gap_low}–{gap_high} 天）",
+            "fails": "不成立：间隔与开药天数不符",
+            "fails_cycle": "不成立：间隔与开药天数不符（多数间隔 {gap_low}–{gap_high} 天）",
             "fails_run": "不成立：虽有固定间隔，但到店首尾相接或金额相同",
             "untestable": "未能检验：缺少数据项 {missing}",
         }
