@@ -287,9 +287,12 @@ def reason(judgement: Judgement, lead: Lead, texts: Texts) -> Phrase:
 
 
 def covered(judgement: Judgement, lead: Lead) -> tuple[int, int]:
-    """Return how many members an explanation covers, and how many core members remain."""
-    explained = frozenset(judgement.covered)
-    return len(explained), sum(1 for one in lead.scored.ring.core if one not in explained)
+    """Return how many members an explanation covers, and how many core members remain.
+
+    People whom an explanation takes out are not in the core of a lead; those of whom it takes some rows only
+    are, and remain.
+    """
+    return len(frozenset(judgement.covered)), len(lead.scored.ring.core)
 
 
 def _declared(lead: Lead, texts: Texts, name: str) -> Iterator[Phrase]:

@@ -22,6 +22,7 @@ from gangfinder.export.projection import FIELDS, project, share
 from gangfinder.export.publish import write_leads
 from gangfinder.leads import build_leads
 from gangfinder.leads.catalogue import translator
+from gangfinder.model.evidence import Judgement, Result
 from gangfinder.settings import Settings
 
 LEADS = build_leads([pool(), impersonation()], facts(), Settings(), KEY, TEXTS)
@@ -149,6 +150,14 @@ def test_shares_have_one_form(value: float, text: str):
 def test_numbers_are_plain():
     assert number(Decimal("1E+3")) == "1000"
     assert number(-3) == "-3"
+
+
+def test_people_who_lose_only_rows_remain():
+    lead = LEADS[0]
+    partly = Judgement("family", Result.PARTLY, lead.scored.ring.core[:2], "partly", {"n_covered": 2})
+    scored = replace(lead.scored, ring=replace(lead.scored.ring, judgements=(partly,)))
+    (row,) = project("benign", replace(lead, scored=scored), TEXTS, translator("zh"))
+    assert (row["members_covered"], row["residual"]) == (2, "仍余 6 人；覆盖 2 人，其余仍成立")
 
 
 def test_household_unknown_is_said():
