@@ -1,4 +1,4 @@
-"""What can happen in a town and what it costs: kinds of event, hours, departments, diagnoses, drugs and baskets."""
+"""What can happen in a town and what it costs: kinds of event, hours, departments, drugs and baskets."""
 
 from __future__ import annotations
 

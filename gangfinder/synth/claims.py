@@ -1,4 +1,4 @@
-"""Manual reimbursement: honest claims of residents treated far from home, and the invoice series of the hospitals."""
+"""Manual reimbursement: honest claims of residents treated far from home, and invoice series."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def invoice_position(world: World, places: Ints, days: Ints) -> Ints:
 
 def claim_total(rng: np.random.Generator, size: int) -> Floats:
     """Draw the bill of a stay at a remote hospital, in yuan."""
-    return np.round(np.exp(rng.normal(np.log(24_500), 0.36, size)).clip(5_000, 90_000), 2)
+    return np.round(np.exp(rng.normal(np.log(25_000), 0.30, size)).clip(5_000, 90_000), 2)
 
 
 def claim_rate(world: World) -> Floats:

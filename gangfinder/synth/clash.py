@@ -1,4 +1,4 @@
-"""Honest people do nothing impossible: drop the rows that would need one person in two places, or a living dead."""
+"""Honest people do nothing impossible: drop rows that need one person in two places, or a living dead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrow columns from plain arrays: money from cents, instants from seconds, dates from days, names from pools."""
+"""Arrow columns from plain arrays: money from cents, instants from seconds, names from pools."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import ArrayLike
 
 from gangfinder.model.tables import TABLES, Kind
 from gangfinder.synth.streams import Flags, Ints
@@ -58,12 +59,12 @@ def pick_from(pool: pa.Array | Sequence[str], index: Ints) -> pa.Array:
     return values.take(positions)
 
 
-def joined(*parts: Any) -> pa.Array:
+def joined(*parts: pa.Array | str) -> pa.Array:
     """Return texts put together row by row; plain words stand in every row."""
     return pc.binary_join_element_wise(*parts, "")
 
 
-def words(values: Any) -> pa.Array:
+def words(values: ArrayLike) -> pa.Array:
     """Return numbers as text."""
     return pa.array(np.asarray(values)).cast(pa.string())
 
@@ -79,6 +80,6 @@ def as_table(name: str, columns: Mapping[str, Any]) -> pa.Table:
     return pa.table(arrays, names=[column.name for column in present])
 
 
-def _typed(values: Any, kind: pa.DataType) -> pa.Array:
+def _typed(values: object, kind: pa.DataType) -> pa.Array:
     column = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values)
     return column if column.type == kind else column.cast(kind)

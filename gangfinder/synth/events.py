@@ -65,9 +65,9 @@ class Conduct:
     schema: ClassVar[Mapping[str, tuple[str, Any]]] = {}
 
     @classmethod
-    def of(cls, **given: Any) -> Self:
+    def of(cls, **given: object) -> Self:
         """Build a table from arrays and scalars; what is not given is left to the common rule."""
-        size = max((len(v) for v in given.values() if np.ndim(v) > 0), default=1)
+        size = max((v.size for v in map(np.asarray, given.values()) if v.ndim), default=1)
         unknown = set(given) - set(cls.schema)
         if unknown:
             raise KeyError(*sorted(unknown))
@@ -99,7 +99,7 @@ class Conduct:
         """Return the given rows, by position or mask."""
         return type(self)({name: column[rows] for name, column in self.columns.items()})
 
-    def having(self, **changed: Any) -> Self:
+    def having(self, **changed: object) -> Self:
         """Return the same table with some columns replaced."""
         size = len(self)
         fresh = {

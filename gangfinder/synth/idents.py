@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from gangfinder.synth.streams import Ints
 
@@ -27,7 +25,7 @@ def strings(glyphs: Glyphs) -> pa.StringArray:
     return pa.StringArray.from_buffers(rows, pa.py_buffer(offsets), pa.py_buffer(data))
 
 
-def digits(values: Any, width: int) -> Glyphs:
+def digits(values: ArrayLike, width: int) -> Glyphs:
     """Return the decimal digits of non-negative integers as ASCII codes, zero-padded on the left."""
     rest = np.asarray(values).astype(np.uint64)
     out = np.empty((len(rest), width), dtype=np.uint8)
@@ -42,7 +40,7 @@ def literal(text: str, rows: int) -> Glyphs:
     return np.tile(np.frombuffer(text.encode("ascii"), dtype=np.uint8), (rows, 1))
 
 
-def scrambled(slots: Any, key: int) -> NDArray[np.uint64]:
+def scrambled(slots: ArrayLike, key: int) -> NDArray[np.uint64]:
     """Return distinct 64-bit numbers without visible order for distinct slots (splitmix64, a bijection)."""
     with np.errstate(over="ignore"):
         value = (np.asarray(slots).astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
@@ -58,7 +56,7 @@ def opaque(rows: int, key: int, prefix: str = "") -> pa.StringArray:
     return strings(np.hstack([literal(prefix, rows), body]) if prefix else body)
 
 
-def id_numbers(birth_days: Ints, male: Any) -> pa.StringArray:
+def id_numbers(birth_days: Ints, male: ArrayLike) -> pa.StringArray:
     """Return 18-digit identity numbers of impossible regions with valid check digits, all distinct.
 
     Parameters

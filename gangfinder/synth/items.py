@@ -1,4 +1,4 @@
-"""Item lines: drugs with days of supply and a trace code of their own, dialysis sessions, check-ups, chemotherapy."""
+"""Item lines: drugs with days of supply and a trace code of their own, and some services."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def person_names(rng: np.random.Generator, size: int) -> pa.Array:
 
 
 def addresses(world: World) -> pa.Array:
-    """Return the address on record of each person: the household's door, the village alone, or a care home."""
+    """Return the address on record of each person: his door, the village alone, or a care home."""
     rng = world.streams.rng("doors")
     people = world.people
     number = rng.permutation(people.villages) + 1

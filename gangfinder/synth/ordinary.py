@@ -125,7 +125,7 @@ def _after_hospital(rng: np.random.Generator, world: World, outpatient: Events) 
 
 
 def refills(world: World, habits: Habits) -> Events:
-    """Return the refills of the chronically ill: about every four weeks, same house, same basket, same hour."""
+    """Return the refills of the chronically ill: every four weeks or so, same house, basket and hour."""
     rng = world.streams.rng("refills")
     people = world.people
     who = np.flatnonzero(people.chronic & (rng.random(people.count) < 0.62))
@@ -160,7 +160,7 @@ def length_of_stay(rng: np.random.Generator, count: int) -> Ints:
 def stay_events(
     rng: np.random.Generator, patients: Ints, places: Ints, admit_days: Ints, nights: Ints, **more: object
 ) -> Events:
-    """Return stays: admitted at the hours of a hospital, discharged in office hours after the given nights."""
+    """Return stays: admitted at any hour, discharged in office hours after the given nights."""
     admitted = admit_days * DAY + clock(rng, HOUR_PROFILE, np.zeros(len(patients), dtype=np.int64))
     left = (admit_days + nights) * DAY + clock(
         rng, DISCHARGE_PROFILE, np.zeros(len(patients), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""The registers of the fund: patients, cards, institutions, desks, doctors, staff, ties, enrolments, filings."""
+"""The registers of the fund: people, cards, institutions, desks, doctors, staff, ties and filings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settlement rows from conduct and bills, with the honest noise of a live system: refunds, duplicates, mid-stay bills."""
+"""Settlement rows from conduct and bills, with refunds, duplicates and mid-stay bills."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def _money(bills: Bills, rows: Rows, events: Events) -> dict[str, pa.Array]:
 def _contacts(
     world: World, names: Names, rng: np.random.Generator, events: Events, e: Ints
 ) -> dict[str, pa.Array]:
-    """Return contact and agent: a relative, the patient himself, the switchboard, a placeholder, or nothing."""
+    """Return contact and agent: a relative, the patient, the switchboard, a placeholder, or nothing."""
     people, count = world.people, len(e)
     who = events["patient"][e].astype(np.int64)
     head = np.searchsorted(people.household, people.household[who], side="left")

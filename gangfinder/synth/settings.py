@@ -32,8 +32,8 @@ class TownSettings:
     seed
         Root of every random stream.
     difficulty
-        0 to 3: how well the rings hide (participation 1 / .8 / .6 / .4, jitter none / ±1 min / ±5 min / ±1 day,
-        camouflage visits per ring visit 0 / 1 / 3 / 5).
+        0 to 3: how well the rings hide (participation 1 / .8 / .6 / .4, jitter none / ±1 min / ±5 min /
+        ±1 day, camouflage visits per ring visit 0 / 1 / 3 / 5).
     clean
         Plant no ring at all; the look-alikes stay the same.
     typologies
@@ -86,11 +86,14 @@ class TownSettings:
         for name in self.typologies or ():
             if name not in PLANTABLE:
                 near = ", ".join(nearest(name, PLANTABLE) or PLANTABLE)
-                raise SettingsError("A typology that cannot be planted was asked for", hint=f"try {near}")
+                message = "A typology that cannot be planted was asked for"
+                raise SettingsError(message, hint=f"try {near}")
         if self.file_format not in FILE_FORMATS:
-            raise SettingsError("Unknown file format", hint=f"use one of {', '.join(FILE_FORMATS)}")
+            message = "Unknown file format"
+            raise SettingsError(message, hint=f"use one of {', '.join(FILE_FORMATS)}")
         if self.encoding not in ENCODINGS:
-            raise SettingsError("Unknown encoding", hint=f"use one of {', '.join(ENCODINGS)}")
+            message = "Unknown encoding"
+            raise SettingsError(message, hint=f"use one of {', '.join(ENCODINGS)}")
 
     def _check_ranges(self) -> None:
         ranges: dict[str, tuple[float, float, float]] = {
@@ -104,7 +107,8 @@ class TownSettings:
         }
         for name, (value, low, high) in ranges.items():
             if not low <= value <= high:
-                raise SettingsError(f"{name} is out of range", hint=f"give a value from {low} to {high}")
+                message = f"{name} is out of range"
+                raise SettingsError(message, hint=f"give a value from {low} to {high}")
 
     @property
     def planted(self) -> tuple[str, ...]:

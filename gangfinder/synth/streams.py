@@ -1,4 +1,4 @@
-"""Independent random streams, one per named part, so that switching a part off leaves the others as they were."""
+"""Independent random streams, one per named part: switching a part off leaves the others as they were."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def _numbered_claims(parts: list[Part], sign: int) -> list[Claims]:
 
 
 def _honest_events(scene: Scene, lookalikes: list[Part]) -> Events:
-    """Return ordinary life and look-alikes, free of contradictions but for the rare errors of a live system."""
+    """Return ordinary life and look-alikes, free of contradictions but for a live system's rare errors."""
     played = [part.events.having(origin=i + 1) for i, part in enumerate(lookalikes)]
     lived = without_clashes(scene.world, Events.joined([scene.ordinary, *played]))
     return Events.joined([lived, _errors(scene).having(fixed=True)])
@@ -88,7 +88,7 @@ def _planted_events(rings: list[Part]) -> Events:
 
 
 def _errors(scene: Scene) -> Events:
-    """Return honest rows that look impossible: a stay typed in for the wrong person, a death entered too early."""
+    """Return honest rows that look impossible: a stay typed for the wrong person, a death dated too early."""
     world = scene.world
     rng = world.streams.rng("errors")
     lying = scene.ordinary.take(scene.ordinary["kind"] == Kind.STAY)

@@ -1,9 +1,8 @@
-"""The stage on which ordinary life, look-alikes and rings are played: people, places, catalogue and free seats."""
+"""The stage on which ordinary life, look-alikes and rings are played."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -113,7 +112,7 @@ class World:
         )
 
     def visits(
-        self, rng: np.random.Generator, patients: Ints, places: Ints, days: Ints, **more: Any
+        self, rng: np.random.Generator, patients: Ints, places: Ints, days: Ints, **more: object
     ) -> Events:
         """Return ordinary visits of the patients to the places on the days."""
         given = {"at": self.moments(rng, days, places), "kind": self.kind_at(places), **more}

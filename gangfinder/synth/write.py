@@ -45,9 +45,8 @@ def write_town(town: Town, folder: str | Path) -> Path:
         text = json.dumps(town.truth.to_json(), ensure_ascii=False, indent=1, sort_keys=True)
         _replace(target / "truth.json", (text + "\n").encode())
     except OSError as error:
-        raise OutputError(
-            "The town cannot be written", hint="choose a folder with room that you may write to"
-        ) from error
+        message = "The town cannot be written"
+        raise OutputError(message, hint="choose a folder with room that you may write to") from error
     return target
 
 
@@ -85,9 +84,8 @@ def _write_xlsx(table: pa.Table, path: Path) -> None:
     from openpyxl import Workbook
 
     if table.num_rows > _EXCEL_ROWS:
-        raise OutputError(
-            "A table has more rows than a spreadsheet holds", hint="write parquet or csv instead"
-        )
+        message = "A table has more rows than a spreadsheet holds"
+        raise OutputError(message, hint="write parquet or csv instead")
     book = Workbook(write_only=True)
     sheet = book.create_sheet("data")
     sheet.append(table.column_names)

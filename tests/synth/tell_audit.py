@@ -1,7 +1,9 @@
 """The tell audit: can a classifier that sees one column at a time tell planted rows from honest ones?
 
-Planted rows are compared with honest rows at the same houses and of the same kind of visit. A gradient-boosted classifier is trained on some seeds and judged on others, once for each typology and
-column. What it learns from a single column must be worthless (AUC ≤ 0.6) unless the column is conduct itself.
+Planted rows are compared with honest rows at the same houses and of the same kind of visit. A
+gradient-boosted classifier is trained on some seeds and judged on others, once for each typology
+and column. What it learns from a single column must be worthless (AUC ≤ 0.6)
+unless the column is conduct itself.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ CONDUCT: dict[tuple[str, str], str] = {
     ("T06", "account_amount"): "the house waives what the recruits would have to pay",
     ("T06", "total_amount"): "the bill is cut to what the fund pays, and is alike within a wave",
     ("T10", "patient.age"): "the cards of the dead are used, and the dead were old",
+    ("T17", "invoice_no"): "the numbers come from one book of blanks and follow each other",
     ("T17", "agent_name"): "agents hand in nearly all of the claims",
     ("T17", "agent_phone"): "agents hand in nearly all of the claims",
     ("T17", "agent_id_number"): "agents hand in nearly all of the claims",
@@ -111,8 +114,8 @@ class Sample:
 def samples(town: Town) -> Iterator[Sample]:
     """Return planted rows with the honest rows of the same houses and kinds of visit.
 
-    Within a house and kind of visit the honest rows together weigh as much as the planted ones, so that what a
-    house does to all its rows (prices, columns its software leaves out) tells nothing.
+    Within a house and kind of visit the honest rows together weigh as much as the planted ones, so that what
+    a house does to all its rows (prices, columns its software leaves out) tells nothing.
     """
     claims = _frame(town.tables["reimbursements"])
     claims["position"] = np.arange(len(claims)) / len(claims)
@@ -164,7 +167,7 @@ def column_auc(train: list[Sample], test: list[Sample], name: str) -> float:
 
 
 def house_audit(seeds: tuple[int, ...], **settings: int) -> pd.DataFrame:
-    """Return how well each column of the institutions separates ring sites from houses of the same kind and level.
+    """Return how well each column of the institutions separates ring sites from others of their kind.
 
     One row is a house. The statistic is the rank AUC of the value, or of the null flag, whichever is further
     from one half.
@@ -178,7 +181,9 @@ def house_audit(seeds: tuple[int, ...], **settings: int) -> pd.DataFrame:
             houses[f"{column} left out"] = houses["institution_id"].map(
                 rows[column].isna().groupby(rows["institution_id"]).mean()
             )
-        houses["terminals"] = houses["institution_id"].map(rows.groupby("institution_id")["terminal_id"].nunique())
+        houses["terminals"] = houses["institution_id"].map(
+            rows.groupby("institution_id")["terminal_id"].nunique()
+        )
         sites = {house for ring in town.truth.rings for house in ring.institutions}
         houses["planted"] = houses["institution_id"].isin(sites)
         frames.append(houses[houses["level"].isin(["05", "11", "01"])])

@@ -42,7 +42,7 @@ def township_village(scene: Scene, rng: np.random.Generator, number: int) -> Par
 
 
 def village_day(scene: Scene, rng: np.random.Generator, number: int) -> Part:
-    """Play one village: market every five days, or a visiting doctor once a week, and people queue at the clinic."""
+    """Play one village: market every five days or a visiting doctor once a week, and a queue."""
     world = scene.world
     regulars = village_of(scene, rng, spread(rng, 25, 60), 30)
     site = _near(scene, int(world.people.village[regulars[0]]), PlaceKind.CLINIC)
@@ -56,7 +56,7 @@ def village_day(scene: Scene, rng: np.random.Generator, number: int) -> Part:
 
 
 def refill_day(scene: Scene, rng: np.random.Generator, number: int) -> Part:
-    """Play one house where regulars fetch a month's supply on the first days of the month, each at his hour."""
+    """Play one house where regulars fetch their supply on the first days of the month, at their hour."""
     world = scene.world
     village = int(rng.integers(0, world.people.villages))
     site = _near(scene, village, PlaceKind.PHARMACY if number % 2 == 0 else PlaceKind.CLINIC)
@@ -125,7 +125,7 @@ def outbreak(scene: Scene, rng: np.random.Generator, number: int) -> Part:
 
 
 def campaign(scene: Scene, rng: np.random.Generator, number: int) -> Part:
-    """Play one cataract campaign: elderly people of several villages, operated in one week, without paying."""
+    """Play one cataract campaign: the elderly of several villages, operated in one week, without paying."""
     world = scene.world
     villages = [
         villagers(scene, rng, spread(rng, 6, 14), world.people.age >= 60) for _ in range(spread(rng, 3, 5))

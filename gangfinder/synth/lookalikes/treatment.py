@@ -1,4 +1,4 @@
-"""Serial treatment and care homes: people whom an illness, not a plan, brings to the same place on the same days."""
+"""Serial treatment and care homes: people whom an illness, not a plan, brings together."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def _ward_doctor(rng: np.random.Generator, scene: Scene, site: int, ward: int) -
 
 
 def brokered_admissions(scene: Scene, rng: np.random.Generator, number: int) -> Part:
-    """Play one T06 ring: waves of recruits admitted and discharged together at one ward, at no cost to them."""
+    """Play one T06 ring: waves of recruits admitted and discharged together at one ward, for free."""
     world = scene.world
     site = int(world.ring_sites["T06", number][0])
     ward = _ward(rng)
@@ -78,7 +78,7 @@ def brokered_admissions(scene: Scene, rng: np.random.Generator, number: int) -> 
 
 
 def ghost_beds(scene: Scene, rng: np.random.Generator, number: int) -> Part:
-    """Play one T08 ring: a house bills stays of people who are out shopping, or in another bed, at the time."""
+    """Play one T08 ring: a house bills stays of people who are elsewhere at the time."""
     world = scene.world
     site = int(world.ring_sites["T08", number][0])
     ward = _ward(rng)

@@ -13,7 +13,7 @@ from gangfinder.synth.world import World
 
 
 def shifted(rng: np.random.Generator, world: World, at: Ints) -> Ints:
-    """Return instants moved by the jitter of the difficulty, within the day and, at the top level, across days."""
+    """Return instants moved by the jitter of the difficulty, within the day and, at level 3, across days."""
     seconds, days = world.settings.jitter_seconds, world.settings.jitter_days
     moved = at + rng.integers(-seconds, seconds + 1, len(at))
     if days:
@@ -22,7 +22,7 @@ def shifted(rng: np.random.Generator, world: World, at: Ints) -> Ints:
 
 
 def with_families(scene: Scene, rng: np.random.Generator, members: Ints) -> Ints:
-    """Return the members with a few relatives of theirs in place of others: families lend their cards together."""
+    """Return the members with a few relatives in place of others: families lend their cards together."""
     people, seats = scene.world.people, scene.world.seats
     kin: list[int] = []
     for member in rng.choice(members, len(members) // 9, replace=False):

@@ -32,7 +32,7 @@ def _baskets(scene: Scene, rng: np.random.Generator, patients: Ints, site: int) 
 
 
 def _after_death(scene: Scene, rng: np.random.Generator, site: int) -> Events:
-    """Return purchases on the cards of people dead for more than a month; fewer per card when the ring hides."""
+    """Return purchases on the cards of people dead for over a month; fewer per card when the ring hides."""
     world = scene.world
     people, last = world.people, world.first_day + world.days
     dead = (people.death_day < last - 100) & (people.age >= 30)

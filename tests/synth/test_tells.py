@@ -1,0 +1,67 @@
+"""Nothing marks a planted row but its conduct: the tell audit on unseen seeds, and on itself."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from tell_audit import CONDUCT, LIMIT, Sample, audit, column_auc, house_audit
+
+TRAIN, TEST = (11, 12, 13), (21, 22)
+TOWN = {"patients": 20_000, "rings_per_typology": 6}
+
+
+@pytest.fixture(scope="module")
+def audited() -> pd.DataFrame:
+    return audit(TRAIN, TEST, **TOWN)
+
+
+@pytest.mark.slow
+def test_no_column_of_a_row_tells_planted_from_honest(audited):
+    conduct = [pair in CONDUCT for pair in zip(audited["typology"], audited["column"], strict=True)]
+    tells = audited[(audited["auc"] > LIMIT) & ~np.array(conduct)]
+    assert tells.empty, tells.to_string()
+
+
+@pytest.mark.slow
+def test_every_typology_and_many_columns_were_audited(audited):
+    assert set(audited["typology"]) == {"T01", "T05", "T06", "T08", "T10", "T17"}
+    assert audited.groupby("typology").size().min() >= 20
+
+
+def test_conduct_columns_have_a_reason():
+    assert all(len(reason) > 20 for reason in CONDUCT.values())
+
+
+@pytest.mark.slow
+def test_no_column_of_a_house_tells_ring_sites():
+    houses = house_audit((31, 32, 33), **TOWN)
+    tells = houses[houses["auc"] > LIMIT]
+    assert tells.empty, tells.to_string()
+
+
+@pytest.mark.parametrize("tell", ["seconds", "null", "price", "code"])
+def test_the_audit_would_see_a_tell(tell):
+    """A planted mark of each kind must be found, or the audit proves nothing."""
+    samples = [_marked(seed, tell) for seed in (1, 2, 3)]
+    assert column_auc(samples[:2], samples[2:], "column") > 0.8
+
+
+def _marked(seed: int, tell: str) -> Sample:
+    rng = np.random.default_rng(seed)
+    planted = rng.random(3_000) < 0.3
+    column: pd.Series = {
+        "seconds": lambda: pd.Series(
+            pd.Timestamp("2025-01-01") + pd.to_timedelta(rng.integers(0, 86_400, 3_000), "s")
+        ).mask(planted, pd.Timestamp("2025-03-01 09:00:00")),
+        "null": lambda: pd.Series(rng.choice(["a", "b"], 3_000), dtype=object).mask(planted),
+        "price": lambda: pd.Series(rng.lognormal(4, 1, 3_000).round(2)).mask(planted, 150.0),
+        "code": lambda: pd.Series(np.where(planted, "03", rng.choice(["01", "02"], 3_000))),
+    }[tell]()
+    return Sample("settlements", "T01", pd.DataFrame({"column": column}), planted, np.ones(3_000))
