@@ -21,8 +21,11 @@ CONTRACT_TOWNS = {
 
 
 def run(town: Path, out: Path, engine: str) -> dict[str, object]:
-    """Run the whole inquiry and return its record."""
-    pipeline.run(town, out, Settings(key_file=town.parent / "key"), engine=engine)
+    """Run the whole inquiry and return its record; tokens of one key can be compared."""
+    key = town.parent / "key"
+    key.write_text("00" * 32, encoding="ascii")
+    key.chmod(0o600)
+    pipeline.run(town, out, Settings(key_file=key), engine=engine)
     return json.loads((out / "run.json").read_text(encoding="utf-8"))
 
 
