@@ -39,6 +39,8 @@ class DuckDBEngine:
         if scratch is not None:
             options["temp_directory"] = str(scratch / "spill")
         self._backend = ibis.duckdb.connect(target, **options)
+        # DuckDB draws its own bar on standard output, where results go
+        self._backend.raw_sql("SET enable_progress_bar = false")
 
     @property
     def connection(self) -> Any:  # noqa: ANN401 - duckdb.DuckDBPyConnection; importing it here would cost every caller

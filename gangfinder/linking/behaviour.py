@@ -166,7 +166,7 @@ def visits_of_linked(visits: ir.Table, links: ir.Table, kinds: tuple[str, ...]) 
 def behaviour(engine: Engine, canonical: Mapping[str, ir.Table]) -> dict[str, ir.Table]:
     """Keep the visits and stays that every detector reads."""
     whole = project(_WholeSettlements(), canonical, {})["settlements"]
-    net = engine.keep("net_settlements", net_settlements(whole))
+    net = net_settlements(whole)  # not kept: each of the two reads its own columns of it
     return {"visits": engine.keep("visits", visits(net)), "stays": engine.keep("stays", stays(net))}
 
 

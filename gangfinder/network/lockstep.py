@@ -169,16 +169,22 @@ def outside_dates(group: Group, house: str, part: pd.DataFrame) -> NDArray[np.fl
 def fisher(log10_p: NDArray[np.float64]) -> float:
     """Return the log10 of the combined tail of independent tests.
 
+    Notes
+    -----
+    ``-2 Σ ln p`` is chi-squared with ``2n`` degrees of freedom; for an even number the upper tail at ``2h`` is the finite
+    sum ``exp(-h) Σ h^k / k!`` over ``k < n``, summed here in logarithms.
+
     References
     ----------
     R. A. Fisher, *Statistical Methods for Research Workers*, 4th ed. (1932), §21.1.
     """
-    from scipy.stats import chi2
+    from scipy.special import gammaln, logsumexp
 
-    if log10_p.size == 0:
+    half = -np.log(10.0) * float(log10_p.sum())
+    if log10_p.size == 0 or half <= 0:
         return 0.0
-    statistic = -2.0 * np.log(10.0) * float(log10_p.sum())
-    return float(chi2.logsf(statistic, 2 * log10_p.size) / np.log(10.0))
+    k = np.arange(log10_p.size)
+    return float((logsumexp(k * np.log(half) - gammaln(k + 1)) - half) / np.log(10.0))
 
 
 def tempo_tails(found: Sessions, group: Group, window_minutes: int) -> NDArray[np.float64]:

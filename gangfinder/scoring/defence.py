@@ -76,13 +76,16 @@ def apply(
 
 
 def residual(engine: Engine, derived: Mapping[str, ir.Table], applied: Applied) -> dict[str, ir.Table]:
-    """Add the visits and stays that no explanation covers by itself."""
+    """Add the visits and stays that no explanation covers by itself.
+
+    Only the explained keys are kept: a second copy of all visits costs more than every anti-join on them.
+    """
     own = applied.rows.filter(applied.rows.source_table == "settlements")
-    explained = own.select(settlement_id="source_key").distinct()
+    explained = engine.keep("explained_settlements", own.select(settlement_id="source_key").distinct())
     return {
         **derived,
-        "residual_visits": engine.keep("residual_visits", derived["visits"].anti_join(explained, "settlement_id")),
-        "residual_stays": engine.keep("residual_stays", derived["stays"].anti_join(explained, "settlement_id")),
+        "residual_visits": derived["visits"].anti_join(explained, "settlement_id"),
+        "residual_stays": derived["stays"].anti_join(explained, "settlement_id"),
     }
 
 
