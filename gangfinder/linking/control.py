@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gangfinder.linking.contract import Linker, Tables
+from gangfinder.linking.shared_attribute import rarity
 from gangfinder.model.evidence import Family
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def _owners(tables: Tables, params: Params) -> ir.Table:
     ]
     # a parent is a house of its own group
     parents = houses.filter(houses.parent_id.notnull() & (houses.parent_id != ""))
-    parts.append(parents.select(value=parents.parent_id, house=parents.parent_id).distinct())
+    heads = parents.select(value=parents.parent_id, house=parents.parent_id).distinct()
+    parts.append(heads.semi_join(houses, heads.house == houses.institution_id))
     owned = ties.filter(ties.kind.isin(sorted(OWNER_KINDS)))
     by_target = owned.filter(owned.target_type == "institution")
     parts.append(by_target.select(value=by_target.source_id, house=by_target.target_id))
@@ -88,7 +90,7 @@ def _house_pairs(held: ir.Table, kind: str, cap: int) -> ir.Table:
     left = fit.select("value", "houses", a=fit.house)
     right = left.select(value_r="value", a_r="a")
     met = left.inner_join(right, [left.value == right.value_r, left.a < right.a_r])
-    met = met.mutate(rarity=1.0 / (1.0 + met.houses.cast("float64")).log2())
+    met = met.mutate(rarity=rarity(met.houses))
     pair = met.group_by("a", "a_r").aggregate(n=met.value.nunique(), weight=met.rarity.sum())
     never = ibis.null().cast("timestamp")
     return _as_links(pair.mutate(first_at=never, last_at=never), kind, ("institution", "a"), ("institution", "a_r"))
@@ -132,7 +134,7 @@ def _edges(used: ir.Table, kind: str, entity: str, least: int) -> ir.Table:
     own = used.group_by("hub", "patient_id").aggregate(n=used.count(), first_at=used["at"].min(), last_at=used["at"].max())
     size = own.group_by("hub").aggregate(people=own.count())
     joined = own.inner_join(size.filter(size.people >= least), "hub")
-    joined = joined.mutate(weight=1.0 / (1.0 + joined.people.cast("float64")).log2())
+    joined = joined.mutate(weight=rarity(joined.people))
     return _as_links(joined, kind, (entity, "hub"), ("patient", "patient_id"))
 
 

@@ -7,6 +7,7 @@ Values are counted first and only those within their cap are paired, so no hub i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -60,6 +61,15 @@ def link(tables: Tables, params: Params) -> ir.Table:
         _pairs(tables, _agents(tables, params), "shared_agent", params.agent_cap_people),
     ]
     return parts[0].union(*parts[1:], distinct=False)
+
+
+def rarity(people: ir.IntegerValue) -> ir.FloatingValue:
+    """Return 1/log2(1 + people): how much a value ties that so many share; 1 for a value of one person."""
+    import ibis
+
+    # natural logarithms, on whose arguments engines agree; one person at least, because an engine may compute the
+    # weight of a row before it drops the row
+    return math.log(2.0) / (ibis.greatest(people.cast("float64"), 1.0) + 1.0).ln()
 
 
 def _phones(tables: Tables, params: Params) -> ir.Table:
@@ -131,8 +141,9 @@ def _agents(tables: Tables, params: Params) -> ir.Table:
         at = table[when].cast("timestamp") if when else ibis.null().cast("timestamp")
         for column in AGENT_COLUMNS:
             value = phone_digits(table[column]) if column == "agent_phone" else table[column]
-            parts.append(table.filter(table[column].notnull()).select("patient_id", value=value, house=house, at=at))
-    return _real_phones(_real(_union(parts)), params)
+            used = table.filter(table[column].notnull()).select("patient_id", value=value, house=house, at=at)
+            parts.append(_real_phones(used, params) if column == "agent_phone" else _real(used))
+    return _union(parts)
 
 
 def _real(used: ir.Table) -> ir.Table:
@@ -163,7 +174,7 @@ def _pairs(tables: Tables, used: ir.Table, kind: str, cap: int) -> ir.Table:
     same_home = ibis.coalesce(met.home == met.home_r, ibis.literal(value=False))
     met = met.filter(~same_home)
     met = met.select(
-        "a", "a_r", n=ibis.greatest(1, ibis.least(met.n, met.n_r)), rarity=1.0 / (1.0 + met.people.cast("float64")).log2(),
+        "a", "a_r", n=ibis.greatest(1, ibis.least(met.n, met.n_r)), rarity=rarity(met.people),
         place=ibis.ifelse(met.house == met.house_r, met.house, ibis.null().cast("string")),
         first_at=_either(met.first_at, met.first_at_r, ibis.least), last_at=_either(met.last_at, met.last_at_r, ibis.greatest),
     )

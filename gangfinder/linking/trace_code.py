@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from gangfinder.engine.portable import days_between
 from gangfinder.linking.contract import Linker, Tables
+from gangfinder.linking.shared_attribute import rarity
 from gangfinder.model.evidence import Family
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _sources(again: ir.Table, params: Params) -> ir.Table:
     right = left.rename({f"{c}_r": c for c in left.columns})
     met = left.inner_join(right, [left.sink == right.sink_r, left.a < right.a_r])
     met = met.mutate(
-        both=ibis.least(met.boxes, met.boxes_r), rarity=1.0 / (1.0 + met.people.cast("float64")).log2(),
+        both=ibis.least(met.boxes, met.boxes_r), rarity=rarity(met.people),
         early=ibis.least(met.first_at, met.first_at_r), late=ibis.greatest(met.last_at, met.last_at_r),
     )
     tied = met.group_by("a", "a_r").aggregate(
