@@ -14,6 +14,9 @@ from gangfinder.engine.portable import add_days, days_between
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+SMALL_HOUSE_PEOPLE = 50
+"""Shrinks the share of contradicted people in houses of few: two of two are no pattern."""
+
 
 def absences(stays: ir.Table, visits: ir.Table) -> ir.Table:
     """Return visits to another house on days strictly inside a stay.
@@ -21,8 +24,8 @@ def absences(stays: ir.Table, visits: ir.Table) -> ir.Table:
     Returns
     -------
     ir.Table
-        patient_id, stay_key, stay_house, visit_key, visit_house, on, at, visit_amount, stay_people, visit_people: how
-        many people's records contradict one another at either house.
+        patient_id, stay_key, stay_house, visit_key, visit_house, on, at, visit_amount, stay_house_weight,
+        visit_house_weight: how much contradictions gather at either house.
 
     Notes
     -----
@@ -45,24 +48,46 @@ def absences(stays: ir.Table, visits: ir.Table) -> ir.Table:
     )
     met = lying.inner_join(out, "patient_id")
     met = met.filter((met.on >= met.begin) & (met.on <= met.end) & (met.visit_house != met.stay_house))
-    by_stay = met.group_by("stay_house").aggregate(stay_people=met.patient_id.nunique())
-    by_visit = met.group_by("visit_house").aggregate(visit_people=met.patient_id.nunique())
+    by_stay = _weights(met, "stay_house", stays)
+    by_visit = _weights(met, "visit_house", visits)
     return met.drop("begin", "end").inner_join(by_stay, "stay_house").inner_join(by_visit, "visit_house")
+
+
+def _weights(met: ir.Table, side: str, records: ir.Table) -> ir.Table:
+    """Return how much contradictions gather at each house on one side: their people, squared, by all its people.
+
+    Notes
+    -----
+    The number alone would ask the busiest house, the share alone the smallest; a house counts as having
+    :data:`SMALL_HOUSE_PEOPLE` people more.
+    """
+    people = met.group_by(side).aggregate(n=met.patient_id.nunique())
+    size = records.group_by(**{side: records.institution_id}).aggregate(size=records.patient_id.nunique())
+    joined = people.inner_join(size, side)
+    weight = joined.n.cast("float64") * joined.n / (joined["size"] + SMALL_HOUSE_PEOPLE)
+    return joined.select(side, **{f"{side}_weight": weight.round(9)})
 
 
 def answers_stay(met: ir.Table) -> ir.BooleanValue:
     """Say of each row of :func:`absences` whether the house of the stay has to answer for it."""
-    return met.stay_people >= met.visit_people
+    return met.stay_house_weight >= met.visit_house_weight
 
 
-def double_beds(stays: ir.Table) -> ir.Table:
+def double_beds(stays: ir.Table, absent: ir.Table) -> ir.Table:
     """Return stays of one person that share two nights or more with a stay in another house.
+
+    Parameters
+    ----------
+    stays
+        All stays.
+    absent
+        Rows of :func:`absences` for which the house of the stay answers: they say which of two houses is the likelier.
 
     Returns
     -------
     ir.Table
-        patient_id, stay_key, stay_house, other_house, of both stays of a pair the one whose house has more people with
-        such pairs (both where equal).
+        patient_id, stay_key, stay_house, other_house; of both stays of a pair the one at the house where
+        contradictions of both kinds gather more (both where equal).
 
     Notes
     -----
@@ -79,7 +104,46 @@ def double_beds(stays: ir.Table) -> ir.Table:
     met = met.filter((met.institution_id != met.institution_id_r) & (shared >= 2)).select(
         "patient_id", stay_key="settlement_id", stay_house="institution_id", other_house="institution_id_r"
     )
-    people = met.group_by("stay_house").aggregate(people=met.patient_id.nunique())
-    met = met.inner_join(people, "stay_house")
-    met = met.inner_join(people.select(other_house="stay_house", other_people="people"), "other_house")
-    return met.filter(met.people >= met.other_people).drop("people", "other_people")
+    gathered = met.select("patient_id", "stay_house").union(absent.select("patient_id", "stay_house"), distinct=True)
+    weight = _weights(gathered, "stay_house", stays)
+    facing = weight.select(other_house="stay_house", other_house_weight="stay_house_weight")
+    met = met.inner_join(weight, "stay_house").inner_join(facing, "other_house")
+    answers = met.stay_house_weight >= met.other_house_weight
+    return met.filter(answers).drop("stay_house_weight", "other_house_weight")
+
+
+def with_rest(houses: ir.Table, key: str, cases: str, among: str) -> ir.Table:
+    """Add what a house's cases are compared with: cases and exposure of all other houses whose rate is no higher.
+
+    Parameters
+    ----------
+    houses
+        One row per house: ``key``, number of cases, and among how much they occur.
+    key, cases, among
+        Names of those columns, the latter two with the prefix ``m_house_``, given without it.
+
+    Returns
+    -------
+    ir.Table
+        The same and ``m_rest_<cases>``, ``m_rest_<among>``.
+
+    Notes
+    -----
+    Houses with a higher rate are under question themselves: counting them would let one ring hide another. For the
+    house with the highest rate these are all other houses.
+    """
+    import ibis
+
+    n, size = houses[f"m_house_{cases}"].cast("float64"), houses[f"m_house_{among}"].cast("float64")
+    rated = houses.mutate(_rate=ibis.ifelse(size > 0, n / size, 0.0).round(9))
+    level = rated.group_by("_rate").aggregate(
+        _cases=rated[f"m_house_{cases}"].sum(), _among=rated[f"m_house_{among}"].sum()
+    )
+    up_to = ibis.window(order_by="_rate", preceding=None, following=0)
+    level = level.select("_rate", _cases=level._cases.sum().over(up_to), _among=level._among.sum().over(up_to))
+    joined = rated.inner_join(level, "_rate")
+    rest = {
+        f"m_rest_{cases}": joined._cases - joined[f"m_house_{cases}"],
+        f"m_rest_{among}": joined._among - joined[f"m_house_{among}"],
+    }
+    return joined.mutate(**rest).drop("_rate", "_cases", "_among")

@@ -9,7 +9,7 @@ from gangfinder.engine.portable import days_between
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected, log10_hypergeometric_tail
-from gangfinder.typologies._contradictions import absences, answers_stay, double_beds
+from gangfinder.typologies._contradictions import absences, answers_stay, double_beds, with_rest
 from gangfinder.typologies.contract import Tables, Typology
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ class Params:
         Fewest unrelated people of one house whose stays are contradicted; one is a data error.
     surprise_log10_p
         The house is reported when the tail of so many people, corrected for the houses tested, is at most this.
+    rate_factor
+        The house's rate is at least this many times that of quieter houses: houses differ in care at the keyboard.
     capacity_factor
         More inpatients than beds times this are over capacity; extra beds are put up.
     capacity_nights
@@ -35,6 +37,7 @@ class Params:
 
     people: int = 5
     surprise_log10_p: float = -3.0
+    rate_factor: float = 3.0
     capacity_factor: float = 1.1
     capacity_nights: int = 14
 
@@ -49,7 +52,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     seen = met.group_by("patient_id", "stay_key", "stay_house").aggregate(
         m_days_out=met.on.nunique(), m_other_house=met.visit_house.min()
     )
-    beds = double_beds(stays)
+    beds = double_beds(stays, met)
     lying = beds.select(
         "patient_id",
         "stay_key",
@@ -107,7 +110,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:
 
 
 def _houses(stays: ir.Table, visits: ir.Table, found: ir.Table) -> ir.Table:
-    """Return per house its inpatients, their exposure, and contradicted people and exposure of all other houses.
+    """Return per house its inpatients, their exposure and contradicted people, and those of quieter houses.
 
     Notes
     -----
@@ -130,17 +133,8 @@ def _houses(stays: ir.Table, visits: ir.Table, found: ir.Table) -> ir.Table:
     )
     count = found.group_by("stay_house").aggregate(n_found=found.patient_id.nunique())
     house = house.left_join(count, "stay_house").drop("stay_house_right")
-    house = house.mutate(n_found=house.n_found.fill_null(0))
-    total = house.aggregate(all_exposure=house.m_house_exposure.sum(), all_found=house.n_found.sum())
-    joined = house.cross_join(total)
-    return joined.select(
-        "stay_house",
-        "m_house_people",
-        "m_house_stays",
-        m_house_exposure=joined.m_house_exposure.round(6),
-        m_rest_exposure=(joined.all_exposure - joined.m_house_exposure).round(6),
-        m_rest_found=joined.all_found - joined.n_found,
-    )
+    house = house.mutate(m_house_found=house.n_found.fill_null(0), m_house_exposure=house.m_house_exposure.round(6))
+    return with_rest(house.drop("n_found"), "stay_house", "found", "exposure")
 
 
 def _doctors(stays: ir.Table) -> ir.Table:
@@ -177,7 +171,7 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     if people < params.people:
         return None
     facts = group.rows.iloc[0]
-    tail = _excess(people, facts)
+    tail = _excess(people, facts, params)
     if log10_corrected(tail, max(1, group.n_tests)) > params.surprise_log10_p:
         return None
     detail: dict[str, str | int | float] = {
@@ -204,17 +198,18 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     return Verdict(group.members, tuple(anomalies), None, tuple(hubs))
 
 
-def _excess(people: int, facts: pd.Series[float]) -> float:
-    """Tail of so many contradicted people, at the rate per exposure of all other houses.
+def _excess(people: int, facts: pd.Series[float], params: Params) -> float:
+    """Tail of so many contradicted people, at the rate per exposure of quieter houses.
 
     Notes
     -----
     Half a person is added to the others' count, so that a town without any error still has a rate.
     """
     rate = (float(facts["m_rest_found"]) + 0.5) / max(float(facts["m_rest_exposure"]), 1.0)
-    n = int(facts["m_house_people"])
-    chance = min(1.0, rate * float(facts["m_house_exposure"]) / max(1, n))
-    return float(log10_binomial_tail(people, max(n, people), chance))
+    n, exposure = int(facts["m_house_people"]), float(facts["m_house_exposure"])
+    if people < params.rate_factor * rate * exposure:
+        return 0.0
+    return float(log10_binomial_tail(people, max(n, people), min(1.0, rate * exposure / max(1, n))))
 
 
 def _one_doctor(rows: pd.DataFrame, group: Group, params: Params) -> tuple[Anomaly, str] | None:
@@ -274,7 +269,7 @@ TYPOLOGY = Typology(
         "visit_elsewhere": "住院期间（不含入院、出院当日）在其他机构就诊或购药",
         "stay_elsewhere": "同时在两家机构住院两夜以上",
         "absent_inpatients": "{n_core} 名住院患者（{n_units} 户）共 {n_stays} 次住院期间在其他机构有结算或住院记录；"
-        "其他机构合计仅 {n_elsewhere} 人有此情形",
+        "发生率不高于该机构的其他机构合计仅 {n_elsewhere} 人有此情形",
         "one_doctor": "上述 {n_stays} 次住院中有 {n_doctor} 次由同一医师主管，其在该机构 {n_house} 次住院中共主管 {n_doctor_all} 次",
         "over_capacity": "登记住院人数超过核定床位（{n_beds} 张）一成以上的夜数为 {n_nights}",
     },

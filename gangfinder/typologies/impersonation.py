@@ -9,7 +9,7 @@ from gangfinder.engine.portable import add_days, epoch_minutes, is_midnight
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected
-from gangfinder.typologies._contradictions import absences, answers_stay
+from gangfinder.typologies._contradictions import absences, answers_stay, with_rest
 from gangfinder.typologies.contract import Tables, Typology
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Params:
         Fewest unrelated people whose cards are used impossibly at one house; one is a data error.
     surprise_log10_p
         The house is reported when the tail of so many people, corrected for the houses tested, is at most this.
+    rate_factor
+        The house's rate is at least this many times that of quieter houses: houses differ in care at the keyboard.
     grace_days
         Uses this soon after death are late bills and late registrations.
     apart_minutes
@@ -44,6 +46,7 @@ class Params:
 
     people: int = 5
     surprise_log10_p: float = -3.0
+    rate_factor: float = 3.0
     grace_days: int = 30
     apart_minutes: int = 16
     apart_km: float = 2.0
@@ -151,7 +154,7 @@ def _sexed(visits: ir.Table, patients: ir.Table) -> ir.Table:
 
 
 def _houses(visits: ir.Table, found: ir.Table, sexed: ir.Table) -> ir.Table:
-    """Return per house its people and, for each of the two tests, people and cases of all other houses.
+    """Return per house its people and cases for each of the two tests, and those of quieter houses.
 
     Notes
     -----
@@ -170,11 +173,7 @@ def _houses(visits: ir.Table, found: ir.Table, sexed: ir.Table) -> ir.Table:
     for name, count in counts.items():
         house = house.left_join(count, "visit_house").drop("visit_house_right")
         house = house.mutate(**{f"m_house_{name}": house.n.fill_null(0)}).drop("n")
-    names = ("people", *counts)
-    total = house.aggregate(**{f"all_{n}": house[f"m_house_{n}"].sum() for n in names})
-    joined = house.cross_join(total)
-    rest = {f"m_rest_{n}": joined[f"all_{n}"] - joined[f"m_house_{n}"] for n in names}
-    return joined.select("visit_house", *(f"m_house_{n}" for n in names), **rest)
+    return with_rest(with_rest(house, "visit_house", "found", "people"), "visit_house", "wrong", "sexed")
 
 
 def confirm(group: Group, params: Params) -> Verdict | None:
@@ -199,7 +198,7 @@ def confirm(group: Group, params: Params) -> Verdict | None:
 def _excess(
     rows: pd.DataFrame, among: str, cases: str, name: str, group: Group, params: Params
 ) -> Anomaly | None:
-    """Test the number of unrelated people among the house's, at the rate of all other houses.
+    """Test the number of unrelated people among the house's, at the rate of quieter houses.
 
     Notes
     -----
@@ -211,7 +210,10 @@ def _excess(
     facts = rows.iloc[0]
     rest, rest_cases = int(facts[f"m_rest_{among}"]), int(facts[f"m_rest_{cases}"])
     n = max(int(facts[f"m_house_{among}"]), people)
-    tail = float(log10_binomial_tail(people, n, min(1.0, (rest_cases + 0.5) / max(1.0, rest))))
+    rate = min(1.0, (rest_cases + 0.5) / max(1.0, rest))
+    if people < params.rate_factor * rate * n:
+        return None
+    tail = float(log10_binomial_tail(people, n, rate))
     n_tests = 2 * max(1, group.n_tests)  # two tests a house
     if log10_corrected(tail, n_tests) > params.surprise_log10_p:
         return None
@@ -262,9 +264,9 @@ TYPOLOGY = Typology(
         "wrong_sex": "诊断与参保人性别不符",
         "impossible_uses": "该机构 {n_house} 名就诊购药者中有 {n_core} 人（{n_units} 户）共 {n_uses} 次结算与其本人状态不符："
         "死亡后 {n_dead} 人、住院期间 {n_in_hospital} 人、同时异地 {n_two_places} 人；"
-        "其他机构合计 {n_rest} 人次中仅 {n_elsewhere} 人次",
+        "发生率不高于该机构的其他机构合计 {n_rest} 人次中仅 {n_elsewhere} 人次",
         "wrong_sex_uses": "该机构 {n_house} 名有性别专属诊断者中有 {n_core} 人（{n_units} 户）与登记性别不符；"
-        "其他机构合计 {n_rest} 人次中有 {n_elsewhere} 人次",
+        "发生率不高于该机构的其他机构合计 {n_rest} 人次中有 {n_elsewhere} 人次",
     },
     params=Params(),
     minimum_subjects=5,
