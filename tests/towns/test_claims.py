@@ -8,6 +8,7 @@ import pytest
 
 from gangfinder.synth import SYNTH_VERSION, TYPOLOGIES
 from tests.bench.measure import read
+from tests.bench.partition import FIGURES
 from tests.bench.tables import exponent
 from tests.bench.towns import SEEDS, SETTINGS, by_typology, cell, mean
 from tests.towns.rotation import choose, rotation
@@ -45,8 +46,10 @@ def test_rings_of_standard_towns_are_found():
     assert min(recalls.values()) >= 0.7, recalls
 
 
-def test_lockstep_groups_of_thin_towns_are_found():
-    assert mean(cells("thin", clean=False), "recall_at_k") >= 0.7
+def test_groups_of_thin_towns_are_found():
+    planted = cells("thin", clean=False)
+    assert mean(planted, "recall_at_k") >= 0.7
+    assert by_typology(planted)["lockstep"] >= 0.7
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
@@ -68,9 +71,11 @@ def test_a_cell_can_be_computed_again(setting):
 
 
 def test_the_default_partition_is_the_best_measured():
-    from gangfinder.pipeline import RingSettings
+    from gangfinder.scoring.grouping import RingSettings
 
-    assert result("partition")["summary"][0]["algorithm"] == RingSettings().partition
+    figures = {row["algorithm"]: [row[name] for name in FIGURES] for row in result("partition")["summary"]}
+    # several may be equally good; none may be better
+    assert figures[RingSettings().partition] == max(figures.values())
 
 
 def speed(n):
