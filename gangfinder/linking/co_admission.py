@@ -1,8 +1,9 @@
-"""Co-admission: the same two people admitted to the same ward and discharged from it together, more than once.
+"""Co-admission: the same two people admitted to one ward and discharged from it together, more than once.
 
-Two kinds of links are made. ``co_admission`` has a null: two people with so many stays in a house meet there by
-chance so often. ``broker_contact`` ties patients of one house under the same contact or agent, where that contact
-brings people within days of one another; it has no null of its own, and T06 tests those whom it ties further.
+Two kinds of links are made. ``co_admission`` has a null: two people with so many stays in a house meet there
+by chance so often. ``broker_contact`` ties patients of one house under the same contact or agent, where that
+contact brings people within days of one another; it has no null of its own, and T06 tests those whom it ties
+further.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ class Params:
     Parameters
     ----------
     apart_days
-        Two admissions, and two discharges, this far apart are still one occasion; one day covers a wave that arrives
-        in the evening and in the morning.
+        Two admissions, and two discharges, this far apart are still one occasion; one day covers a wave that
+        arrives in the evening and in the morning.
     cell_cap_stays
-        A house, department, day of admission and day of discharge with more stays than this is an outbreak or a
-        campaign and makes no pairs.
+        A house, department, day of admission and day of discharge with more stays than this is an outbreak or
+        a campaign and makes no pairs.
     longest_stay_days
         Longer stays are counted as this long when the chance of equal lengths is computed.
     minimum_waves
@@ -52,8 +53,8 @@ class Params:
     contact_apart_days
         Two people under one contact came together when they were admitted this far apart at least once.
     contact_near_pairs, contact_near_share
-        A contact brings people in waves when so many of its pairs, and this share of them, came together: twelve waves
-        a year give a twelfth, a number that a whole village uses gives a fortieth.
+        A contact brings people in waves when so many of its pairs, and this share of them, came together:
+        twelve waves a year give a twelfth, a number that a whole village uses gives a fortieth.
     contact_patients
         From so many patients of a house on, a contact or agent ties those who came together.
     contact_cap_patients
@@ -82,7 +83,7 @@ def uncrowded(stays: ir.Table, params: Params) -> ir.Table:
 
 
 def joint_stays(stays: ir.Table, params: Params) -> ir.Table:
-    """Return pairs of stays of different people on one ward, in and out within the allowed days; each pair once.
+    """Return pairs of stays of different people on one ward, in and out within the allowed days, each once.
 
     Parameters
     ----------
@@ -92,12 +93,14 @@ def joint_stays(stays: ir.Table, params: Params) -> ir.Table:
     Returns
     -------
     ir.Table
-        source_id < target_id (patients), institution_id, source_stay, target_stay, source_on, target_on (admissions).
+        source_id < target_id (patients), institution_id, source_stay, target_stay, source_on, target_on
+        (admissions).
 
     Notes
     -----
-    Every stay stands under its own day of admission and, on one side, also under the days before; an equality join on
-    house and day and a filter find every pair once, without a range join. Departments must agree where both are known.
+    Every stay stands under its own day of admission and, on one side, also under the days before; an equality
+    join on house and day and a filter find every pair once, without a range join. Departments must agree
+    where both are known.
     """
     import ibis
 
@@ -133,13 +136,14 @@ def houses(stays: ir.Table, params: Params) -> ir.Table:
     Returns
     -------
     ir.Table
-        institution_id, n_days (days with an admission), closeness: expected number of days, out of those, on which a
-        second stay could begin so that both ends fall together, given lengths of stay drawn from the house's own.
+        institution_id, n_days (days with an admission), closeness: expected number of days, out of those, on
+        which a second stay could begin so that both ends fall together, given lengths of stay drawn from the
+        house's own.
 
     Notes
     -----
-    With p(d) the chance that two lengths differ by d days, admission days δ apart match when the lengths differ by at
-    most ``apart_days`` around δ; summed over δ = −a … a.
+    With p(d) the chance that two lengths differ by d days, admission days δ apart match when the lengths
+    differ by at most ``apart_days`` around δ; summed over δ = −a … a.
     """
     import ibis
 
@@ -153,7 +157,7 @@ def houses(stays: ir.Table, params: Params) -> ir.Table:
     both = shares.inner_join(other, shares.institution_id == other.institution_id_r)
     gap = (both.length - both.length_r).abs()
     a = params.apart_days
-    # how many of the 2a+1 shifts of admission bring both discharges within a day of each other, by difference of lengths
+    # how many of the 2a+1 shifts of admission also bring the discharges together, by difference of lengths
     fits = ibis.greatest(0, ibis.least(2 * a + 1, 2 * a + 1 - gap))
     near = both.group_by("institution_id").aggregate(close=(both.n.cast("float64") * both.n_r * fits).sum())
     joined = days.inner_join(near, "institution_id")
@@ -209,7 +213,7 @@ def _repeated(stays: ir.Table, own: ir.Table, tests: ir.Table, params: Params) -
 
 
 def _brought(stays: ir.Table, tests: ir.Table, params: Params) -> ir.Table:
-    """Pairs of patients of one house under a contact that brings several people in waves, but not the whole house."""
+    """Pairs of patients of one house under a contact that brings several people in waves."""
     import ibis
 
     named = [
@@ -243,7 +247,9 @@ def _brought(stays: ir.Table, tests: ir.Table, params: Params) -> ir.Table:
         ],
     )
     near = days_between(met.admitted_on, met.admitted_on_r).abs() <= params.contact_apart_days
-    pairs = met.group_by("institution_id", "contact", source_id=met.patient_id, target_id=met.patient_id_r).aggregate(
+    pairs = met.group_by(
+        "institution_id", "contact", source_id=met.patient_id, target_id=met.patient_id_r
+    ).aggregate(
         near=near.cast("int64").max(),
         c=met.admitted_on.nunique(where=near),
         first_on=ibis.least(met.admitted_on.min(), met.admitted_on_r.min()),
@@ -290,9 +296,9 @@ def measure(candidates: pa.Table, params: Params) -> pa.Table:
 
     Notes
     -----
-    In a house with ``D`` admission days and closeness ``r`` there are ``D/r`` slots; the joint admissions of two people
-    with ``n_a`` and ``n_b`` stays are hypergeometric, and houses are independent. The tests counted are all pairs that
-    have the least number of stays in one house.
+    In a house with ``D`` admission days and closeness ``r`` there are ``D/r`` slots; the joint admissions of
+    two people with ``n_a`` and ``n_b`` stays are hypergeometric, and houses are independent. The tests
+    counted are all pairs that have the least number of stays in one house.
     """
     if candidates.num_rows == 0:
         return empty_links()

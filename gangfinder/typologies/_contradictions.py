@@ -1,8 +1,8 @@
 """Records of one person in two places, and which of the two houses has to answer for them.
 
-A stay and a visit that contradict each other do not say which of them is false. The house where such contradictions
-gather is asked: a house of empty beds is contradicted by visits everywhere, a shop that uses other people's cards
-contradicts beds everywhere.
+A stay and a visit that contradict each other do not say which of them is false. The house where such
+contradictions gather is asked: a house of empty beds is contradicted by visits everywhere, a shop that uses
+other people's cards contradicts beds everywhere.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def absences(stays: ir.Table, visits: ir.Table) -> ir.Table:
 
     Notes
     -----
-    The days of admission and discharge are free: half-open nights, and one day of grace for a discharge written late.
+    The days of admission and discharge are free: half-open nights, and one day of grace for a discharge
+    written late.
     """
     lying = stays.filter(days_between(stays.discharged_on, stays.admitted_on) >= 2).select(
         "patient_id",
@@ -54,7 +55,7 @@ def absences(stays: ir.Table, visits: ir.Table) -> ir.Table:
 
 
 def _weights(met: ir.Table, side: str, records: ir.Table) -> ir.Table:
-    """Return how much contradictions gather at each house on one side: their people, squared, by all its people.
+    """Return how much contradictions gather at each house of one side: their people, squared, by all people.
 
     Notes
     -----
@@ -81,7 +82,8 @@ def double_beds(stays: ir.Table, absent: ir.Table) -> ir.Table:
     stays
         All stays.
     absent
-        Rows of :func:`absences` for which the house of the stay answers: they say which of two houses is the likelier.
+        Rows of :func:`absences` for which the house of the stay answers: they say which of two houses is the
+        likelier.
 
     Returns
     -------
@@ -104,7 +106,9 @@ def double_beds(stays: ir.Table, absent: ir.Table) -> ir.Table:
     met = met.filter((met.institution_id != met.institution_id_r) & (shared >= 2)).select(
         "patient_id", stay_key="settlement_id", stay_house="institution_id", other_house="institution_id_r"
     )
-    gathered = met.select("patient_id", "stay_house").union(absent.select("patient_id", "stay_house"), distinct=True)
+    gathered = met.select("patient_id", "stay_house").union(
+        absent.select("patient_id", "stay_house"), distinct=True
+    )
     weight = _weights(gathered, "stay_house", stays)
     facing = weight.select(other_house="stay_house", other_house_weight="stay_house_weight")
     met = met.inner_join(weight, "stay_house").inner_join(facing, "other_house")
@@ -113,7 +117,7 @@ def double_beds(stays: ir.Table, absent: ir.Table) -> ir.Table:
 
 
 def with_rest(houses: ir.Table, key: str, cases: str, among: str) -> ir.Table:
-    """Add what a house's cases are compared with: cases and exposure of all other houses whose rate is no higher.
+    """Add what a house's cases are compared with: those of all other houses whose rate is no higher.
 
     Parameters
     ----------
@@ -129,8 +133,8 @@ def with_rest(houses: ir.Table, key: str, cases: str, among: str) -> ir.Table:
 
     Notes
     -----
-    Houses with a higher rate are under question themselves: counting them would let one ring hide another. For the
-    house with the highest rate these are all other houses.
+    Houses with a higher rate are under question themselves: counting them would let one ring hide another.
+    For the house with the highest rate these are all other houses.
     """
     import ibis
 
@@ -140,7 +144,9 @@ def with_rest(houses: ir.Table, key: str, cases: str, among: str) -> ir.Table:
         _cases=rated[f"m_house_{cases}"].sum(), _among=rated[f"m_house_{among}"].sum()
     )
     up_to = ibis.window(order_by="_rate", preceding=None, following=0)
-    level = level.select("_rate", _cases=level._cases.sum().over(up_to), _among=level._among.sum().over(up_to))
+    level = level.select(
+        "_rate", _cases=level._cases.sum().over(up_to), _among=level._among.sum().over(up_to)
+    )
     joined = rated.inner_join(level, "_rate")
     rest = {
         f"m_rest_{cases}": joined._cases - joined[f"m_house_{cases}"],

@@ -1,4 +1,4 @@
-"""T06: people brought to one ward in waves, admitted and discharged together, at no cost to them (结队住院)."""
+"""T06: people brought to one ward in waves, in and out together, at no cost to them (结队住院)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from gangfinder.engine.portable import days_between
 from gangfinder.linking.co_admission import CONTACTS, joint_stays
 from gangfinder.linking.co_admission import Params as LinkParams
 from gangfinder.model.evidence import Anomaly, Family, Grade
@@ -17,6 +16,7 @@ from gangfinder.model.tails import (
     log10_hypergeometric_tail,
     log10_poisson_binomial_tail,
 )
+from gangfinder.typologies._stay_measures import measured_stays
 from gangfinder.typologies.contract import Tables, Typology
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class Params:
     free_share
         Least share of stays without any cash that is reported.
     prior_stays
-        Weight, in stays, of all houses' rate when the rate of one house's other patients is estimated: a ring may be
-        most of a small house.
+        Weight, in stays, of all houses' rate when the rate of one house's other patients is estimated: a ring
+        may be most of a small house.
     """
 
     apart_days: int = 3
@@ -76,13 +76,13 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     stays, links = tables["residual_stays"], tables["links"]
     tied = links.filter(links.kind.isin(LINKS)).select("source_id", "target_id").distinct()
     people = tied.select(patient_id="source_id").union(tied.select(patient_id="target_id"), distinct=True)
-    met = joint_stays(stays.semi_join(people, "patient_id"), LinkParams(apart_days=params.apart_days)).semi_join(
-        tied, ["source_id", "target_id"]
-    )
+    met = joint_stays(
+        stays.semi_join(people, "patient_id"), LinkParams(apart_days=params.apart_days)
+    ).semi_join(tied, ["source_id", "target_id"])
     joint = met.select(stay_id="source_stay", patient_id="source_id").union(
         met.select(stay_id="target_stay", patient_id="target_id"), distinct=True
     )
-    measured = _measured(tables["stays"], people, params)
+    measured = measured_stays(tables["stays"], people, params.cost_bin_log, params.contact_people)
     rows = measured.semi_join(joint, ["stay_id", "patient_id"])
     return rows.select(
         group_id=ibis.null().cast("string"),
@@ -97,77 +97,6 @@ def detect(tables: Tables, params: Params) -> ir.Table:
         shows=ibis.literal("joint_stay"),
         **{c: rows[c] for c in rows.columns if c.startswith("m_")},
     )
-
-
-def _measured(stays: ir.Table, tied: ir.Table, params: Params) -> ir.Table:
-    """Return every stay with what the nulls need: how its house's other stays look."""
-    import ibis
-
-    nothing = ibis.literal("0").cast("decimal(18,2)")
-    nights = ibis.greatest(1, days_between(stays.discharged_on, stays.admitted_on))
-    total = ibis.coalesce(stays.total_amount, stays.amount).cast("float64")
-    # assistance pays the share of the poor: their stays without cash are expected
-    free = (stays.cash_amount == nothing) & (ibis.coalesce(stays.assistance_amount, nothing) == nothing)
-    daily = ibis.greatest(total / nights, 1.0)
-    s = stays.mutate(
-        m_nights=nights,
-        m_free=ibis.coalesce(free, ibis.literal(value=False)).cast("int64"),
-        m_cash_known=stays.cash_amount.notnull().cast("int64"),
-        m_cost_bin=(daily.ln().round(9) / params.cost_bin_log).floor().cast("int64"),
-    )
-    at_house = ibis.window(group_by="institution_id")
-    s = s.mutate(
-        m_house_stays=s.count().over(at_house),
-        m_house_free=s.m_free.sum().over(at_house),
-        m_house_cash_known=s.m_cash_known.sum().over(at_house),
-        m_bin_stays=s.count().over(group_by=["institution_id", "m_cost_bin"]),
-    )
-    # a distinct count over a window exists on DuckDB only
-    own = stays.group_by("institution_id", "patient_id").aggregate(m_own_stays=stays.admitted_on.nunique())
-    s = s.inner_join(own, ["institution_id", "patient_id"]).inner_join(_houses(stays, tied), "institution_id")
-    run = s.aggregate(
-        m_houses=s.institution_id.nunique(), m_run_free=s.m_free.sum(), m_run_cash_known=s.m_cash_known.sum()
-    )
-    s = s.cross_join(run)
-    for column in CONTACTS:
-        s = s.mutate(**{f"m_{column}": s[column]})
-        s = s.left_join(_served(stays, column), ["institution_id", column])
-        s = s.drop("institution_id_right", f"{column}_right").cross_join(_shared_rate(stays, column, params))
-    return s
-
-
-def _houses(stays: ir.Table, tied: ir.Table) -> ir.Table:
-    """Return per house its patients, its span in days, and stays and admission days of people without such ties."""
-    house = stays.group_by("institution_id").aggregate(
-        m_house_patients=stays.patient_id.nunique(),
-        m_house_span=days_between(stays.admitted_on.max(), stays.admitted_on.min()) + 1,
-    )
-    other = stays.anti_join(tied, "patient_id")
-    other = other.group_by("institution_id").aggregate(
-        m_other_stays=other.count(), m_other_days=other.admitted_on.nunique()
-    )
-    joined = house.left_join(other, "institution_id").drop("institution_id_right")
-    return joined.mutate(
-        m_other_stays=joined.m_other_stays.fill_null(0), m_other_days=joined.m_other_days.fill_null(0)
-    )
-
-
-def _served(stays: ir.Table, column: str) -> ir.Table:
-    """Return how many patients of each house gave each contact."""
-    known = stays.filter(stays[column].notnull())
-    return known.group_by("institution_id", column).aggregate(
-        **{f"m_{column}_patients": known.patient_id.nunique()}
-    )
-
-
-def _shared_rate(stays: ir.Table, column: str, params: Params) -> ir.Table:
-    """Return the share of all patients (once per house) whose contact serves several patients of the house."""
-    served = _served(stays, column)[f"m_{column}_patients"]
-    shared = _served(stays, column)
-    shared = shared.aggregate(n=served.sum(where=served >= params.contact_people).fill_null(0))
-    all_of = stays.select("institution_id", "patient_id").distinct()
-    both = shared.cross_join(all_of.aggregate(people=all_of.count()))
-    return both.select(**{f"m_{column}_rate": (both.n / both.people).cast("float64").round(9)})
 
 
 def confirm(group: Group, params: Params) -> Verdict | None:
@@ -217,9 +146,9 @@ def _returning(rows: pd.DataFrame, params: Params) -> Anomaly | None:
 
     Notes
     -----
-    Given the people of the larger wave and how often each was in the house, each of his other stays began in the days
-    of the smaller wave with the share of those days; the number who came is a sum of independent trials. Every two
-    windows of days of every house are tests.
+    Given the people of the larger wave and how often each was in the house, each of his other stays began in
+    the days of the smaller wave with the share of those days; the number who came is a sum of independent
+    trials. Every two windows of days of every house are tests.
     """
     best: tuple[float, int, int] | None = None
     for _, here in rows.groupby("institution_id", sort=True):
@@ -263,9 +192,9 @@ def open_days(facts: pd.Series[float]) -> float:
 
     Notes
     -----
-    Stays spread over D days fall on D (1 − (1 − 1/D)^n) of them; D is the largest number of days, up to the span of the
-    house's admissions, that explains no more than the days seen. The tied people are left out: their own waves would
-    make the house look as if it admitted on few days.
+    Stays spread over D days fall on D (1 − (1 − 1/D)^n) of them; D is the largest number of days, up to the
+    span of the house's admissions, that explains no more than the days seen. The tied people are left out:
+    their own waves would make the house look as if it admitted on few days.
     """
     span, n, seen = float(facts["m_house_span"]), float(facts["m_other_stays"]), float(facts["m_other_days"])
     if n < 2 or seen >= span * (1 - (1 - 1 / max(span, 2.0)) ** n):
@@ -312,7 +241,7 @@ def _contacts(rows: pd.DataFrame, params: Params, hubs: list[tuple[str, str, str
 
 
 def _free(rows: pd.DataFrame, params: Params) -> Anomaly | None:
-    """Test stays without cash against the house's other stays; all houses' rate counts as so many stays more."""
+    """Test stays without cash against the house's other stays; all houses' rate counts as some stays more."""
     known = rows[rows["m_cash_known"] == 1]
     n, k = len(known), int(known["m_free"].sum())
     if n == 0 or k < params.wave_people or k < params.free_share * n:
@@ -394,12 +323,26 @@ TYPOLOGY = Typology(
     records=("入院记录与护理记录", "接送车辆与陪护登记", "联系人与患者关系证明", "收费票据与现金流水"),
     sentences={
         "joint_stay": "与多名无亲属关系的参保人同科室同进同出住院",
-        "same_waves": "{n_core} 人（{n_units} 户）分 {n_waves} 批同进同出住院，其中 {n_repeaters} 户至少两批在列；"
-        "重合最多的两批有 {n_back} 户相同，按各人住院次数难以偶然出现",
-        "shared_contact": "{n_core} 户中有 {n_shared} 户留同一联系电话，该电话在该机构 {n_house} 名住院患者中仅涉及 {n_served} 人",
-        "shared_agent": "{n_core} 户中有 {n_shared} 户由同一代办人办理，该代办人在该机构 {n_house} 名住院患者中仅涉及 {n_served} 人",
-        "no_cash": "{n_stays} 次住院中有 {n_free} 次个人现金为零且无救助支付；该机构其他 {n_other_stays} 次住院中有 {n_other_free} 次",
-        "equal_cost": "{n_waves} 批 {n_stays} 次住院中，同批日均费用落在同一区间的有 {n_equal} 次，与该机构其他住院的分布不符",
+        "same_waves": (
+            "{n_core} 人（{n_units} 户）分 {n_waves} 批同进同出住院，其中 {n_repeaters} 户至少两批在列；"
+            "重合最多的两批有 {n_back} 户相同，按各人住院次数难以偶然出现"
+        ),
+        "shared_contact": (
+            "{n_core} 户中有 {n_shared} 户留同一联系电话，"
+            "该电话在该机构 {n_house} 名住院患者中仅涉及 {n_served} 人"
+        ),
+        "shared_agent": (
+            "{n_core} 户中有 {n_shared} 户由同一代办人办理，"
+            "该代办人在该机构 {n_house} 名住院患者中仅涉及 {n_served} 人"
+        ),
+        "no_cash": (
+            "{n_stays} 次住院中有 {n_free} 次个人现金为零且无救助支付；"
+            "该机构其他 {n_other_stays} 次住院中有 {n_other_free} 次"
+        ),
+        "equal_cost": (
+            "{n_waves} 批 {n_stays} 次住院中，同批日均费用落在同一区间的有 {n_equal} 次，"
+            "与该机构其他住院的分布不符"
+        ),
     },
     params=Params(),
     minimum_subjects=5,

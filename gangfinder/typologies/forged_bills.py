@@ -35,11 +35,13 @@ class Params:
     series_gap
         Invoices of different people at one house whose numbers differ by at most this are of one book.
     rounds
-        Rounds in which hubs take over the smallest name of those they are tied to: more than the links of any real chain.
+        Rounds in which hubs take over the smallest name of those they are tied to: more than the links of any
+        real chain.
     surprise_log10_p
         An anomaly is reported when its tail, corrected for the run's tests, is at most this.
     stranger_share
-        An account is foreign to its claimants when at least this share of a group's claims is paid to shared accounts.
+        An account is foreign to its claimants when at least this share of a group's claims is paid to shared
+        accounts.
     """
 
     people: int = 5
@@ -80,7 +82,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:
 
 
 def _claims(given: ir.Table, params: Params) -> ir.Table:
-    """Return claims with their invoice number, the book it is of, and what the nulls need to know of all claims."""
+    """Return claims with their invoice number and book, and what the nulls need to know of all claims."""
     import ibis
 
     house = ibis.coalesce(given.institution_id, given.institution_name)
@@ -193,7 +195,7 @@ def confirm(group: Group, params: Params) -> Verdict | None:
 
 
 def _testable(rows: pd.DataFrame) -> bool:
-    """Say whether the claims show houses, invoices or handlers: then a shared account by itself has been cleared by them."""
+    """Say whether houses, invoices or handlers are known: then they have cleared a mere shared account."""
     return bool(rows[["institution_id", "m_number", "m_handler_id"]].notna().any().any())
 
 
@@ -212,7 +214,7 @@ def _hubs(rows: pd.DataFrame) -> tuple[tuple[str, str, str], ...]:
 
 
 def _accounts(rows: pd.DataFrame, n_groups: int, params: Params) -> Anomaly | None:
-    """Test claims paid to accounts of several claimants against the share of such claims in the rest of the run."""
+    """Test claims paid to accounts of several claimants against their share in the rest of the run."""
     paid = rows[rows["m_payee_account"].notna()]
     if paid.empty:
         return None
@@ -245,7 +247,8 @@ def _books(rows: pd.DataFrame, n_groups: int, params: Params) -> Anomaly | None:
     Notes
     -----
     With m numbers spread evenly over the series of a house, a number's next neighbour is within the gap with
-    probability at most m · gap / range; small gaps exclude one another, so the binomial tail is an upper bound.
+    probability at most m · gap / range; small gaps exclude one another, so the binomial tail is an upper
+    bound.
     """
     k = n = 0
     tail = 0.0
@@ -353,11 +356,18 @@ TYPOLOGY = Typology(
     records=("票据原件与电子票据查验结果", "住院病历首页", "收款账户流水", "受理窗口监控与经办日志"),
     sentences={
         "claim": "该笔零星报销由共用的代办人或收款账户办理",
-        "shared_accounts": "{n_claims} 笔报销中有 {n_shared} 笔付至 {n_accounts} 个多人共用账户，涉及 {n_core} 户；"
-        "其余 {n_rest} 笔报销中付至共用账户的有 {n_rest_shared} 笔",
+        "shared_accounts": (
+            "{n_claims} 笔报销中有 {n_shared} 笔付至 {n_accounts} 个多人共用账户，涉及 {n_core} 户；"
+            "其余 {n_rest} 笔报销中付至共用账户的有 {n_rest_shared} 笔"
+        ),
         "consecutive_invoices": "{n_claims} 张票据中有 {n_near} 处不同人的票据号相差不超过 {gap} 号",
-        "one_hospital": "{n_claims} 笔报销中有 {n_house} 笔来自同一家医院，全部 {n_all} 笔报销分布于 {n_houses} 家医院",
-        "one_handler": "{n_claims} 笔报销中有 {n_handler} 笔由同一经办人受理，其受理全部 {n_all} 笔中的 {n_handler_all} 笔",
+        "one_hospital": (
+            "{n_claims} 笔报销中有 {n_house} 笔来自同一家医院，全部 {n_all} 笔报销分布于 {n_houses} 家医院"
+        ),
+        "one_handler": (
+            "{n_claims} 笔报销中有 {n_handler} 笔由同一经办人受理，"
+            "其受理全部 {n_all} 笔中的 {n_handler_all} 笔"
+        ),
     },
     params=Params(),
     minimum_subjects=5,

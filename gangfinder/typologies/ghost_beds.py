@@ -26,9 +26,11 @@ class Params:
     people
         Fewest unrelated people of one house whose stays are contradicted; one is a data error.
     surprise_log10_p
-        The house is reported when the tail of so many people, corrected for the houses tested, is at most this.
+        The house is reported when the tail of so many people, corrected for the houses tested, is at most
+        this.
     rate_factor
-        The house's rate is at least this many times that of quieter houses: houses differ in care at the keyboard.
+        The house's rate is at least this many times that of quieter houses: houses differ in care at the
+        keyboard.
     capacity_factor
         More inpatients than beds times this are over capacity; extra beds are put up.
     capacity_nights
@@ -43,7 +45,7 @@ class Params:
 
 
 def detect(tables: Tables, params: Params) -> ir.Table:
-    """Return the contradicted stays for which the house of the stay has to answer, with facts on the house."""
+    """Return the contradicted stays for which their house has to answer, with facts on the house."""
     import ibis
 
     stays, visits = tables["stays"], tables["visits"]
@@ -133,7 +135,9 @@ def _houses(stays: ir.Table, visits: ir.Table, found: ir.Table) -> ir.Table:
     )
     count = found.group_by("stay_house").aggregate(n_found=found.patient_id.nunique())
     house = house.left_join(count, "stay_house").drop("stay_house_right")
-    house = house.mutate(m_house_found=house.n_found.fill_null(0), m_house_exposure=house.m_house_exposure.round(6))
+    house = house.mutate(
+        m_house_found=house.n_found.fill_null(0), m_house_exposure=house.m_house_exposure.round(6)
+    )
     return with_rest(house.drop("n_found"), "stay_house", "found", "exposure")
 
 
@@ -268,9 +272,14 @@ TYPOLOGY = Typology(
     sentences={
         "visit_elsewhere": "住院期间（不含入院、出院当日）在其他机构就诊或购药",
         "stay_elsewhere": "同时在两家机构住院两夜以上",
-        "absent_inpatients": "{n_core} 名住院患者（{n_units} 户）共 {n_stays} 次住院期间在其他机构有结算或住院记录；"
-        "发生率不高于该机构的其他机构合计仅 {n_elsewhere} 人有此情形",
-        "one_doctor": "上述 {n_stays} 次住院中有 {n_doctor} 次由同一医师主管，其在该机构 {n_house} 次住院中共主管 {n_doctor_all} 次",
+        "absent_inpatients": (
+            "{n_core} 名住院患者（{n_units} 户）共 {n_stays} 次住院期间在其他机构有结算或住院记录；"
+            "发生率不高于该机构的其他机构合计仅 {n_elsewhere} 人有此情形"
+        ),
+        "one_doctor": (
+            "上述 {n_stays} 次住院中有 {n_doctor} 次由同一医师主管，"
+            "其在该机构 {n_house} 次住院中共主管 {n_doctor_all} 次"
+        ),
         "over_capacity": "登记住院人数超过核定床位（{n_beds} 张）一成以上的夜数为 {n_nights}",
     },
     params=Params(),

@@ -1,4 +1,4 @@
-"""T10: cards used at one house while their holders are dead, in hospital or elsewhere (冒名就医、死亡后使用)."""
+"""T10: cards used at one house while their holders are dead, in hospital or elsewhere (冒名就医)."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ class Params:
     people
         Fewest unrelated people whose cards are used impossibly at one house; one is a data error.
     surprise_log10_p
-        The house is reported when the tail of so many people, corrected for the houses tested, is at most this.
+        The house is reported when the tail of so many people, corrected for the houses tested, is at most
+        this.
     rate_factor
-        The house's rate is at least this many times that of quieter houses: houses differ in care at the keyboard.
+        The house's rate is at least this many times that of quieter houses: houses differ in care at the
+        keyboard.
     grace_days
         Uses this soon after death are late bills and late registrations.
     apart_minutes
@@ -41,7 +43,8 @@ class Params:
     apart_km
         … where they are at least this far apart (and where coordinates are known).
     apart_blind_minutes
-        The time that counts where a coordinate is missing: nobody leaves one counter and pays at another so soon.
+        The time that counts where a coordinate is missing: nobody leaves one counter and pays at another so
+        soon.
     """
 
     people: int = 5
@@ -96,7 +99,7 @@ def _tagged(rows: ir.Table, shows: str) -> ir.Table:
 
 
 def _after_death(visits: ir.Table, patients: ir.Table, params: Params) -> ir.Table:
-    """Uses later than the days of grace after the registered death."""
+    """Return uses later than the days of grace after the registered death."""
     dead = patients.filter(patients.death_date.notnull()).select("patient_id", "death_date")
     met = visits.inner_join(dead, "patient_id")
     met = met.filter(met.on > add_days(met.death_date, params.grace_days))
@@ -106,18 +109,18 @@ def _after_death(visits: ir.Table, patients: ir.Table, params: Params) -> ir.Tab
 
 
 def _in_hospital(stays: ir.Table, visits: ir.Table) -> ir.Table:
-    """Uses while the holder lay in another house that is not itself the one to answer."""
+    """Return uses while the holder lay in another house that is not itself the one to answer."""
     met = absences(stays, visits)
     return _tagged(met.filter(~answers_stay(met)), "in_hospital")
 
 
 def _two_places(visits: ir.Table, institutions: ir.Table, params: Params) -> ir.Table:
-    """Uses within minutes of a use in a house too far away; the house with more such people answers.
+    """Return uses within minutes of a use in a house too far away; the house with more such people answers.
 
     Notes
     -----
-    Distances are plane distances on degrees of 111 km and, east to west, 111 km times the cosine of the latitude.
-    Rows at midnight carry a date only and are left out.
+    Distances are plane distances on degrees of 111 km and, east to west, 111 km times the cosine of the
+    latitude. Rows at midnight carry a date only and are left out.
     """
     import ibis
 
@@ -158,8 +161,8 @@ def _houses(visits: ir.Table, found: ir.Table, sexed: ir.Table) -> ir.Table:
 
     Notes
     -----
-    People are counted once per house. A wrong sex is tested among people with a condition of one sex: where such
-    codes are typed carelessly everywhere, it is no contradiction anywhere.
+    People are counted once per house. A wrong sex is tested among people with a condition of one sex: where
+    such codes are typed carelessly everywhere, it is no contradiction anywhere.
     """
     house = visits.group_by(visit_house=visits.institution_id).aggregate(
         m_house_people=visits.patient_id.nunique()
@@ -262,11 +265,15 @@ TYPOLOGY = Typology(
         "in_hospital": "持卡人在另一机构住院期间（不含入院、出院当日）在本机构结算",
         "two_places": "数分钟内在相距较远的两家机构结算",
         "wrong_sex": "诊断与参保人性别不符",
-        "impossible_uses": "该机构 {n_house} 名就诊购药者中有 {n_core} 人（{n_units} 户）共 {n_uses} 次结算与其本人状态不符："
-        "死亡后 {n_dead} 人、住院期间 {n_in_hospital} 人、同时异地 {n_two_places} 人；"
-        "发生率不高于该机构的其他机构合计 {n_rest} 人次中仅 {n_elsewhere} 人次",
-        "wrong_sex_uses": "该机构 {n_house} 名有性别专属诊断者中有 {n_core} 人（{n_units} 户）与登记性别不符；"
-        "发生率不高于该机构的其他机构合计 {n_rest} 人次中有 {n_elsewhere} 人次",
+        "impossible_uses": (
+            "该机构 {n_house} 名就诊购药者中有 {n_core} 人（{n_units} 户）共 {n_uses} 次结算与本人状态不符："
+            "死亡后 {n_dead} 人、住院期间 {n_in_hospital} 人、同时异地 {n_two_places} 人；"
+            "发生率不高于该机构的其他机构合计 {n_rest} 人次中仅 {n_elsewhere} 人次"
+        ),
+        "wrong_sex_uses": (
+            "该机构 {n_house} 名有性别专属诊断者中有 {n_core} 人（{n_units} 户）与登记性别不符；"
+            "发生率不高于该机构的其他机构合计 {n_rest} 人次中有 {n_elsewhere} 人次"
+        ),
     },
     params=Params(),
     minimum_subjects=5,

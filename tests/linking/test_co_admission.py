@@ -1,4 +1,4 @@
-"""Co-admission links: every joint stay once, exact tails, no hub expanded into pairs, contacts that bring waves."""
+"""Co-admission links: every joint stay once, exact tails, no crowd in pairs, contacts that bring waves."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def stays(rows):
             "department": nothing,
             "admitted_on": pa.array(days, pa.date32()),
             "discharged_on": pa.array(ends, pa.date32()),
-            "contact_phone": pa.array(frame["contact_phone"].astype(object).where(frame["contact_phone"].notna(), None), pa.string()),
+            "contact_phone": pa.array(
+                frame["contact_phone"].astype(object).where(frame["contact_phone"].notna(), None), pa.string()
+            ),
             "agent_phone": nothing,
             "agent_id_number": nothing,
         }
@@ -58,14 +60,20 @@ def background(n=60, house="H", step=5):
 
 def test_joint_stays_are_those_of_brute_force(engine):
     rng = np.random.default_rng(7)
-    rows = [(f"p{rng.integers(12)}", f"H{rng.integers(2)}", int(rng.integers(15)), int(rng.integers(1, 5))) for _ in range(80)]
+    rows = [
+        (f"p{rng.integers(12)}", f"H{rng.integers(2)}", int(rng.integers(15)), int(rng.integers(1, 5)))
+        for _ in range(80)
+    ]
     table = stays(rows)
     met = engine.fetch(joint_stays(engine.put("stays", table), Params())).to_pandas()
     seen = sorted(tuple(sorted(pair)) for pair in zip(met["source_stay"], met["target_stay"], strict=True))
     frame = table.to_pandas()
     wanted = []
     for a, b in combinations(frame.itertuples(), 2):
-        near = abs((a.admitted_on - b.admitted_on).days) <= 1 and abs((a.discharged_on - b.discharged_on).days) <= 1
+        near = (
+            abs((a.admitted_on - b.admitted_on).days) <= 1
+            and abs((a.discharged_on - b.discharged_on).days) <= 1
+        )
         if near and a.institution_id == b.institution_id and a.patient_id != b.patient_id:
             wanted.append((a.stay_id, b.stay_id))
     assert wanted
@@ -89,7 +97,9 @@ def test_tail_is_the_hypergeometric_one(engine):
     people = [f"r{i}" for i in range(6)]
     rows = background() + [(p, "H", day, 9) for day in (40, 160, 280) for p in people]
     found = linked(engine, rows)
-    facts = engine.fetch(houses(uncrowded(engine.put("stays", stays(rows)), Params()), Params())).to_pylist()[0]
+    facts = engine.fetch(houses(uncrowded(engine.put("stays", stays(rows)), Params()), Params())).to_pylist()[
+        0
+    ]
     slots = round(facts["n_days"] / facts["closeness"])
     assert found["log10_p"].iloc[0] == pytest.approx(np.log10(hypergeom.sf(2, slots, 3, 3)), abs=1e-6)
 
@@ -119,7 +129,9 @@ def test_a_contact_that_brings_waves_ties_those_who_came_once(engine):
 @pytest.mark.parametrize(
     "rows",
     [
-        pytest.param([(f"r{i}", "H", 9 * i, 6, "19900001111") for i in range(30)], id="a number used all year"),
+        pytest.param(
+            [(f"r{i}", "H", 9 * i, 6, "19900001111") for i in range(30)], id="a number used all year"
+        ),
         pytest.param([(f"r{i}", "H", 40, 6, "19900001111") for i in range(4)], id="too few patients"),
         pytest.param([(f"r{i:03d}", "H", 2 * i, 6, "19900001111") for i in range(61)], id="the switchboard"),
     ],
@@ -134,7 +146,10 @@ def test_renaming_people_renames_the_links(engine):
     rows = background() + [(p, "H", day, 9) for day in (40, 160, 280) for p in people]
     turned = [(p[::-1] + "x", *rest) for p, *rest in rows]
     plain, other = linked(engine, rows), linked(engine, turned)
-    pairs = {frozenset((a[::-1] + "x", b[::-1] + "x")) for a, b in zip(plain["source_id"], plain["target_id"], strict=True)}
+    pairs = {
+        frozenset((a[::-1] + "x", b[::-1] + "x"))
+        for a, b in zip(plain["source_id"], plain["target_id"], strict=True)
+    }
     assert pairs == {frozenset(p) for p in zip(other["source_id"], other["target_id"], strict=True)}
 
 

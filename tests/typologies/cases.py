@@ -3,16 +3,18 @@
 A case is a mapping: ``name``, ``why``, ``background``, ``tables`` and ``expect``.
 
 ``background``
-    Name of an entry of the file's ``backgrounds`` (tables as below) whose rows are added: the honest life around.
+    Name of an entry of the file's ``backgrounds`` (tables as below) whose rows are added: the honest life
+    around.
 
 ``tables``
     Table → list of rows. A row is a mapping of column to value; dates and instants are ISO text. A row with
-    ``times: n`` stands for n rows, a row with ``each: {column: [values]}`` for one row per value (shorter lists start
-    again). In both, ``{i}`` in a text is the number of the row from 0 and ``{column}`` the value of a listed column,
-    and ``{from: instant, step: days, cycle: n}`` is the instant moved by ``step`` days a row, starting again after n.
+    ``times: n`` stands for n rows, a row with ``each: {column: [values]}`` for one row per value (shorter
+    lists start again). In both, ``{i}`` in a text is the number of the row from 0 and ``{column}`` the value
+    of a listed column, and ``{from: instant, step: days, cycle: n}`` is the instant moved by ``step`` days a
+    row, starting again after n.
 ``expect``
-    ``find``: a list of lists of core members, one for each finding; ``nothing: true``; or ``skipped``: words of the
-    reason why the typology cannot run on these columns.
+    ``find``: a list of lists of core members, one for each finding; ``nothing: true``; or ``skipped``: words
+    of the reason why the typology cannot run on these columns.
 """
 
 from __future__ import annotations
@@ -130,9 +132,12 @@ def as_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
 
 
 def run(
-    typology: Typology, tables: Mapping[str, pa.Table], algorithm: str = "leiden", engine: Engine | None = None
+    typology: Typology,
+    tables: Mapping[str, pa.Table],
+    algorithm: str = "leiden",
+    engine: Engine | None = None,
 ) -> Outcome:
-    """Run linkers, detection, grouping and confirmation of one typology, on a DuckDB of its own unless one is given."""
+    """Run linkers, detection, grouping and confirmation of one typology; on DuckDB unless told otherwise."""
     if engine is not None:
         return _run(engine, typology, tables, algorithm)
     own = DuckDBEngine(threads=1)

@@ -28,7 +28,11 @@ def tables_of(slug, name):
 
 def said(outcome):
     return {
-        group: (v.core, [(a.name, round(a.log10_p, 6), a.n_tests, dict(a.detail)) for a in v.anomalies], v.hubs)
+        group: (
+            v.core,
+            [(a.name, round(a.log10_p, 6), a.n_tests, dict(a.detail)) for a in v.anomalies],
+            v.hubs,
+        )
         for group, v in outcome.verdicts.items()
     }
 
@@ -47,7 +51,15 @@ def test_row_order_and_an_unrelated_person_change_nothing(slug):
     turned = {name: table.take(pa.array(range(table.num_rows - 1, -1, -1))) for name, table in tables.items()}
     more = as_table(
         "settlements",
-        [dict(settlement_id="zz", patient_id="ZZ", institution_id="P9", settled_at="2025-06-06T09:00:00", fund_amount=1)],
+        [
+            {
+                "settlement_id": "zz",
+                "patient_id": "ZZ",
+                "institution_id": "P9",
+                "settled_at": "2025-06-06T09:00:00",
+                "fund_amount": 1,
+            }
+        ],
     )
     grown = pa.concat_tables([turned["settlements"], more], promote_options="default")
     plain, other = (run(typologies()[slug], t) for t in (tables, {**turned, "settlements": grown}))
