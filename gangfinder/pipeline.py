@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", Typology, Explanation, Linker)
 
+DEFAULT_MEMORY_GB = 4
+"""Memory of the engine where the settings say nothing: what does not fit is spilled to the temporary folder."""
+
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
@@ -206,7 +209,7 @@ def _canonical(
     source: Path | str, settings: Settings, engine: str, profile: Path | None, rejects: Path | None, stages: Stages
 ) -> Iterator[tuple[Engine, dict[str, ir.Table], Intake]]:
     """Open the engine and read the input into it; everything is gone afterwards."""
-    memory = None if settings.memory_gb is None else f"{settings.memory_gb}GB"
+    memory = f"{settings.memory_gb or DEFAULT_MEMORY_GB}GB"
     with tempfile.TemporaryDirectory(prefix="gangfinder-") as scratch:
         reader = DuckDBEngine(Path(scratch), threads=settings.threads, memory_limit=memory)
         work: Engine = reader

@@ -16,7 +16,8 @@ class DuckDBEngine:
     Parameters
     ----------
     scratch
-        Folder for the database file and for what does not fit into memory; ``None`` keeps everything in memory.
+        Folder for what does not fit into memory; ``None`` spills nothing. Tables live in memory, not in a file: writing
+        them compressed took more than half of the intake's time (1 M settlements: 18.7 against 7.6 s of CPU).
     threads
         Worker threads; ``None`` takes all cores. Results do not depend on it.
     memory_limit
@@ -30,7 +31,6 @@ class DuckDBEngine:
     ) -> None:
         import ibis
 
-        target = ":memory:" if scratch is None else str(scratch / "work.duckdb")
         options: dict[str, Any] = {"autoinstall_known_extensions": "false", "preserve_insertion_order": "false"}
         if threads is not None:
             options["threads"] = str(threads)
@@ -38,7 +38,7 @@ class DuckDBEngine:
             options["memory_limit"] = memory_limit
         if scratch is not None:
             options["temp_directory"] = str(scratch / "spill")
-        self._backend = ibis.duckdb.connect(target, **options)
+        self._backend = ibis.duckdb.connect(":memory:", **options)
         # DuckDB draws its own bar on standard output, where results go
         self._backend.raw_sql("SET enable_progress_bar = false")
 
