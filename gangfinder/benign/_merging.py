@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     from numpy.typing import NDArray
+
+    Codes = NDArray[np.int64]
 
 FAMILY_PEOPLE = 12
 """Units up to this size are families and are merged when they share a person; larger ones stand by themselves."""
@@ -34,39 +36,50 @@ def merged_units(rows: pa.Table) -> pa.Table:
     import pandas as pd
     import pyarrow as pa
 
-    frame = rows.select(["patient_id", "unit_id", "explanation"]).to_pandas().drop_duplicates()
-    frame = frame.sort_values(["patient_id", "unit_id", "explanation"], ignore_index=True)
-    size = frame.groupby("unit_id")["patient_id"].transform("nunique")
+    frame = rows.select(["patient_id", "unit_id", "explanation"]).to_pandas()
+    person, people = pd.factorize(frame["patient_id"], sort=True)
+    unit, names = pd.factorize(frame["unit_id"], sort=True)
+    belongs = np.unique(np.column_stack([person, unit]), axis=0) if len(frame) else np.empty((0, 2), dtype=np.int64)
+    size = np.bincount(belongs[:, 1], minlength=len(names))
     # a resident of a home is no longer counted with the family he came from
-    homes = frame[size > FAMILY_PEOPLE].drop_duplicates("patient_id")
-    families = frame[(size <= FAMILY_PEOPLE) & ~frame["patient_id"].isin(homes["patient_id"])]
-    families = families.assign(unit_id=_components(families))
-    families = families.drop_duplicates(["patient_id", "unit_id", "explanation"])
-    named = families.groupby(["patient_id", "unit_id"], sort=True)["explanation"].agg("+".join)
-    merged = pd.concat([homes, named.reset_index()]).sort_values("patient_id")
+    home = belongs[size[belongs[:, 1]] > FAMILY_PEOPLE]
+    home = home[np.unique(home[:, 0], return_index=True)[1]]
+    family = belongs[(size[belongs[:, 1]] <= FAMILY_PEOPLE) & ~np.isin(belongs[:, 0], home[:, 0])]
+    chosen = np.full(len(people), -1)
+    chosen[home[:, 0]] = home[:, 1]
+    chosen[family[:, 0]] = _components(family, len(people), len(names))
     # whoever was left alone, because the others live in a home, is no unit
-    alone = merged.groupby("unit_id")["patient_id"].transform("nunique") < 2
-    merged = merged[~alone]
-    columns = ("patient_id", "unit_id", "explanation")
-    return pa.table({c: pa.array(merged[c].astype(object).to_numpy(), pa.string()) for c in columns})
+    crowd = np.bincount(chosen[chosen >= 0], minlength=len(names))
+    kept = np.flatnonzero((chosen >= 0) & (crowd[chosen] > 1))
+    why = _reasons(frame["explanation"], person, len(people))
+    columns = {
+        "patient_id": people.to_numpy(dtype=object)[kept], "unit_id": names.to_numpy(dtype=object)[chosen[kept]],
+        "explanation": why[kept],
+    }
+    return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
 
 
-def _components(frame: pd.DataFrame) -> NDArray[Any]:
-    """Return the merged unit of each row; people of an overlong chain keep the least of their own units."""
+def _reasons(explanation: pd.Series[str], person: Codes, n_people: int) -> NDArray[np.object_]:
+    """Return, for each person, the explanations that put him into a unit, in name order, joined by ``+``."""
+    why = np.full(n_people, "", dtype=object)
+    for slug in sorted(explanation.unique()):
+        own = np.unique(person[(explanation == slug).to_numpy()])
+        why[own] = [f"{w}+{slug}" if w else slug for w in why[own]]
+    return why
+
+
+def _components(belongs: NDArray[np.int64], n_people: int, n_units: int) -> Codes:
+    """Return the merged unit of each membership; people of an overlong chain keep the least of their own units."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    if frame.empty:
-        return frame["unit_id"].to_numpy()
-    people, person = np.unique(frame["patient_id"].to_numpy(dtype=object).astype(str), return_inverse=True)
-    names, unit = np.unique(frame["unit_id"].to_numpy(dtype=object).astype(str), return_inverse=True)
-    total = len(people) + len(names)
-    edges = coo_matrix((np.ones(len(frame)), (person, unit + len(people))), shape=(total, total))
+    person, unit = belongs[:, 0], belongs[:, 1]
+    total = n_people + n_units
+    edges = coo_matrix((np.ones(len(belongs)), (person, unit + n_people)), shape=(total, total))
     _, label = connected_components(edges, directed=False)
-    size = np.bincount(label[: len(people)], minlength=label.max() + 1)
-    first = np.full(label.max() + 1, len(names))
-    np.minimum.at(first, label[len(people):], np.arange(len(names)))
-    own = np.full(len(people), len(names))
+    size = np.bincount(label[np.unique(person)], minlength=total)
+    first = np.full(total, n_units)
+    np.minimum.at(first, label[unit + n_people], unit)
+    own = np.full(n_people, n_units)
     np.minimum.at(own, person, unit)
-    chosen = np.where(size[label[person]] <= CHAIN_PEOPLE, first[label[person]], own[person])
-    return names[chosen]
+    return np.where(size[label[person]] <= CHAIN_PEOPLE, first[label[person]], own[person])

@@ -48,14 +48,23 @@ def rows(tables: Tables, params: Params) -> ir.Table:
 
     visits = _marked(tables)
     employers = tables["patients"].select("patient_id", employer=tables["patients"].employer)
-    single = _single_outings(visits, params).left_join(employers, "patient_id")
-    by_day = ("institution_id", "on")
-    marked = _burst(single.filter(single.marked == 1), by_day, params.marked_people)
-    at_work = single.filter(single.employer.notnull() & (single.employer != ""))
-    worked = _burst(at_work, (*by_day, "employer"), params.employer_people)
-    crowded = single.semi_join(_crowds(visits, params), by_day).select("settlement_id")
-    keys = marked.union(worked, distinct=False).union(crowded, distinct=False).distinct()
+    known = visits.left_join(employers.filter(employers.employer.notnull()), "patient_id")
+    # only people who were at a house on some crowded day are asked how often they come
+    candidates = _bursts(known, params).select("patient_id", "institution_id").distinct()
+    single = _single_outings(known.semi_join(candidates, ["patient_id", "institution_id"]), params)
+    keys = _bursts(single, params, visits).select("settlement_id").distinct()
     return keys.select(source_table=ibis.literal("settlements"), source_key=keys.settlement_id)
+
+
+def _bursts(visits: ir.Table, params: Params, everybody: ir.Table | None = None) -> ir.Table:
+    """Return the visits on crowded days: marked ones, those of colleagues, and all on days far above the mean."""
+    marked = _burst(visits.filter(visits.marked == 1), ("institution_id", "on"), params.marked_people)
+    at_work = visits.filter(visits.employer.notnull() & (visits.employer != ""))
+    worked = _burst(at_work, ("institution_id", "on", "employer"), params.employer_people)
+    crowds = _crowds(visits if everybody is None else everybody, params)
+    crowded = visits.semi_join(crowds, ["institution_id", "on"])
+    columns = ("settlement_id", "patient_id", "institution_id")
+    return marked.select(*columns).union(worked.select(*columns), crowded.select(*columns), distinct=False)
 
 
 def _marked(tables: Tables) -> ir.Table:
@@ -91,9 +100,9 @@ def _single_outings(visits: ir.Table, params: Params) -> ir.Table:
 
 
 def _burst(visits: ir.Table, by: tuple[str, ...], people: int) -> ir.Table:
-    """Return the settlement ids of days on which enough people came."""
+    """Return the visits of days on which enough people came."""
     size = visits.group_by(*by).aggregate(n=visits.patient_id.nunique())
-    return visits.semi_join(size.filter(size.n >= people), by).select("settlement_id")
+    return visits.semi_join(size.filter(size.n >= people), by)
 
 
 def _crowds(visits: ir.Table, params: Params) -> ir.Table:

@@ -165,11 +165,18 @@ def _marked_courses(visits: ir.Table, items: ir.Table, params: Params) -> ir.Tab
     return same.filter(own & inside).select("settlement_id").distinct()
 
 
+def _frequent(visits: ir.Table, least: int) -> ir.Table:
+    """Return the visits of people who came to the house at least so often: few of all."""
+    size = visits.group_by("patient_id", "institution_id").aggregate(n=visits.count())
+    return visits.semi_join(size.filter(size.n >= least), ["patient_id", "institution_id"])
+
+
 def _cadence(visits: ir.Table, params: Params) -> ir.Table:
     """Return the settlement ids of unmarked courses, recognised by their weekdays."""
     import ibis
 
     by = ("patient_id", "institution_id")
+    visits = _frequent(visits, params.cadence_days_per_month * params.cadence_months)
     days = visits.select(*by, "on").distinct()
     month = days.group_by(*by, month=month_index(days.on)).aggregate(n=days.count())
     month = month.mutate(full=(month.n >= params.cadence_days_per_month).cast("int64"))
@@ -192,6 +199,7 @@ def _daily(visits: ir.Table, params: Params) -> ir.Table:
     import ibis
 
     by = ("patient_id", "institution_id")
+    visits = _frequent(visits, params.daily_days)
     days = visits.select(*by, "on").distinct()
     often = days.group_by(*by).aggregate(n=days.count(), first_on=days.on.min(), last_on=days.on.max())
     often = often.filter(

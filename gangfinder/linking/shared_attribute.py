@@ -78,6 +78,7 @@ def _phones(tables: Tables, params: Params) -> ir.Table:
 
     patients, settlements = tables["patients"], tables["settlements"]
     nowhere, never = ibis.null().cast("string"), ibis.null().cast("timestamp")
+    settlements = settlements.filter(settlements.contact_phone.notnull())
     own = patients.select("patient_id", value=phone_digits(patients.phone), house=nowhere, at=never)
     contact = settlements.select(
         "patient_id", value=phone_digits(settlements.contact_phone), house=settlements.institution_id,
