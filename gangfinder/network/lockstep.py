@@ -62,22 +62,34 @@ def sessions(group: Group, window_minutes: int, least_units: int) -> Sessions:
     least_units
         Fewest unrelated units.
     """
+    rows = _first_visits(group)
+    trusted = rows["institution_id"].map(lambda f: bool(group.places.get(f, {}).get("trusted", 1.0))).to_numpy(dtype=bool)
+    house, on, minute = (rows[c].to_numpy() for c in ("house", "on", "minute"))
+    begins = np.ones(len(rows), dtype=bool)
+    begins[1:] = (house[1:] != house[:-1]) | (on[1:] != on[:-1]) | (trusted[1:] & (np.diff(minute) > window_minutes))
+    number = np.cumsum(begins)
+    seen = np.unique(np.column_stack([number, rows["unit"].to_numpy()]), axis=0)[:, 0]
+    n_units = np.bincount(seen, minlength=len(rows) + 1)
+    rows = rows.assign(session=number)[n_units[number] >= least_units]
+    table = rows.groupby("session", sort=True).agg(
+        institution_id=("institution_id", "first"), on=("on", "first"), n_members=("subject_id", "size"),
+        low=("minute", "min"), high=("minute", "max"),
+    )
+    table = table.assign(n_units=n_units[table.index], span_minutes=table["high"] - table["low"])
+    return Sessions(rows, table)
+
+
+def _first_visits(group: Group) -> pd.DataFrame:
+    """First visit of every member, house and day, by house and time, with on, minute, and unit and house as integers."""
+    import pandas as pd
+
     rows = group.rows.sort_values(["institution_id", "event_at", "source_key"], kind="stable")
     on = rows["event_at"].dt.normalize()
     minute = (rows["event_at"] - on).dt.total_seconds() / 60.0
-    rows = rows.assign(on=on, minute=minute, unit=[group.units.get(s, s) for s in rows["subject_id"]])
-    rows = rows.drop_duplicates(["subject_id", "institution_id", "on"], keep="first")
-    trusted = rows["institution_id"].map(lambda f: bool(group.places.get(f, {}).get("trusted", 1.0)))
-    house_day = (rows["institution_id"] != rows["institution_id"].shift()) | (rows["on"] != rows["on"].shift())
-    pause = trusted & (rows["minute"].diff() > window_minutes)
-    rows = rows.assign(session=(house_day | pause).cumsum())
-    table = rows.groupby("session", sort=True).agg(
-        institution_id=("institution_id", "first"), on=("on", "first"), n_units=("unit", "nunique"),
-        n_members=("subject_id", "nunique"), low=("minute", "min"), high=("minute", "max"),
-    )
-    table = table[table["n_units"] >= least_units]
-    table = table.assign(span_minutes=table["high"] - table["low"])
-    return Sessions(rows[rows["session"].isin(table.index)], table)
+    unit = pd.factorize(rows["subject_id"].map(lambda s: group.units.get(s, s)), sort=True)[0]
+    house = pd.factorize(rows["institution_id"], sort=True)[0]
+    rows = rows.assign(on=on, minute=minute, unit=unit, house=house)
+    return rows.drop_duplicates(["subject_id", "house", "on"], keep="first")
 
 
 def pair_tails(group: Group, members: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
@@ -154,16 +166,34 @@ def meeting_chance(group: Group, house: str, part: pd.DataFrame) -> float:
 
 def outside_dates(group: Group, house: str, part: pd.DataFrame) -> NDArray[np.float64]:
     """Return the weight of every active day of the house among visits of people outside the group; sums to 1."""
-    calendar = group.calendar
-    own = part["event_at"].dt.normalize().value_counts()
-    if calendar is None or calendar.empty:
-        days = max(1, int(group.places.get(house, {}).get("n_days", len(own))))
+    own = part["event_at"].to_numpy().astype("datetime64[D]").astype(np.int64)
+    known = _house_days(group).get(house)
+    if known is None:
+        days = max(1, int(group.places.get(house, {}).get("n_days", len(np.unique(own)))))
         return np.full(days, 1.0 / days)
-    here = calendar[calendar["institution_id"] == house]
-    own_visits = own.reindex(here["on"]).fillna(0.0).to_numpy()
-    others = np.maximum(here["n_visits"].to_numpy(float) - own_visits, 0.0)
+    days, visits = known
+    others = visits.copy()
+    at = np.minimum(np.searchsorted(days, own), len(days) - 1)
+    np.subtract.at(others, at[days[at] == own], 1.0)
+    others = np.maximum(others, 0.0)
     others = others + 0.5 * max(1.0, float(others.mean()))
     return np.asarray(others / others.sum())
+
+
+def _house_days(group: Group) -> dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """The calendar as arrays: house → (days since 1970, ascending; visits by everybody)."""
+    if group.calendar is None:
+        return {}
+    if "days by house" not in group.memo:
+        group.memo["days by house"] = {
+            str(house): (
+                here["on"].to_numpy().astype("datetime64[D]").astype(np.int64), here["n_visits"].to_numpy(dtype=float)
+            )
+            for house, here in group.calendar.sort_values("on").groupby("institution_id", sort=False)
+        }
+    found = group.memo["days by house"]
+    assert isinstance(found, dict)  # noqa: S101 - narrows what the memo holds
+    return found
 
 
 def fisher(log10_p: NDArray[np.float64]) -> float:
@@ -282,7 +312,7 @@ def desk_excess(found: Sessions, group: Group, column: str, kind: str) -> DeskEx
         shares = _desk_shares(group, str(house), column, kind)
         if len(shares) < 2:
             continue
-        majority = part.groupby("session")[column].agg(lambda s: sorted(s.mode())[0])
+        majority = _majority(part, column)
         for desk, n in sorted(majority.value_counts().items()):
             share = shares.get(str(desk), 0.0)
             if not 0.0 < share < 0.8:
@@ -291,6 +321,13 @@ def desk_excess(found: Sessions, group: Group, column: str, kind: str) -> DeskEx
             if best is None or tail < best.log10_p:
                 best = DeskExcess(kind, str(desk), str(house), int(n), len(majority), share, min(tail, 0.0))
     return best
+
+
+def _majority(part: pd.DataFrame, column: str) -> pd.Series[str]:
+    """Return the desk that served most rows of each session (ties: the smallest id)."""
+    counts = part.groupby(["session", column], sort=True).size().reset_index(name="n")
+    ranked = counts.sort_values(["session", "n", column], ascending=[True, False, True])
+    return ranked.drop_duplicates("session")[column]
 
 
 def _desk_shares(group: Group, house: str, column: str, kind: str) -> dict[str, float]:

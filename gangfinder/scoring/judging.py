@@ -65,15 +65,34 @@ def _judge_one(
     """Take out what is explained, judge the rest, and return the finding if it still stands."""
     if group.n_units() < typology.minimum_subjects:
         return None
-    rest, judged = judge_group(explanations, typology.benign, group, available)
-    if typology.grade is Grade.E1:
-        rest = group  # a contradiction is never cleared by an explanation
-    if not rest.members or rest.n_units() < typology.minimum_subjects:
+    # explanations only take people away: what does not meet the typology with everybody in it is not worth explaining
+    verdict = typology.confirm(group, typology.params)
+    if verdict is None or _too_small(typology, group, verdict):
         return None
-    verdict = typology.confirm(rest, typology.params)
-    if verdict is None or _too_small(typology, rest, verdict):
-        return None
+    rest, judged = _explained(typology, group, explanations, available)
+    if rest is not group:
+        if not rest.members or rest.n_units() < typology.minimum_subjects:
+            return None
+        verdict = typology.confirm(rest, typology.params)
+        if verdict is None or _too_small(typology, rest, verdict):
+            return None
     return Judged(_finding(typology, rest, verdict), tuple(judged[slug] for slug in sorted(judged)))
+
+
+def _explained(
+    typology: Typology,
+    group: Group,
+    explanations: Mapping[str, Explanation],
+    available: Mapping[str, frozenset[str]],
+) -> tuple[Group, Mapping[str, Judgement]]:
+    """The part of the group that is not explained; computed once for typologies that name the same explanations."""
+    key = ("explained", typology.benign)
+    if key not in group.memo:
+        rest, judged = judge_group(explanations, typology.benign, group, available)
+        group.memo[key] = (group if rest.members == group.members else rest, judged)
+    rest, judged = group.memo[key]  # type: ignore[misc]  # the memo holds what was put in a line above
+    # a contradiction is never cleared by an explanation
+    return (group if typology.grade is Grade.E1 else rest), judged
 
 
 def _too_small(typology: Typology, group: Group, verdict: Verdict) -> bool:
