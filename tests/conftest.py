@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 from unittest import mock
 
 import hypothesis
@@ -62,9 +63,18 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Let ``-n`` keep grouped tests in one worker."""
+    """Let ``-n`` keep the tests of one ``xdist_group`` in one worker, as ``--dist loadgroup`` would."""
     if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
         config.option.dist = "loadgroup"
+    # a worker reads the command line itself, and does not know of the choice made above
+    if getattr(config, "workerinput", {}).get("grouped"):
+        config.option.loadgroup = True
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist how tests are handed out."""
+    node.workerinput["grouped"] = node.config.option.dist == "loadgroup"
 
 
 @pytest.hookimpl(wrapper=True)
