@@ -1,4 +1,4 @@
-"""Fixed calendars: does a group keep to a weekday, a market cycle or some days of the month; does a person to a cycle."""
+"""Fixed calendars: a group's weekday, market cycle or days of the month, and a person's own cycle."""
 
 from __future__ import annotations
 

@@ -152,8 +152,8 @@ def excess(frame: pd.DataFrame, column: str, tolerance: Floats, floor: Floats | 
     Notes
     -----
     For a row with value ``t`` and ``k`` companions of other units, let ``b`` be the share of the group's values on
-    *other* days of the house within the tolerance of ``t``. By chance the row matches with 1 − (1 − b)^k; matches of one
-    member are a sum of such trials, and the binomial with the mean probability bounds its upper tail.
+    *other* days of the house within the tolerance of ``t``. By chance the row matches with 1 − (1 − b)^k; matches of
+    one member are a sum of such trials, and the binomial with the mean probability bounds its upper tail.
 
     References
     ----------

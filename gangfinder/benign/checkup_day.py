@@ -117,7 +117,9 @@ EXPLANATION = Explanation(
     code="5.5",
     slug="checkup_day",
     title="单位或学校体检、疫苗接种日",
-    optional=MappingProxyType({"patients": frozenset({"employer"}), "items": frozenset({"item_name", "settlement_id"})}),
+    optional=MappingProxyType(
+        {"patients": frozenset({"employer"}), "items": frozenset({"item_name", "settlement_id"})}
+    ),
     uses=frozenset({"visits"}),
     rows=rows,
     params=Params(),

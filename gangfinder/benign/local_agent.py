@@ -1,8 +1,8 @@
 """Local agents: a company's HR desk, a village cadre or a school hands in for its own people (DOMAIN §5.6).
 
 An agent is innocent when those he acts for belong together (one employer, school or village), the money goes to their
-own accounts (or to one account of their employer or village), they were treated at many houses, and the desk that took the
-claims is not always the same. An agent of strangers, one account for many, or one remote hospital is not excused.
+own accounts (or to one account of their employer or village), they were treated at many houses, and the desk that took
+the claims is not always the same. An agent of strangers, one account for many, or one remote hospital is not excused.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 EPIDEMIC = (("A00", "B99"), ("J00", "J22"), ("S00", "T14"), ("T51", "T62"), ("U07", "U07"))
 CAMPAIGN = (("H25", "H26"), ("H40", "H40"), ("K40", "K40"))  # cataract, glaucoma, hernia: public treatment schemes
 PUBLIC_SCHEME_STAYS = 2  # two eyes
+_PERIODS = 3  # a wave is counted with both neighbouring periods
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +48,19 @@ def rows(tables: Tables, params: Params) -> ir.Table:
     """Return ``source_table, source_key`` of the stays that one wave explains."""
     import ibis
 
-    stays = _coded(tables)
+    stays = _coded(tables, params)
     keys = _epidemic(stays, params).union(_campaign(stays, params), distinct=False).distinct()
     return keys.select(source_table=ibis.literal("settlements"), source_key=keys.settlement_id)
 
 
-def _coded(tables: Tables) -> ir.Table:
+def _coded(tables: Tables, params: Params) -> ir.Table:
     """Return stays with their diagnosis group, where the person comes from, and the period."""
     import ibis
 
     stays, patients = tables["stays"], tables["patients"]
     known = stays.filter(stays.diagnosis_code.notnull() & stays.admitted_on.notnull())
     source = patients.select("patient_id", work=patients.employer, home=patients.address.substr(0, 12))
-    period = floor_divide(days_between(known.admitted_on, ibis.date("1970-01-01")), Params().wave_days)
+    period = floor_divide(days_between(known.admitted_on, ibis.date("1970-01-01")), params.wave_days)
     known = known.select(
         "settlement_id", "patient_id", "institution_id", code=known.diagnosis_code.upper().substr(0, 3), period=period
     )
@@ -114,16 +115,17 @@ def _excess(stays: ir.Table, by: tuple[str, ...], params: Params) -> ir.Table:
     span = stays.aggregate(periods=stays.period.max() - stays.period.min() + 1)
     counted = stays.group_by(*by, "period").aggregate(n_here=stays.patient_id.nunique())
     window = ibis.window(group_by=list(by), order_by="period")
+    earlier, later = counted.period.lag().over(window), counted.period.lead().over(window)
     near = counted.mutate(
-        before=ibis.ifelse(counted.period.lag().over(window) == counted.period - 1, counted.n_here.lag().over(window), 0),
-        after=ibis.ifelse(counted.period.lead().over(window) == counted.period + 1, counted.n_here.lead().over(window), 0),
+        before=ibis.ifelse(earlier == counted.period - 1, counted.n_here.lag().over(window), 0),
+        after=ibis.ifelse(later == counted.period + 1, counted.n_here.lead().over(window), 0),
     )
     near = near.mutate(n_wave=near.n_here + ibis.coalesce(near.before, 0) + ibis.coalesce(near.after, 0))
     total = counted.group_by(*by).aggregate(total=counted.n_here.sum())
     joined = near.inner_join(total, list(by)).cross_join(span)
     least = params.wave_people if "institution_id" not in by else max(2, params.wave_people // 2)
     elsewhere = (joined.total - joined.n_wave) / joined.periods.cast("float64")
-    fit = joined.filter((joined.n_wave >= least) & (joined.n_wave >= 3 * params.wave_factor * elsewhere))
+    fit = joined.filter((joined.n_wave >= least) & (joined.n_wave >= _PERIODS * params.wave_factor * elsewhere))
     return fit.select(*by, "period", "n_here")
 
 

@@ -79,7 +79,7 @@ def _in_time(gap: ir.IntegerValue, due: ir.FloatingValue, params: Params) -> ir.
 
 
 def _purchases(tables: Tables, params: Params) -> ir.Table:
-    """Return one row per settlement and product with a long supply: patient_id, item_code, settlement_id, on, supply."""
+    """Return one row per settlement and product with a long supply: patient, item, day, days of a pack and of all."""
     import ibis
 
     items, visits = tables["items"], tables["visits"]

@@ -195,7 +195,7 @@ def _cadence(visits: ir.Table, params: Params) -> ir.Table:
 
 
 def _daily(visits: ir.Table, params: Params) -> ir.Table:
-    """Return the settlement ids of unmarked daily courses: most working days of some weeks at one house, then no more."""
+    """Return the settlement ids of unmarked daily courses: most working days of some weeks, then no more."""
     import ibis
 
     by = ("patient_id", "institution_id")
@@ -244,8 +244,8 @@ def _planned_stays(stays: ir.Table, params: Params) -> ir.Table:
     window = ibis.window(group_by=["patient_id", "institution_id"], order_by=["admitted_on", "settlement_id"])
     gap = days_between(coded.admitted_on, coded.admitted_on.lag().over(window))
     coded = coded.mutate(gap=gap)
-    planned = ibis.coalesce(coded.gap.between(params.planned_low_days, params.planned_high_days), ibis.literal(value=False))
-    coded = coded.mutate(planned=planned.cast("int64"))
+    planned = coded.gap.between(params.planned_low_days, params.planned_high_days)
+    coded = coded.mutate(planned=ibis.coalesce(planned.cast("int64"), 0))
     own = coded.group_by("patient_id", "institution_id").aggregate(n=coded.count(), n_planned=coded.planned.sum())
     # two of three intervals and at least two of them keep the cycle
     fit = own.filter((own.n_planned >= 2) & (own.n_planned * 3 >= (own.n - 1) * 2))

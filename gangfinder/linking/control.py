@@ -1,7 +1,7 @@
 """Control: who owns, hands in, decides and swipes — ties between houses, and from people to those who act for them.
 
-Ties between houses (one owner, one device) are pairs within a cap; ties from people to agents and handlers are edges of a
-two-sided graph and are never folded into pairs, so a busy handler costs no more than his claims.
+Ties between houses (one owner, one device) are pairs within a cap; ties from people to agents and handlers are edges of
+a two-sided graph and are never folded into pairs, so a busy handler costs no more than his claims.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ OWNERSHIP = ("legal_rep_id_number", "uscc", "bank_account", "parent_id")
 OWNER_KINDS = frozenset(
     {"shareholder", "legal_rep", "controller", "owner", "supervisor", "股东", "法定代表人", "实际控制人", "出资人"}
 )
+
+_HANDED_IN = {
+    "settlements": "settled_at", "reimbursements": "submitted_at", "filings": "filed_at", "enrolments": "valid_from",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +105,12 @@ def _agents(tables: Tables, params: Params) -> ir.Table:
     import ibis
 
     parts = []
-    for name, when in (
-        ("settlements", "settled_at"), ("reimbursements", "submitted_at"), ("filings", "filed_at"), ("enrolments", "valid_from")
-    ):
+    for name, when in _HANDED_IN.items():
         table = tables[name]
         agent = ibis.coalesce(table.agent_id_number, table.agent_phone)
         known = table.filter(agent.notnull() & (agent != ""))
-        parts.append(
-            known.select("patient_id", hub=ibis.coalesce(known.agent_id_number, known.agent_phone), at=known[when].cast("timestamp"))
-        )
+        hub = ibis.coalesce(known.agent_id_number, known.agent_phone)
+        parts.append(known.select("patient_id", hub=hub, at=known[when].cast("timestamp")))
     acts = parts[0].union(*parts[1:], distinct=False)
     return _edges(acts, "acts_for", "agent", params.agent_least_people)
 
@@ -131,7 +132,9 @@ def _handlers(tables: Tables, params: Params) -> ir.Table:
 
 
 def _edges(used: ir.Table, kind: str, entity: str, least: int) -> ir.Table:
-    own = used.group_by("hub", "patient_id").aggregate(n=used.count(), first_at=used["at"].min(), last_at=used["at"].max())
+    own = used.group_by("hub", "patient_id").aggregate(
+        n=used.count(), first_at=used["at"].min(), last_at=used["at"].max()
+    )
     size = own.group_by("hub").aggregate(people=own.count())
     joined = own.inner_join(size.filter(size.people >= least), "hub")
     joined = joined.mutate(weight=rarity(joined.people))

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 PLACEHOLDER_PHONES = ("13800000000", "13800138000", "13888888888", "13900000000", "12345678901", "12345678910")
 """Numbers that clerks type when there is none; numbers of one repeated digit need no list."""
 
-PLACEHOLDER_TEXTS = ("无", "不详", "未知", "未填", "暂无", "空", "/", "-", "NULL", "null", "None", "none", "NA", "N/A", "0")
+PLACEHOLDER_TEXTS = (
+    "无", "不详", "未知", "未填", "暂无", "空", "/", "-", "NULL", "null", "None", "none", "NA", "N/A", "0",
+)
 
 AGENT_COLUMNS = ("agent_id_number", "agent_phone")
 _HANDED_IN = {  # tables that name an agent, and when the thing was handed in
@@ -105,7 +107,8 @@ def _real_phones(used: ir.Table, params: Params) -> ir.Table:
 
 def switchboards(tables: Tables) -> ir.Table:
     """Return the numbers of institutions, doctors and officials: column value."""
-    parts = [tables[name].select(value=phone_digits(tables[name].phone)) for name in ("institutions", "doctors", "staff")]
+    registers = [tables[name] for name in ("institutions", "doctors", "staff")]
+    parts = [register.select(value=phone_digits(register.phone)) for register in registers]
     every = parts[0].union(*parts[1:], distinct=True)
     return every.filter(every.value.notnull())
 
@@ -177,7 +180,8 @@ def _pairs(tables: Tables, used: ir.Table, kind: str, cap: int) -> ir.Table:
     met = met.select(
         "a", "a_r", n=ibis.greatest(1, ibis.least(met.n, met.n_r)), rarity=rarity(met.people),
         place=ibis.ifelse(met.house == met.house_r, met.house, ibis.null().cast("string")),
-        first_at=_either(met.first_at, met.first_at_r, ibis.least), last_at=_either(met.last_at, met.last_at_r, ibis.greatest),
+        first_at=_either(met.first_at, met.first_at_r, ibis.least),
+        last_at=_either(met.last_at, met.last_at_r, ibis.greatest),
     )
     tied = met.group_by("a", "a_r").aggregate(
         n_events=met.n.sum(), n_places=met.place.nunique(), weight=met.rarity.sum(), first_at=met.first_at.min(),

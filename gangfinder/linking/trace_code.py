@@ -1,8 +1,8 @@
 """Trace codes: the same box sold twice (DOMAIN T04), after the legal duplicates are taken out.
 
-Not counted: split packs, returned lines, refunded settlements, the same settlement uploaded again, two sales at one house
-(a goods swap is another matter), sales less than a day apart, and sales between houses of one owner (stock moved inside a
-chain). The second buyer of a box is never tied to anything: he is more likely a victim.
+Not counted: split packs, returned lines, refunded settlements, the same settlement uploaded again, two sales at one
+house (a goods swap is another matter), sales less than a day apart, and sales between houses of one owner (stock moved
+inside a chain). The second buyer of a box is never tied to anything: he is more likely a victim.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def resales(tables: Tables, params: Params) -> ir.Table:
     sold = _sales(tables, params)
     window = ibis.window(group_by="code", order_by=["at", "settlement_id"])
     after = sold.mutate(
-        sink=sold.house.lead().over(window), sink_owner=sold.owner.lead().over(window), again_at=sold["at"].lead().over(window)
+        sink=sold.house.lead().over(window), sink_owner=sold.owner.lead().over(window),
+        again_at=sold["at"].lead().over(window),
     )
     gap = days_between(after.again_at.date(), after["at"].date())
     elsewhere = after.filter((after.sink != after.house) & gap.between(params.least_days, params.most_days))
@@ -92,7 +93,8 @@ def _sales(tables: Tables, params: Params) -> ir.Table:
     sold = lines.inner_join(stand, "settlement_id")
     often = sold.group_by("code").aggregate(n=sold.count())
     sold = sold.semi_join(often.filter((often.n > 1) & (often.n <= params.code_sales)), "code")
-    owners = institutions.select(house=institutions.institution_id, owner=ibis.coalesce(institutions.parent_id, institutions.uscc))
+    owner = ibis.coalesce(institutions.parent_id, institutions.uscc)
+    owners = institutions.select(house=institutions.institution_id, owner=owner)
     joined = sold.left_join(owners, "house")
     return joined.select("code", "settlement_id", "patient_id", "house", "at", "owner")
 
@@ -105,9 +107,8 @@ def _flows(again: ir.Table, params: Params) -> ir.Table:
         boxes=again.code.nunique(), first_at=again.again_at.min(), last_at=again.again_at.max()
     )
     flow = flow.filter(flow.boxes >= params.flow_boxes)
-    return _as_links(
-        flow, "trace_flow", "institution", flow.house, flow.sink, flow.boxes, ibis.literal(2), flow.boxes.cast("float64")
-    )
+    weight = flow.boxes.cast("float64")
+    return _as_links(flow, "trace_flow", "institution", flow.house, flow.sink, flow.boxes, ibis.literal(2), weight)
 
 
 def _sources(again: ir.Table, params: Params) -> ir.Table:

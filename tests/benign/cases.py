@@ -10,7 +10,7 @@ A case is a mapping: ``name``, ``why``, ``tables`` and ``expect``.
     ``for: {column: values}``
         the row then stands for one row per combination of the values (and of the positions of ``each``).
 
-    Values are a list, or ``{from: A, count: N}`` for ``A0`` … ``A<N-1>``, or ``{from: 2025-01-06, every: 2, count: N}`` for
+    Values are a list, or ``{from: A, count: N}`` for ``A0``, ``A1`` …, or ``{from: 2025-01-06, every: 2, count: N}`` for
     dates or instants so many days apart (``minutes:`` instead of ``every:`` for instants so many minutes apart).
     ``{n}`` in a text is the number of the row, ``{column}`` the value of that column; ``at`` and ``plus_minutes`` make
     ``settled_at`` of a date, a time of day and minutes.
@@ -47,8 +47,14 @@ from gangfinder.model.tables import TABLES, Kind
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "benign"
 
 _ARROW = {
-    Kind.ID: pa.string(), Kind.CODE: pa.string(), Kind.TEXT: pa.string(), Kind.INSTANT: pa.timestamp("us"),
-    Kind.DATE: pa.date32(), Kind.MONEY: pa.decimal128(18, 2), Kind.NUMBER: pa.float64(), Kind.COUNT: pa.int64(),
+    Kind.ID: pa.string(),
+    Kind.CODE: pa.string(),
+    Kind.TEXT: pa.string(),
+    Kind.INSTANT: pa.timestamp("us"),
+    Kind.DATE: pa.date32(),
+    Kind.MONEY: pa.decimal128(18, 2),
+    Kind.NUMBER: pa.float64(),
+    Kind.COUNT: pa.int64(),
     Kind.FLAG: pa.bool_(),
 }
 
@@ -61,7 +67,11 @@ def load_cases(slug: str) -> list[dict[str, Any]]:
 def _instant(value: Any) -> datetime:
     if isinstance(value, datetime):
         return value
-    return datetime.combine(value, datetime.min.time()) if isinstance(value, date) else datetime.fromisoformat(str(value))
+    return (
+        datetime.combine(value, datetime.min.time())
+        if isinstance(value, date)
+        else datetime.fromisoformat(str(value))
+    )
 
 
 def _values(written: Any) -> list[Any]:
@@ -84,7 +94,11 @@ def expanded(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         crossed = {name: _values(v) for name, v in row.get("for", {}).items()}
         size = max((len(v) for v in each.values()), default=1)
         for position, *chosen in product(range(size), *crossed.values()):
-            one = {**plain, **{n: v[position % len(v)] for n, v in each.items()}, **dict(zip(crossed, chosen, strict=True))}
+            one = {
+                **plain,
+                **{n: v[position % len(v)] for n, v in each.items()},
+                **dict(zip(crossed, chosen, strict=True)),
+            }
             yield _filled(one, number)
             number += 1
 
@@ -149,13 +163,16 @@ class Stage:
         self.available = filled(tables)
         self.canonical = {name: engine.put(f"benign_{name}", table) for name, table in tables.items()}
         s = self.canonical["settlements"]
-        whole = s.select(**{
-            c.name: s[c.name].cast(TYPES[c.kind]) if c.name in s.columns else ibis.null().cast(TYPES[c.kind])
-            for c in TABLES["settlements"].columns
-        })
+        whole = s.select(
+            **{
+                c.name: s[c.name].cast(TYPES[c.kind]) if c.name in s.columns else ibis.null().cast(TYPES[c.kind])
+                for c in TABLES["settlements"].columns
+            }
+        )
         net = engine.keep("benign_net", net_settlements(whole))
         self.derived = {
-            "visits": engine.keep("benign_visits", visits(net)), "stays": engine.keep("benign_stays", stays(net))
+            "visits": engine.keep("benign_visits", visits(net)),
+            "stays": engine.keep("benign_stays", stays(net)),
         }
 
     def rows(self, explanation: Explanation) -> set[str]:
@@ -179,15 +196,31 @@ class Stage:
         every = self.engine.fetch(self.derived["visits"]).to_pandas()
         members = tuple(sorted(p for p in set(every["patient_id"]) if any(fnmatchcase(p, x) for x in patterns)))
         own = every[every["patient_id"].isin(members)]
-        rows = pd.DataFrame({
-            "group_id": None, "subject_type": "patient", "subject_id": own["patient_id"],
-            "institution_id": own["institution_id"], "source_table": "settlements", "source_key": own["settlement_id"],
-            "event_at": pd.to_datetime(own["at"]), "amount": own["amount"], "grade": "E2", "shows": "visit",
-        }).sort_values(["event_at", "source_key"], ignore_index=True)
+        rows = pd.DataFrame(
+            {
+                "group_id": None,
+                "subject_type": "patient",
+                "subject_id": own["patient_id"],
+                "institution_id": own["institution_id"],
+                "source_table": "settlements",
+                "source_key": own["settlement_id"],
+                "event_at": pd.to_datetime(own["at"]),
+                "amount": own["amount"],
+                "grade": "E2",
+                "shows": "visit",
+            }
+        ).sort_values(["event_at", "source_key"], ignore_index=True)
         here = every[every["institution_id"].isin(own["institution_id"])]
         calendar = here.groupby(["institution_id", "on"], as_index=False).size().rename(columns={"size": "n_visits"})
         clock = bool((pd.to_datetime(every["at"]).dt.normalize() != pd.to_datetime(every["at"])).any())
-        return Group(members[0], members, rows, pd.DataFrame(columns=["source_id", "target_id"]), clock=clock, calendar=calendar)
+        return Group(
+            members[0],
+            members,
+            rows,
+            pd.DataFrame(columns=["source_id", "target_id"]),
+            clock=clock,
+            calendar=calendar,
+        )
 
 
 def check(engine: Engine, slug: str, case: Mapping[str, Any]) -> None:

@@ -24,7 +24,9 @@ CORE = ("A", "B", "C")
 
 
 def one(slug, coverage=None, judged=None, available=ALL):
-    (judgement,) = judgements_for_core(explanations(), [slug], CORE, coverage or Coverage(n_rows=9), judged or {}, available)
+    (judgement,) = judgements_for_core(
+        explanations(), [slug], CORE, coverage or Coverage(n_rows=9), judged or {}, available
+    )
     filled = explanations()[slug].sentences[judgement.reason].format(**judgement.detail)
     assert "{" not in filled
     return judgement

@@ -38,8 +38,10 @@ def every_table(explanation) -> dict[str, pa.Table]:
 
 def wide(name: str, table: pa.Table) -> pa.Table:
     """Return the table with all canonical columns in their order, absent ones null."""
-    columns = {c.name: table[c.name] if c.name in table.column_names else pa.nulls(table.num_rows, _ARROW[c.kind])
-               for c in TABLES[name].columns}
+    columns = {
+        c.name: table[c.name] if c.name in table.column_names else pa.nulls(table.num_rows, _ARROW[c.kind])
+        for c in TABLES[name].columns
+    }
     return pa.table(columns)
 
 
@@ -48,8 +50,18 @@ def renamed(table: pa.Table, name: str, prefix: str) -> pa.Table:
     import pyarrow.compute as pc
 
     for position, field in enumerate(table.schema):
-        if field.name in {"settlement_id", "patient_id", "institution_id", "household_id", "card_id", "source_id",
-                          "target_id", "reimbursement_id", "terminal_id", "operator_id"}:
+        if field.name in {
+            "settlement_id",
+            "patient_id",
+            "institution_id",
+            "household_id",
+            "card_id",
+            "source_id",
+            "target_id",
+            "reimbursement_id",
+            "terminal_id",
+            "operator_id",
+        }:
             table = table.set_column(position, field, pc.binary_join_element_wise(prefix, table[field.name], ""))
     return table
 
@@ -73,8 +85,20 @@ def test_sentences(explanation):
     assert {"partly", "fails", "untestable"} <= set(explanation.sentences)
     assert {k for k in explanation.sentences if k.startswith("holds")}
     general = {"n_core", "n_covered", "n_rows", "n_units", "n_hubs_covered", "missing"}
-    judged = {"n_dates", "n_fit", "calendar", "observed", "expected", "near_percent", "near_expected_percent",
-              "equal_percent", "equal_expected_percent", "n_regular", "gap_low", "gap_high"}
+    judged = {
+        "n_dates",
+        "n_fit",
+        "calendar",
+        "observed",
+        "expected",
+        "near_percent",
+        "near_expected_percent",
+        "equal_percent",
+        "equal_expected_percent",
+        "n_regular",
+        "gap_low",
+        "gap_high",
+    }
     for key, text in explanation.sentences.items():
         assert not [word for word in GUILT if word in text]
         named = {name for _, name, _, _ in Formatter().parse(text) if name}
@@ -97,13 +121,22 @@ def test_order_and_strangers_change_nothing(duckdb_engine, explanation):
     tables = every_table(explanation)
     plain = explained(duckdb_engine, explanation, tables)
     assert any(plain.values()) or not (explanation.rows or explanation.units or explanation.hubs)
-    reverse = {name: table.take(pa.array(range(table.num_rows - 1, -1, -1), pa.int64())) for name, table in tables.items()}
+    reverse = {
+        name: table.take(pa.array(range(table.num_rows - 1, -1, -1), pa.int64())) for name, table in tables.items()
+    }
     assert explained(duckdb_engine, explanation, reverse) == plain
-    stranger = {"settlement_id": ["zz"], "patient_id": ["zz-stranger"], "institution_id": ["zz-house"],
-                "settled_at": tables["settlements"]["settled_at"].slice(0, 1) if tables["settlements"].num_rows else [None],
-                "fund_amount": tables["settlements"]["fund_amount"].slice(0, 1) if tables["settlements"].num_rows else [None]}
+    stranger = {
+        "settlement_id": ["zz"],
+        "patient_id": ["zz-stranger"],
+        "institution_id": ["zz-house"],
+        "settled_at": tables["settlements"]["settled_at"].slice(0, 1) if tables["settlements"].num_rows else [None],
+        "fund_amount": tables["settlements"]["fund_amount"].slice(0, 1) if tables["settlements"].num_rows else [None],
+    }
     if tables["settlements"].num_rows:
-        one = wide("settlements", pa.table({k: pa.chunked_array([v]) if isinstance(v, list) else v for k, v in stranger.items()}))
+        one = wide(
+            "settlements",
+            pa.table({k: pa.chunked_array([v]) if isinstance(v, list) else v for k, v in stranger.items()}),
+        )
         more = {**tables, "settlements": pa.concat_tables([tables["settlements"], one])}
         assert explained(duckdb_engine, explanation, more) == plain
 

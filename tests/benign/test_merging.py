@@ -11,10 +11,13 @@ from gangfinder.benign._merging import CHAIN_PEOPLE, FAMILY_PEOPLE, merged_units
 
 
 def merged(*rows):
-    table = pa.table({
-        "patient_id": pa.array([r[0] for r in rows], pa.string()), "unit_id": pa.array([r[1] for r in rows], pa.string()),
-        "explanation": pa.array([r[2] if len(r) > 2 else "family" for r in rows], pa.string()),
-    })
+    table = pa.table(
+        {
+            "patient_id": pa.array([r[0] for r in rows], pa.string()),
+            "unit_id": pa.array([r[1] for r in rows], pa.string()),
+            "explanation": pa.array([r[2] if len(r) > 2 else "family" for r in rows], pa.string()),
+        }
+    )
     return {r["patient_id"]: (r["unit_id"], r["explanation"]) for r in merged_units(table).to_pylist()}
 
 
@@ -38,7 +41,12 @@ def test_a_home_takes_its_residents_from_their_families():
 def test_a_chain_of_distant_ties_falls_back_to_households():
     rows = []
     for i in range(CHAIN_PEOPLE):
-        rows += [(f"P{i:03}a", f"H{i:03}"), (f"P{i:03}b", f"H{i:03}"), (f"P{i:03}b", f"T{i:03}"), (f"P{i + 1:03}a", f"T{i:03}")]
+        rows += [
+            (f"P{i:03}a", f"H{i:03}"),
+            (f"P{i:03}b", f"H{i:03}"),
+            (f"P{i:03}b", f"T{i:03}"),
+            (f"P{i + 1:03}a", f"T{i:03}"),
+        ]
     found = merged(*rows)
     assert found["P007a"] == found["P007b"] == ("H007", "family")
     assert found["P008a"] == ("H008", "family")

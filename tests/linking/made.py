@@ -16,8 +16,14 @@ from gangfinder.model.evidence import LINK_SCHEMA
 from gangfinder.model.tables import TABLES, Kind
 
 _ARROW = {
-    Kind.ID: pa.string(), Kind.CODE: pa.string(), Kind.TEXT: pa.string(), Kind.INSTANT: pa.timestamp("us"),
-    Kind.DATE: pa.date32(), Kind.MONEY: pa.decimal128(18, 2), Kind.NUMBER: pa.float64(), Kind.COUNT: pa.int64(),
+    Kind.ID: pa.string(),
+    Kind.CODE: pa.string(),
+    Kind.TEXT: pa.string(),
+    Kind.INSTANT: pa.timestamp("us"),
+    Kind.DATE: pa.date32(),
+    Kind.MONEY: pa.decimal128(18, 2),
+    Kind.NUMBER: pa.float64(),
+    Kind.COUNT: pa.int64(),
     Kind.FLAG: pa.bool_(),
 }
 
@@ -27,14 +33,21 @@ Rows = Sequence[Mapping[str, Any]]
 def table(name: str, rows: Rows) -> pa.Table:
     """Return rows as a typed table with all canonical columns."""
     return pa.table(
-        {c.name: pa.array([_read(c.kind, row.get(c.name)) for row in rows], _ARROW[c.kind]) for c in TABLES[name].columns}
+        {
+            c.name: pa.array([_read(c.kind, row.get(c.name)) for row in rows], _ARROW[c.kind])
+            for c in TABLES[name].columns
+        }
     )
 
 
 def _read(kind: Kind, value: Any) -> Any:
     if value is None or not isinstance(value, str | int | float):
         return value
-    reader = {Kind.INSTANT: datetime.fromisoformat, Kind.DATE: date.fromisoformat, Kind.MONEY: lambda v: Decimal(str(v))}
+    reader = {
+        Kind.INSTANT: datetime.fromisoformat,
+        Kind.DATE: date.fromisoformat,
+        Kind.MONEY: lambda v: Decimal(str(v)),
+    }
     return reader.get(kind, lambda v: v)(value)
 
 
@@ -58,4 +71,11 @@ def ties(engine: Engine, slug: str, **tables: Rows) -> list[tuple[str, str, str]
 
 def settlement(key: str, patient: str, house: str, on: str, **more: Any) -> dict[str, Any]:
     """Return a settlement of ten yuan."""
-    return {"settlement_id": key, "patient_id": patient, "institution_id": house, "settled_at": on, "fund_amount": 10, **more}
+    return {
+        "settlement_id": key,
+        "patient_id": patient,
+        "institution_id": house,
+        "settled_at": on,
+        "fund_amount": 10,
+        **more,
+    }
