@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from gangfinder.synth.columns import as_table
 from gangfinder.synth.events import Events
+from gangfinder.synth.idents import opaque
 from gangfinder.synth.items import item_columns
 from gangfinder.synth.names import Names
 from gangfinder.synth.rows import Rows, make_rows, settlement_columns
@@ -33,7 +34,7 @@ class Batch:
     settlement_ids
         By row.
     columns
-        The columns of the settlements, by name.
+        The columns of the settlements, written group by group when they are asked for, once.
     """
 
     world: World
@@ -42,7 +43,7 @@ class Batch:
     rows: Rows
     kept: Flags
     settlement_ids: pa.Array
-    columns: dict[str, pa.Array]
+    columns: Iterator[dict[str, pa.Array]]
 
 
 def make_batch(world: World, names: Names, branch: str, events: Events, beds: Ints, kept: Flags) -> Batch:
@@ -62,8 +63,9 @@ def make_batch(world: World, names: Names, branch: str, events: Events, beds: In
     own = replace(world, streams=world.streams.branched(branch))
     bills = make_bills(own, events)
     rows = make_rows(own, events)
-    columns = settlement_columns(own, names, events, bills, rows, beds)
-    return Batch(own, events, bills, rows, kept[rows.event], columns["settlement_id"], columns)
+    ids = opaque(len(rows), int(own.streams.rng("settlement ids").integers(1, 2**62)))
+    columns = settlement_columns(own, names, events, bills, rows, beds, ids)
+    return Batch(own, events, bills, rows, kept[rows.event], ids, columns)
 
 
 def settlements_of(world: World, batches: Sequence[Batch]) -> pa.Table:
@@ -76,16 +78,33 @@ def settlements_of(world: World, batches: Sequence[Batch]) -> pa.Table:
     return _merged("settlements", [batch.columns for batch in batches], order)
 
 
-def items_of(world: World, names: Names, batches: Sequence[Batch]) -> pa.Table:
-    """Return the item lines of all batches in one random order."""
-    made = [item_columns(b.world, names, b.events, b.bills, b.rows, b.settlement_ids) for b in batches]
-    kept = np.concatenate([b.kept[row] for b, (row, _) in zip(batches, made, strict=True)])
+@dataclass(frozen=True, slots=True)
+class ItemPlan:
+    """Item lines decided but not yet written: which are kept, and their columns when asked for."""
+
+    kept: Flags
+    columns: Iterator[dict[str, pa.Array]]
+
+
+def plan_items(names: Names, batch: Batch) -> ItemPlan:
+    """Decide the item lines of a batch, so that the batch itself can be let go before they are written."""
+    row, columns = item_columns(
+        batch.world, names, batch.events, batch.bills, batch.rows, batch.settlement_ids
+    )
+    return ItemPlan(batch.kept[row], columns)
+
+
+def items_of(world: World, plans: Sequence[ItemPlan]) -> pa.Table:
+    """Return the planned item lines in one random order."""
+    kept = np.concatenate([plan.kept for plan in plans])
     order = world.streams.rng("item order").permutation(np.flatnonzero(kept))
-    return _merged("items", [columns for _, columns in made], order)
+    return _merged("items", [plan.columns for plan in plans], order)
 
 
-def _merged(table: str, parts: Sequence[dict[str, pa.Array]], order: Ints) -> pa.Table:
+def _merged(table: str, parts: Sequence[Iterator[dict[str, pa.Array]]], order: Ints) -> pa.Table:
     """Return the rows of several parts in the given order; each column is let go as soon as it is copied."""
-    index = pa.array(order)
-    names = list(parts[0])
-    return as_table(table, {n: pa.concat_arrays([part.pop(n) for part in parts]).take(index) for n in names})
+    index, columns = pa.array(order), {}
+    for groups in zip(*parts, strict=True):
+        for name in list(groups[0]):
+            columns[name] = pa.concat_arrays([group.pop(name) for group in groups]).take(index)
+    return as_table(table, columns)

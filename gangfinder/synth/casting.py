@@ -143,6 +143,8 @@ def villagers(
             best = free
         if len(best) >= 2 * size + 4:
             break
+    if not len(best):  # a tiny town has run out of them: anybody who is left will do
+        best = np.flatnonzero(scene.alive & ~scene.world.seats.person_taken)
     return _drawn(scene, rng, size, best, weight)
 
 

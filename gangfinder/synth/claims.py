@@ -8,6 +8,7 @@ from gangfinder.synth.casting import Scene
 from gangfinder.synth.catalogue import PlaceKind
 from gangfinder.synth.events import COMMON, NONE, Claims
 from gangfinder.synth.ordinary import length_of_stay
+from gangfinder.synth.people import EMPLOYEE
 from gangfinder.synth.streams import Floats, Ints
 from gangfinder.synth.world import World
 
@@ -30,7 +31,8 @@ def claim_total(rng: np.random.Generator, size: int) -> Floats:
 
 def claim_rate(world: World) -> Floats:
     """Return how many claims a year each resident hands in on average."""
-    return np.where(world.people.age >= 40, 0.028, 0.011)
+    people = world.people
+    return np.where(people.age >= 40, 0.028, 0.011) * np.where(people.insured == EMPLOYEE, 1.6, 0.8)
 
 
 def ordinary_claims(scene: Scene) -> Claims:

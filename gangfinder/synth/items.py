@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
@@ -21,8 +24,8 @@ _SERVICE_NAMES = ("测试血液透析", "测试健康体检", "测试化疗药")
 
 def item_columns(
     world: World, names: Names, events: Events, bills: Bills, rows: Rows, ids: pa.Array
-) -> tuple[Ints, dict[str, pa.Array]]:
-    """Write the columns of the item lines, and say to which settlement row each line belongs.
+) -> tuple[Ints, Iterator[dict[str, pa.Array]]]:
+    """Say to which settlement row each item line belongs, and write the columns of the lines, group by group.
 
     Parameters
     ----------
@@ -31,32 +34,47 @@ def item_columns(
     ids
         ``settlement_id`` of each row.
     """
-    rng = world.streams.rng("items")
-    row, line, drug, box = _drug_lines(world, bills, rows)
-    service_row, service = _service_lines(events, bills, rows)
-    at = np.concatenate([row, service_row])
-    catalogue = world.catalogue
-    factor = world.places.price_factor[events["place"][rows.event[row]]]
-    amount = np.concatenate(
-        [catalogue.prices[drug] * box * factor, _service_amounts(bills, rows, service_row, service)]
-    )
+    lines = _drug_lines(world, bills, rows)
+    services = _service_lines(events, bills, rows)
+    at = np.concatenate([lines[0], services[0]])
+    where = events["place"][rows.event]
+    amounts = _service_amounts(bills, rows, *services)
+    return at, _groups(world, names, where, ids, lines, (*services, amounts))
+
+
+def _groups(
+    world: World,
+    names: Names,
+    where: Ints,
+    ids: pa.Array,
+    lines: tuple[Ints, Ints, Ints, Ints],
+    services: tuple[Ints, Ints, Floats],
+) -> Iterator[dict[str, pa.Array]]:
+    """Write the columns, a few at a time: a year of items is the largest table of a town."""
+    rng, catalogue = world.streams.rng("items"), world.catalogue
+    (row, line, drug, box), (service_row, service, service_amount) = lines, services
+    at, none = np.concatenate([row, service_row]), np.zeros(len(service), np.int32)
+    is_drug = np.arange(len(at)) < len(row)
+    traced = is_drug & (rng.random(len(at)) < 0.93)
+    yield {"settlement_id": ids.take(pa.array(at)), "institution_id": names.places.take(pa.array(where[at]))}
+    yield {"trace_code": _trace_codes(rng, len(at), traced)}
     codes = [f"X{index:03d}TEST{index * 37 % 1000:03d}000000000" for index in range(len(catalogue.prices))]
     titles = [f"测试药品{index + 1}" for index in range(len(catalogue.prices))]
     code = np.concatenate([drug, len(codes) + service])
-    is_drug = np.arange(len(at)) < len(row)
-    traced = is_drug & (rng.random(len(at)) < 0.93)
-    days = np.concatenate([catalogue.days[drug] * box, np.zeros(len(service), np.int64)])
-    return at, {
+    yield {
         "item_code": pick_from([*codes, *_SERVICES], code),
-        "settlement_id": ids.take(pa.array(at)),
-        "institution_id": names.places.take(pa.array(events["place"][rows.event[at]])),
-        "line_no": pa.array(np.concatenate([line, np.ones(len(service), np.int64)])),
         "item_name": pick_from([*titles, *_SERVICE_NAMES], code),
-        "quantity": pa.array(np.concatenate([box, np.ones(len(service))]).astype(np.float64)),
-        "unit": pick_from(("盒", "次"), (~is_drug).astype(np.int64)),
+        "unit": pick_from(("盒", "次"), (~is_drug).astype(np.int32)),
+    }
+    drugs = catalogue.prices[drug] * box * world.places.price_factor[where[row]]
+    amount = np.concatenate([drugs, service_amount])
+    yield {
+        "line_no": pa.array(np.concatenate([line, none + 1]).astype(np.int64)),
+        "quantity": pa.array(np.concatenate([box, none + 1]).astype(np.float64)),
         "amount": money(np.round(amount * 100).astype(np.int64)),
-        "days_supplied": pa.array(days.astype(np.float64), mask=~is_drug),
-        "trace_code": _trace_codes(rng, len(at), traced),
+        "days_supplied": pa.array(
+            np.concatenate([catalogue.days[drug] * box, none]).astype(np.float64), mask=~is_drug
+        ),
     }
 
 
@@ -68,8 +86,8 @@ def _drug_lines(world: World, bills: Bills, rows: Rows) -> tuple[Ints, Ints, Int
     there = drug >= 0
     line = np.broadcast_to(np.arange(1, BASKET_LINES + 1), drug.shape)
     lines = np.repeat(row, there.sum(axis=1)), line[there], drug[there], world.catalogue.boxes[basket][there]
-    first, second, third, fourth = (part.astype(np.int64) for part in lines)
-    return first, second, third, fourth
+    narrow: list[Any] = [part.astype(np.int32) for part in lines]
+    return narrow[0], narrow[1], narrow[2], narrow[3]
 
 
 def _service_lines(events: Events, bills: Bills, rows: Rows) -> tuple[Ints, Ints]:

@@ -95,6 +95,11 @@ def _place_ids(world: World, rng: np.random.Generator) -> pa.Array:
     return strings(np.hstack([letters[:, None], digits(region, 6), digits(serial, 5)]))
 
 
+def _numbers(rng: np.random.Generator, size: int, prefix: str) -> pa.Array:
+    """Return short distinct numbers in no order."""
+    return strings(np.hstack([literal(prefix, size), digits(rng.permutation(size * 3)[:size] + 100_000, 7)]))
+
+
 def _staff_members(world: World) -> int:
     return max(8, world.people.count // STAFF_PER * 3 + 5)
 
@@ -133,8 +138,8 @@ def make_names(world: World) -> Names:
         phones=phones(people.count + _OUTSIDERS + homes + places.count, keys[3]),
         register_phone=_register_phones(world, rng),
         places=_place_ids(world, rng),
-        terminals=opaque(2 * len(places.terminal_place), keys[4], "T"),
-        operators=opaque(n_operators, keys[5], "O"),
+        terminals=_numbers(rng, 2 * len(places.terminal_place), "T"),
+        operators=_numbers(rng, n_operators, "O"),
         doctors=doctor_serial,
         staff=opaque(n_staff, keys[6], "S"),
         doctor_person=_workers(world, rng, n_doctors),

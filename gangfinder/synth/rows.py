@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,22 +76,28 @@ def _amounts(rows: Rows, cents: Ints) -> Ints:
 
 
 def settlement_columns(
-    world: World, names: Names, events: Events, bills: Bills, rows: Rows, beds: Ints
-) -> dict[str, pa.Array]:
-    """Write the columns of the settlements, one value for each row of ``rows``, in its order."""
+    world: World, names: Names, events: Events, bills: Bills, rows: Rows, beds: Ints, ids: pa.Array
+) -> Iterator[dict[str, pa.Array]]:
+    """Write the columns of the settlements group by group, one value for each row of ``rows``, in its order.
+
+    Parameters
+    ----------
+    world, names, events, bills, rows
+        The town and its rows.
+    beds
+        Bed of each event.
+    ids
+        ``settlement_id`` of each row.
+    """
     rng = world.streams.rng("settlements")
     key = int(rng.integers(1, 2**62))
-    e, count = rows.event, len(rows)
-    ids = opaque(count, key)
-    return {
-        "settlement_id": ids,
-        "reversed_settlement_id": pick_from(ids, rows.refund_of),
-        **_who(world, names, events, bills, rows, key),
-        **_when(world, rng, events, bills, rows),
-        **_money(bills, rows, events),
-        **_contacts(world, names, rng, events, e),
-        "bed_id": pick_from([str(i) for i in range(2000)], beds[e]),
-    }
+    e = rows.event
+    yield {"settlement_id": ids, "reversed_settlement_id": pick_from(ids, rows.refund_of)}
+    yield _who(world, names, events, bills, rows, key)
+    yield _when(world, rng, events, bills, rows)
+    yield _money(bills, rows, events)
+    yield _contacts(world, names, rng, events, e)
+    yield {"bed_id": pick_from([str(i) for i in range(2000)], beds[e])}
 
 
 def _who(

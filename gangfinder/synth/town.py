@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from gangfinder.model.tables import TABLES
-from gangfinder.synth.batch import items_of, make_batch, settlements_of
+from gangfinder.synth.batch import items_of, make_batch, plan_items, settlements_of
 from gangfinder.synth.beds import allot_beds
 from gangfinder.synth.casting import Part, Scene, make_scene
 from gangfinder.synth.catalogue import Kind
@@ -23,8 +23,14 @@ from gangfinder.synth.registers import registers, shuffled
 from gangfinder.synth.reimbursed import reimbursements
 from gangfinder.synth.rings import plant
 from gangfinder.synth.settings import TownSettings
+from gangfinder.synth.streams import Flags, Ints
 from gangfinder.synth.truth import Claimed, Truth, make_truth
 from gangfinder.synth.world import World, make_world
+
+# honest first, planted second
+Conducts = list[Events]
+ClaimPairs = tuple[Claims, Claims]
+PartPairs = tuple[list[Part], list[Part]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +58,23 @@ def build_town(settings: TownSettings) -> Town:
         What the town is made of.
     """
     world = make_world(settings)
+    return _written(world, *_played(world))
+
+
+def _played(world: World) -> tuple[Conducts, ClaimPairs, PartPairs]:
+    """Return what everybody did, honest and planted; the stage, as large as the rows, is let go."""
     scene = _ordinary_year(world)
     lookalikes = play(scene)
     rings = plant(scene)
-    honest = _honest_events(scene, lookalikes)
-    planted = _planted_events(rings)
+    conduct = [_honest_events(scene, lookalikes), _planted_events(rings)]
     claims = (
         Claims.joined([ordinary_claims(scene), *_numbered_claims(lookalikes, 1)]),
         Claims.joined(_numbered_claims(rings, -1)),
     )
-    return _written(world, (honest, planted), claims, (lookalikes, rings))
+    bare = [
+        [replace(p, events=Events.none(), cover=Events.none()) for p in part] for part in (lookalikes, rings)
+    ]
+    return conduct, claims, (bare[0], bare[1])
 
 
 def _ordinary_year(world: World) -> Scene:
@@ -103,34 +116,36 @@ def _errors(scene: Scene) -> Events:
     return Events.joined([doubled, world.visits(rng, late, scene.habits.clinic[late, 0], days)])
 
 
-def _written(
-    world: World,
-    conduct: tuple[Events, Events],
-    claims: tuple[Claims, Claims],
-    parts: tuple[list[Part], list[Part]],
-) -> Town:
+def _written(world: World, conduct: Conducts, claims: ClaimPairs, parts: PartPairs) -> Town:
     """Turn conduct (honest, planted) into tables and describe what was planted."""
     names = make_names(world)
-    whole = Events.joined(conduct)
-    split = len(conduct[0])
-    kept = np.zeros(len(whole), dtype=bool)
-    kept[surviving(world, whole)] = True
-    beds, approved = allot_beds(world, whole)
+    kept, beds, approved = _checked(world, conduct)
     batches = [
-        make_batch(world, names, "honest", conduct[0], beds[:split], kept[:split]),
-        make_batch(world, names, "planted", conduct[1], beds[split:], kept[split:]),
+        make_batch(world, names, branch, conduct.pop(0), beds.pop(0), kept.pop(0))
+        for branch in ("honest", "planted")
     ]
     paid, claimed = _claimed(world, names, claims)
     truth = make_truth(world.settings, names, batches, claimed, parts)
+    plans = [plan_items(names, batch) for batch in batches]
     tables = {"settlements": settlements_of(world, batches)}
+    batches.clear()
     if not world.settings.only_required:
         rng = world.streams.rng("claim order")
         tables |= {"reimbursements": shuffled(rng, paid), **registers(world, names, approved)}
-        tables["items"] = items_of(world, names, batches)
+        tables["items"] = items_of(world, plans)
     return Town({name: _thinned(world.settings, name, table) for name, table in tables.items()}, truth)
 
 
-def _claimed(world: World, names: Names, claims: tuple[Claims, Claims]) -> tuple[pa.Table, Claimed]:
+def _checked(world: World, conduct: Conducts) -> tuple[list[Flags], list[Ints], Ints]:
+    """Return, for both parts of conduct, which events are kept and their beds; and approved beds."""
+    whole, split = Events.joined(conduct), len(conduct[0])
+    kept = np.zeros(len(whole), dtype=bool)
+    kept[surviving(world, whole)] = True
+    beds, approved = allot_beds(world, whole)
+    return [kept[:split], kept[split:]], [beds[:split], beds[split:]], approved
+
+
+def _claimed(world: World, names: Names, claims: ClaimPairs) -> tuple[pa.Table, Claimed]:
     """Return the reimbursements of both batches, and what truth needs of them."""
     made = [
         reimbursements(replace(world, streams=world.streams.branched(branch)), names, part)

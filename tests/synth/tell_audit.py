@@ -25,6 +25,8 @@ CONDUCT: dict[tuple[str, str], str] = {
     ("T06", "account_amount"): "the house waives what the recruits would have to pay",
     ("T06", "total_amount"): "the bill is cut to what the fund pays, and is alike within a wave",
     ("T10", "patient.age"): "the cards of the dead are used, and the dead were old",
+    ("T17", "total_amount"): "forged bills are for 15 to 45 thousand, never for a small sum",
+    ("T17", "fund_amount"): "forged bills are for 15 to 45 thousand, never for a small sum",
     ("T17", "invoice_no"): "the numbers come from one book of blanks and follow each other",
     ("T17", "agent_name"): "agents hand in nearly all of the claims",
     ("T17", "agent_phone"): "agents hand in nearly all of the claims",
@@ -40,7 +42,7 @@ def features(column: pd.Series) -> pd.DataFrame:
     if pd.api.types.is_datetime64_any_dtype(column):
         out["hour"] = column.dt.hour + column.dt.minute / 60
         out["minute"], out["second"] = column.dt.minute, column.dt.second
-        out["weekday"] = column.dt.weekday
+        out["weekday"] = column.dt.day_of_week
     elif pd.api.types.is_bool_dtype(column):
         out["value"] = column.astype(int)
     elif pd.api.types.is_numeric_dtype(column):

@@ -281,7 +281,7 @@ def test_csv_in_gb18030_and_xlsx(tmp_path):
     assert "测试" in text
     first = pd.read_csv(tmp_path / "csv" / "settlements.csv", dtype=str, encoding="gb18030")
     assert len(first) == made.tables["settlements"].num_rows
-    book = pd.read_excel(tmp_path / "xlsx" / "staff.xlsx", dtype=str)
+    book = pd.read_excel(tmp_path / "xlsx" / "staff.xlsx", dtype=str, engine="openpyxl")
     assert list(book.columns) == made.tables["staff"].column_names
 
 

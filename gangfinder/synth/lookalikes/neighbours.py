@@ -118,7 +118,8 @@ def gate_pharmacy(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play one pharmacy by a hospital gate: many buyers who come once and never again."""
     world = scene.world
     shops = world.places.of_kind(PlaceKind.PHARMACY)
-    shops = shops[~world.seats.place_taken[shops]]
+    left = shops[~world.seats.place_taken[shops]]
+    shops = left if len(left) else shops
     large = world.places.of_kind(PlaceKind.LARGE, PlaceKind.TOWNSHIP)
     gate = int(large[number % len(large)])
     order = np.hypot(
