@@ -23,8 +23,8 @@ hypothesis.settings.load_profile("gangfinder")
 
 REQUIRE_ALL = os.environ.get("GANGFINDER_REQUIRE_ALL", "") not in ("", "0")
 
-on_spark = pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.xdist_group("spark")])
-"""A parameter that runs on Spark. The group keeps all of them in one worker, so one JVM serves the whole session."""
+on_spark = pytest.param("spark", marks=pytest.mark.spark)
+"""A parameter that runs on Spark."""
 
 
 SPARK_FOR_SMALL_TABLES = {
@@ -61,20 +61,19 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return request.getfixturevalue(f"{request.param}_engine")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Let ``-n`` keep the tests of one ``xdist_group`` in one worker, as ``--dist loadgroup`` would."""
-    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
-        config.option.dist = "loadgroup"
-    # a worker reads the command line itself, and does not know of the choice made above
-    if getattr(config, "workerinput", {}).get("grouped"):
-        config.option.loadgroup = True
-
-
 @pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    """Tell a worker of pytest-xdist how tests are handed out."""
-    node.workerinput["grouped"] = node.config.option.dist == "loadgroup"
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``-n``, keep every test that has "spark" in its id in one worker, so that one JVM serves them all.
+
+    Only the id of a test reaches the scheduler; ``--dist loadgroup`` has no effect under pytest 9.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneWorkerForSpark(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "spark" if "spark" in nodeid else nodeid
+
+    return OneWorkerForSpark(config, log) if config.getvalue("dist") == "load" else None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -83,6 +83,7 @@ class SparkEngine:
         require_spark()
         self._own_scratch = scratch is None
         self._scratch = Path(tempfile.mkdtemp(prefix="gangfinder-")) if scratch is None else scratch
+        self._names: set[str] = set()
         self._folders: dict[str, Path] = {}
         self._generation = 0
         self._session, self._own_context = _open_session(self._scratch, threads, memory_limit)
@@ -92,7 +93,7 @@ class SparkEngine:
 
     def tables(self) -> list[str]:
         """Names of all tables, sorted."""
-        return sorted(view.name for view in self._session.catalog.listTables() if view.isTemporary)
+        return sorted(self._names)
 
     def table(self, name: str) -> ir.Table:
         """Return the existing table of that name."""
@@ -103,6 +104,7 @@ class SparkEngine:
         with _guard(name):
             rows = self._session.read.option("recursiveFileLookup", "true").parquet(str(path.absolute()))
             rows.createOrReplaceTempView(name)
+        self._names.add(name)
         return self._backend.table(name)
 
     def put(self, name: str, rows: pa.Table) -> ir.Table:
@@ -125,6 +127,7 @@ class SparkEngine:
     def drop(self, name: str) -> None:
         """See :meth:`Engine.drop`."""
         self._session.catalog.dropTempView(name)
+        self._names.discard(name)
         self._forget(self._folders.pop(name, None))
 
     def fetch(self, expression: ir.Table) -> pa.Table:

@@ -48,8 +48,12 @@ def test_an_expected_failure_did_run(tmp_path):
     assert outcome(tmp_path, source, "1").returncode == 0
 
 
-def test_tests_of_one_group_share_a_worker(tmp_path):
-    source = "import os, pytest\n@pytest.mark.xdist_group('g')\n@pytest.mark.parametrize('i', range(6))\n" \
-             "def test_a(i): open('pids', 'a').write(f'{os.getpid()}\\n')"
+def test_tests_on_spark_share_a_worker(tmp_path):
+    source = (
+        "import os, pytest\n"
+        "@pytest.mark.parametrize('i', range(6))\n@pytest.mark.parametrize('e', ['spark', 'duckdb'])\n"
+        "def test_a(e, i): open(e, 'a').write(f'{os.getpid()}\\n')"
+    )
     assert outcome(tmp_path, source, "1", "-n", "2").returncode == 0
-    assert len(set((tmp_path / "pids").read_text().split())) == 1
+    assert len(set((tmp_path / "spark").read_text().split())) == 1
+    assert len((tmp_path / "duckdb").read_text().split()) == 6

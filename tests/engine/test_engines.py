@@ -114,8 +114,7 @@ def test_nulls_sort_last_on_every_engine(engine):
 
 
 @pytest.mark.spark
-@pytest.mark.xdist_group("spark")
-def test_a_failing_query_names_no_value(spark_engine):
+def test_a_failing_query_on_spark_names_no_value(spark_engine):
     table = spark_engine.put("broken", pa.table({"text": ["测试-secret-990101"]}))
     with pytest.raises(EngineError) as caught:
         spark_engine.fetch(table.select(n=table.text.cast("int64")))
@@ -126,8 +125,7 @@ def test_a_failing_query_names_no_value(spark_engine):
 
 
 @pytest.mark.spark
-@pytest.mark.xdist_group("spark")
-def test_a_second_engine_leaves_the_first_alone(spark_engine, tmp_path):
+def test_a_second_spark_engine_leaves_the_first_alone(spark_engine, tmp_path):
     kept = spark_engine.put("mine", pa.table({"n": pa.array([1], pa.int64())}))
     other = open_engine("spark", tmp_path / "other")
     other.put("mine", pa.table({"n": pa.array([2], pa.int64())}))

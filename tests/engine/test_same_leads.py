@@ -31,7 +31,6 @@ def run(town: Path, out: Path, engine: str) -> dict[str, object]:
 
 @pytest.mark.slow
 @pytest.mark.spark
-@pytest.mark.xdist_group("spark")
 @pytest.mark.parametrize("name", CONTRACT_TOWNS)
 def test_spark_gives_the_same_leads(name, tmp_path, spark_engine):
     """The session of ``spark_engine`` serves the run, too: a second JVM would cost seconds and a gigabyte."""

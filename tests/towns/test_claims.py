@@ -61,7 +61,6 @@ def test_clean_towns_yield_no_lead(setting):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("towns")
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_a_cell_can_be_computed_again(setting):
     table = result(f"towns-{setting}")["cells"]

@@ -10,7 +10,7 @@ import pytest
 from tests.bench.towns import SETTINGS, cell, mean
 from tests.towns.rotation import choose, rotation
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("towns")]
+pytestmark = pytest.mark.slow
 
 SEEDS = 1_000
 """Rotating seeds are 101 … 1100."""
