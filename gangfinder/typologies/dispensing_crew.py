@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gangfinder.model.evidence import Grade
 from gangfinder.model.group import Group, Verdict
-from gangfinder.network.cohort import StepParams, cohort
+from gangfinder.network.cohort import Cohort, StepParams, cohort
 from gangfinder.typologies.card_pooling import LINKS, STEP_SENTENCES, detect, is_pool, verdict
 from gangfinder.typologies.contract import Typology
 
@@ -22,12 +22,15 @@ class Params(StepParams):
     small_crew_households
         A crew of fewer households could be neighbours who shop together …
     small_crew_families
-        … so it must be surprising in this many families of evidence, amounts, attributes or desks among them.
+        … so it must be surprising in this many families of evidence, amounts or desks among them …
+    small_crew_tours
+        … or go from house to house on this many days: neighbours rarely visit two pharmacies on one day.
     """
 
     most_pool_houses: int = 2
     small_crew_households: int = 5
     small_crew_families: int = 3
+    small_crew_tours: int = 6
 
 
 def confirm(group: Group, params: Params) -> Verdict | None:
@@ -35,9 +38,14 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     found = cohort(group, params)
     if found is None or is_pool(found, params.most_pool_houses):
         return None
-    if found.n_units < params.small_crew_households and len(found.families) < params.small_crew_families:
-        return None
-    return verdict(group, found)
+    return verdict(group, found) if _is_crew(found, params) else None
+
+
+def _is_crew(found: Cohort, params: Params) -> bool:
+    """Say whether the cohort is more than neighbours who go shopping together."""
+    if found.n_units >= params.small_crew_households:
+        return True
+    return len(found.families) >= params.small_crew_families or found.tours >= params.small_crew_tours
 
 
 TYPOLOGY = Typology(
