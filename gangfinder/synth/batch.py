@@ -88,9 +88,7 @@ class ItemPlan:
 
 def plan_items(names: Names, batch: Batch) -> ItemPlan:
     """Decide the item lines of a batch, so that the batch itself can be let go before they are written."""
-    row, columns = item_columns(
-        batch.world, names, batch.events, batch.bills, batch.rows, batch.settlement_ids
-    )
+    row, columns = item_columns(batch.world, names, batch.events, batch.bills, batch.rows, batch.settlement_ids)
     return ItemPlan(batch.kept[row], columns)
 
 

@@ -61,9 +61,7 @@ def _labelled(world: World, events: Events, bed: Ints, approved: Ints) -> Ints:
     """Return bed numbers instead of slots: which bed is filled first differs from house to house."""
     rng = world.streams.rng("bed labels")
     first = np.cumsum(approved) - approved
-    label = (
-        np.concatenate([rng.permutation(int(size)) + 1 for size in approved]) if approved.sum() else approved
-    )
+    label = np.concatenate([rng.permutation(int(size)) + 1 for size in approved]) if approved.sum() else approved
     lying = bed >= 0
     out = bed.copy()
     out[lying] = label[first[events["place"][lying]] + bed[lying]]

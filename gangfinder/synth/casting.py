@@ -131,9 +131,7 @@ def _drawn(scene: Scene, rng: np.random.Generator, size: int, pool: Ints, weight
     return scene.world.seats.claim_people(drawn[np.sort(first)][:size])
 
 
-def villagers(
-    scene: Scene, rng: np.random.Generator, size: int, among: Flags, weight: Floats | None = None
-) -> Ints:
+def villagers(scene: Scene, rng: np.random.Generator, size: int, among: Flags, weight: Floats | None = None) -> Ints:
     """Cast people of one village that still has enough of them, or the best of some dozen villages."""
     best = np.empty(0, dtype=np.int64)
     for village in rng.integers(0, scene.world.people.villages, 40):

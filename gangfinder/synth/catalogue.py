@@ -112,9 +112,7 @@ _WARD_DIAGNOSES = {
     "感染科": "A09.900 J10.101 A08.400",
     "急诊科": "T14.900 R51.x00 S52.500",
 }
-DEPARTMENT_DIAGNOSES = tuple(
-    tuple(DIAGNOSIS[code] for code in _WARD_DIAGNOSES[name].split()) for name in DEPARTMENTS
-)
+DEPARTMENT_DIAGNOSES = tuple(tuple(DIAGNOSIS[code] for code in _WARD_DIAGNOSES[name].split()) for name in DEPARTMENTS)
 
 STAY_DAILY = np.array([1650.0, 860.0, 460.0, 320.0, 400.0, 0.0, 2000.0])
 """Mean cost of a hospital day by kind of place, in yuan."""
@@ -188,9 +186,7 @@ class Catalogue:
     acute_weights: Floats
     chronic_weights: Floats
 
-    def near(
-        self, rng: np.random.Generator, low: float, high: float, size: int, chronic: bool = False
-    ) -> Ints:
+    def near(self, rng: np.random.Generator, low: float, high: float, size: int, chronic: bool = False) -> Ints:
         """Draw baskets by how often people buy them, among those that cost low to high yuan."""
         weights = self.chronic_weights if chronic else self.acute_weights
         weights = np.where((self.totals >= low) & (self.totals <= high), weights, 0.0)

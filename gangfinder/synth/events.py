@@ -102,9 +102,7 @@ class Conduct:
     def having(self, **changed: object) -> Self:
         """Return the same table with some columns replaced."""
         size = len(self)
-        fresh = {
-            n: np.broadcast_to(np.asarray(v), size).astype(self.schema[n][0]) for n, v in changed.items()
-        }
+        fresh = {n: np.broadcast_to(np.asarray(v), size).astype(self.schema[n][0]) for n, v in changed.items()}
         return type(self)({**self.columns, **fresh})
 
 

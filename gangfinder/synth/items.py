@@ -72,9 +72,7 @@ def _groups(
         "line_no": pa.array(np.concatenate([line, none + 1]).astype(np.int64)),
         "quantity": pa.array(np.concatenate([box, none + 1]).astype(np.float64)),
         "amount": money(np.round(amount * 100).astype(np.int64)),
-        "days_supplied": pa.array(
-            np.concatenate([catalogue.days[drug] * box, none]).astype(np.float64), mask=~is_drug
-        ),
+        "days_supplied": pa.array(np.concatenate([catalogue.days[drug] * box, none]).astype(np.float64), mask=~is_drug),
     }
 
 
@@ -109,9 +107,7 @@ def _service_amounts(bills: Bills, rows: Rows, row: Ints, service: Ints) -> Floa
     )
 
 
-def _trace_codes(
-    rng: np.random.Generator, size: int, traced: np.ndarray[tuple[int], np.dtype[np.bool_]]
-) -> pa.Array:
+def _trace_codes(rng: np.random.Generator, size: int, traced: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> pa.Array:
     """Return 20-digit codes, each on one box only."""
     tail = digits(scrambled(np.arange(size), int(rng.integers(1, 2**62))) % np.uint64(10**18), 18)
     codes = strings(np.hstack([literal("99", size), tail]))

@@ -80,9 +80,7 @@ def _register_phones(world: World, rng: np.random.Generator) -> Ints:
     hub = first[people.village // 12 * 12]
     junk = -2 - rng.integers(0, len(_JUNK), count)
     source = people.phone_source
-    index = np.select(
-        [source == JUNK_PHONE, source == HUB_PHONE, source == NO_PHONE], [junk, hub, -1], people.phone_of
-    )
+    index = np.select([source == JUNK_PHONE, source == HUB_PHONE, source == NO_PHONE], [junk, hub, -1], people.phone_of)
     home = world.marks.home
     return np.where(home >= 0, count + _OUTSIDERS + home, index).astype(np.int64)
 
@@ -127,9 +125,7 @@ def make_names(world: World) -> Names:
         len(places.operator_place),
         _staff_members(world),
     )
-    doctor_serial = strings(
-        np.hstack([literal("D990101", n_doctors), digits(rng.permutation(n_doctors) + 100_000, 6)])
-    )
+    doctor_serial = strings(np.hstack([literal("D990101", n_doctors), digits(rng.permutation(n_doctors) + 100_000, 6)]))
     return Names(
         patients=opaque(people.count, keys[0]),
         cards=opaque(people.count, keys[1], "C"),

@@ -112,9 +112,7 @@ def _after_hospital(rng: np.random.Generator, world: World, outpatient: Events) 
     hospital = np.isin(world.places.kind[outpatient["place"]], [PlaceKind.LARGE, PlaceKind.SMALL])
     chosen = np.flatnonzero(hospital & (rng.random(len(outpatient)) < 0.05))
     shops = world.places.of_kind(PlaceKind.PHARMACY)
-    gap = np.hypot(
-        world.places.x[:, None] - world.places.x[shops], world.places.y[:, None] - world.places.y[shops]
-    )
+    gap = np.hypot(world.places.x[:, None] - world.places.x[shops], world.places.y[:, None] - world.places.y[shops])
     gate = shops[np.argmin(gap, axis=1)]
     return Events.of(
         patient=outpatient["patient"][chosen],
@@ -132,9 +130,7 @@ def refills(world: World, habits: Habits) -> Events:
     rounds = world.days // 28 + 1
     step = rng.choice(np.array([28, 28, 30, 30, 31, 60]), len(who))
     first = rng.integers(0, 28, len(who))
-    day = (
-        first[:, None] + step[:, None] * np.arange(rounds)[None, :] + rng.integers(-3, 5, (len(who), rounds))
-    )
+    day = first[:, None] + step[:, None] * np.arange(rounds)[None, :] + rng.integers(-3, 5, (len(who), rounds))
     patient = np.repeat(who, rounds)
     at_shop = np.repeat(rng.random(len(who)) < 0.4, rounds)
     days = world.first_day + day.ravel()
@@ -162,9 +158,7 @@ def stay_events(
 ) -> Events:
     """Return stays: admitted at any hour, discharged in office hours after the given nights."""
     admitted = admit_days * DAY + clock(rng, HOUR_PROFILE, np.zeros(len(patients), dtype=np.int64))
-    left = (admit_days + nights) * DAY + clock(
-        rng, DISCHARGE_PROFILE, np.zeros(len(patients), dtype=np.int64)
-    )
+    left = (admit_days + nights) * DAY + clock(rng, DISCHARGE_PROFILE, np.zeros(len(patients), dtype=np.int64))
     return Events.of(
         patient=patients,
         place=places,

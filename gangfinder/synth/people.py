@@ -119,9 +119,7 @@ def _phones(rng: np.random.Generator, people_age: Ints, household: Ints, rank: I
     count = len(household)
     draw = rng.random(count)
     head = np.arange(count) - rank
-    borrows = np.where(
-        people_age < 15, 0.92, np.where(people_age >= 75, 0.35, np.where(rank == 1, 0.12, 0.03))
-    )
+    borrows = np.where(people_age < 15, 0.92, np.where(people_age >= 75, 0.35, np.where(rank == 1, 0.12, 0.03)))
     of = np.where((draw < borrows) & (rank > 0), head, np.arange(count))
     sort = rng.random(count)
     source = np.select([sort < 0.02, sort < 0.028, sort < 0.07], [JUNK_PHONE, HUB_PHONE, NO_PHONE], OWN_PHONE)

@@ -128,9 +128,7 @@ _DOCTORS = {
 }
 
 
-def _ranges(
-    rng: np.random.Generator, kind: Ints, spans: dict[PlaceKind, tuple[int, int]]
-) -> tuple[Ints, Ints]:
+def _ranges(rng: np.random.Generator, kind: Ints, spans: dict[PlaceKind, tuple[int, int]]) -> tuple[Ints, Ints]:
     low = np.array([spans[PlaceKind(k)][0] for k in range(len(PlaceKind))])[kind]
     high = np.array([spans[PlaceKind(k)][1] for k in range(len(PlaceKind))])[kind]
     count = rng.integers(low, high + 1)
@@ -224,9 +222,7 @@ def choice_table(places: Places, people: People, need: str) -> tuple[Ints, Float
     """
     kinds, exponent = _KINDS[need]
     where = places.of_kind(*kinds)
-    distance = np.hypot(
-        people.village_x[:, None] - places.x[where], people.village_y[:, None] - places.y[where]
-    )
+    distance = np.hypot(people.village_x[:, None] - places.x[where], people.village_y[:, None] - places.y[where])
     pull = places.weight[where] * (distance + 1.0) ** -exponent
     cumulative = np.cumsum(pull, axis=1)
     return where, cumulative / cumulative[:, -1:]

@@ -87,9 +87,7 @@ def _patients(world: World, names: Names) -> pa.Table:
             "death_date": dates(np.minimum(people.death_day, 40_000), people.death_day >= NO_DEATH),
             "phone": names.phone_column(names.register_phone),
             "address": blank(addresses(world), rng.random(people.count) < 0.02),
-            "household_id": blank(
-                names.households.take(pa.array(people.household)), rng.random(people.count) < 0.03
-            ),
+            "household_id": blank(names.households.take(pa.array(people.household)), rng.random(people.count) < 0.03),
             "employer": _employers(world, names),
             "area_code": pick_from((_AREA,), np.zeros(people.count, np.int64)),
             "insured_type": pick_from(("310", "390"), people.insured),
@@ -288,9 +286,7 @@ def _filings(world: World, names: Names) -> pa.Table:
             "patient_id": names.patients.take(pa.array(who)),
             "kind": pick_from(("chronic",), np.zeros(count, np.int64)),
             "filed_at": instants(filed),
-            "disease_code": pick_from(
-                ("I10.x00", "E11.900", "J44.100", "I25.103"), rng.integers(0, 4, count)
-            ),
+            "disease_code": pick_from(("I10.x00", "E11.900", "J44.100", "I25.103"), rng.integers(0, 4, count)),
             "agent_id_number": pick_from(names.id_numbers, agent),
             "agent_phone": pick_from(names.phones, agent),
             "handler_id": pick_from(names.staff, rng.integers(0, len(names.staff), count)),

@@ -59,9 +59,7 @@ def make_rows(world: World, events: Events) -> Rows:
     refunded = (events["kind"] != Kind.STAY) & (rng.random(count) < _REFUND_SHARE)
     again, back = np.flatnonzero(long_stay), np.flatnonzero(refunded)
     event = np.concatenate([np.arange(count), again, back])
-    half = np.concatenate(
-        [np.where(long_stay, 2, 0), np.ones(len(again), np.int64), np.zeros(len(back), np.int64)]
-    )
+    half = np.concatenate([np.where(long_stay, 2, 0), np.ones(len(again), np.int64), np.zeros(len(back), np.int64)])
     refund_of = np.concatenate([np.full(count + len(again), NONE), back])
     flags = np.concatenate([refunded, np.zeros(len(again) + len(back), dtype=bool)])
     return Rows(event, half, refund_of, flags, rng.random(len(event)) < _DUPLICATE_SHARE)
@@ -100,17 +98,13 @@ def settlement_columns(
     yield {"bed_id": pick_from([str(i) for i in range(2000)], beds[e])}
 
 
-def _who(
-    world: World, names: Names, events: Events, bills: Bills, rows: Rows, key: int
-) -> dict[str, pa.Array]:
+def _who(world: World, names: Names, events: Events, bills: Bills, rows: Rows, key: int) -> dict[str, pa.Array]:
     """Return identifiers and codes; a house that leaves a column out leaves it out for all."""
     e, places = rows.event, world.places
     where, who, kind = events["place"][e], events["patient"][e].astype(np.int64), events["kind"][e]
     terminal = bills.terminal[e].astype(np.int64)
     # the device that took over stands behind the first ones in the list of names
-    terminal += np.where(
-        events["at"][e] // DAY >= places.replaced_on[terminal], len(places.terminal_place), 0
-    )
+    terminal += np.where(events["at"][e] // DAY >= places.replaced_on[terminal], len(places.terminal_place), 0)
     rng = world.streams.rng("codes")
     stay = kind == Kind.STAY
     count = len(e)
@@ -122,15 +116,11 @@ def _who(
         "card_id": pick_from(names.cards, np.where(no_card, NONE, who)),
         "doctor_id": pick_from(names.doctors, np.where(rng.random(count) < 0.02, NONE, bills.doctor[e])),
         "terminal_id": pick_from(names.terminals, np.where(places.no_terminal[where], NONE, terminal)),
-        "operator_id": pick_from(
-            names.operators, np.where(places.no_operator[where], NONE, bills.operator[e])
-        ),
+        "operator_id": pick_from(names.operators, np.where(places.no_operator[where], NONE, bills.operator[e])),
         "visit_id": opaque(len(events), key ^ 0x5A5A, "V").take(pa.array(e)),
         "visit_type": pick_from(VISIT_TYPES, kind),
         "department": pick_from(DEPARTMENTS, bills.ward[e]),
-        "admission_way": pick_from(
-            ("1", "2", "9"), np.where(stay, rng.choice(3, count, p=[0.2, 0.75, 0.05]), NONE)
-        ),
+        "admission_way": pick_from(("1", "2", "9"), np.where(stay, rng.choice(3, count, p=[0.2, 0.75, 0.05]), NONE)),
         "discharge_way": pick_from(
             ("1", "2", "4", "9"), np.where(stay, rng.choice(4, count, p=[0.9, 0.03, 0.05, 0.02]), NONE)
         ),
@@ -141,9 +131,7 @@ def _who(
     }
 
 
-def _when(
-    world: World, rng: np.random.Generator, events: Events, bills: Bills, rows: Rows
-) -> dict[str, pa.Array]:
+def _when(world: World, rng: np.random.Generator, events: Events, bills: Bills, rows: Rows) -> dict[str, pa.Array]:
     e = rows.event
     at, admitted, settled = events["at"][e], events["admitted"][e], bills.settled[e]
     middle = (at + admitted) // 2 // DAY * DAY + 10 * 3600 + rng.integers(0, 20_000, len(e))
@@ -175,9 +163,7 @@ def _money(bills: Bills, rows: Rows, events: Events) -> dict[str, pa.Array]:
     return out
 
 
-def _contacts(
-    world: World, names: Names, rng: np.random.Generator, events: Events, e: Ints
-) -> dict[str, pa.Array]:
+def _contacts(world: World, names: Names, rng: np.random.Generator, events: Events, e: Ints) -> dict[str, pa.Array]:
     """Return contact and agent: a relative, the patient, the switchboard, a placeholder, or nothing."""
     people, count = world.people, len(e)
     who = events["patient"][e].astype(np.int64)

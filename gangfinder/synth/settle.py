@@ -130,9 +130,7 @@ def _totals(rng: np.random.Generator, world: World, events: Events, basket: Ints
     factor = world.places.price_factor[events["place"]]
     drugs = np.where(basket != NONE, np.round(world.catalogue.totals[basket] * factor, 2), 0.0)
     level = np.array([2.2, 1.3, 0.8, 1.0, 0.6, 0.0, 2.4])[place]
-    fee = np.where(
-        kind == Kind.PHARMACY, 0, np.round(rng.choice(_FEE_CHOICES, len(events), p=_FEE_WEIGHTS) * level, 1)
-    )
+    fee = np.where(kind == Kind.PHARMACY, 0, np.round(rng.choice(_FEE_CHOICES, len(events), p=_FEE_WEIGHTS) * level, 1))
     fee = np.where(kind == Kind.EMERGENCY, fee + 80, np.where(kind == Kind.REHAB, fee + 45, fee))
     fee = np.where((drugs == 0) & (fee == 0), 10.0, fee)
     nights = np.maximum((events["at"] - events["admitted"]) / DAY, 1.0)
@@ -173,9 +171,7 @@ def _split(rng: np.random.Generator, world: World, events: Events, total: Floats
     holder = np.where(events["payer"] == NONE, who, events["payer"])
     balance = np.round(_balances(world)[holder] * rng.uniform(0.6, 1.0, len(events)), 2)
     pays = people.insured[holder] == EMPLOYEE
-    from_account = np.where(
-        pays & ~stay, np.minimum(rest, balance), np.where(pays & stay, np.minimum(rest, 500), 0.0)
-    )
+    from_account = np.where(pays & ~stay, np.minimum(rest, balance), np.where(pays & stay, np.minimum(rest, 500), 0.0))
     parts = {
         "pooled": pooled,
         "catastrophic": catastrophic,
@@ -208,10 +204,7 @@ def _wards(rng: np.random.Generator, world: World, events: Events) -> Ints:
     """Return the department: none in pharmacies, general medicine in clinics."""
     place = world.places.kind[events["place"]]
     busy = np.array(
-        [
-            DEPARTMENT[n]
-            for n in ("内科", "内科", "外科", "骨科", "中医科", "儿科", "妇产科", "眼科", "康复科")
-        ]
+        [DEPARTMENT[n] for n in ("内科", "内科", "外科", "骨科", "中医科", "儿科", "妇产科", "眼科", "康复科")]
     )
     drawn = np.where(place == PlaceKind.CLINIC, DEPARTMENT["内科"], rng.choice(busy, len(events)))
     drawn = np.select(

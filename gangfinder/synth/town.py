@@ -71,9 +71,7 @@ def _played(world: World) -> tuple[Conducts, ClaimPairs, PartPairs]:
         Claims.joined([ordinary_claims(scene), *_numbered_claims(lookalikes, 1)]),
         Claims.joined(_numbered_claims(rings, -1)),
     )
-    bare = [
-        [replace(p, events=Events.none(), cover=Events.none()) for p in part] for part in (lookalikes, rings)
-    ]
+    bare = [[replace(p, events=Events.none(), cover=Events.none()) for p in part] for part in (lookalikes, rings)]
     return conduct, claims, (bare[0], bare[1])
 
 
@@ -121,8 +119,7 @@ def _written(world: World, conduct: Conducts, claims: ClaimPairs, parts: PartPai
     names = make_names(world)
     kept, beds, approved = _checked(world, conduct)
     batches = [
-        make_batch(world, names, branch, conduct.pop(0), beds.pop(0), kept.pop(0))
-        for branch in ("honest", "planted")
+        make_batch(world, names, branch, conduct.pop(0), beds.pop(0), kept.pop(0)) for branch in ("honest", "planted")
     ]
     paid, claimed = _claimed(world, names, claims)
     truth = make_truth(world.settings, names, batches, claimed, parts)
@@ -163,8 +160,6 @@ def _thinned(settings: TownSettings, name: str, table: pa.Table) -> pa.Table:
     if settings.dates_only:
         for position, field in enumerate(table.schema):
             if pa.types.is_timestamp(field.type):
-                midnight = (
-                    table[field.name].cast(pa.timestamp("s"), safe=False).cast(pa.date32()).cast(field.type)
-                )
+                midnight = table[field.name].cast(pa.timestamp("s"), safe=False).cast(pa.date32()).cast(field.type)
                 table = table.set_column(position, field, midnight)
     return table

@@ -150,15 +150,11 @@ def _frequent(values: Ints) -> Ints:
     return np.asarray(found[counts >= 0.25 * max(len(values), 1)])
 
 
-def _group(
-    names: Names, record: Batch, claimed: Claimed, part: Part, name: str, origin: int, rows: Ints
-) -> Group:
+def _group(names: Names, record: Batch, claimed: Claimed, part: Part, name: str, origin: int, rows: Ints) -> Group:
     """Describe one part by its rows and claims."""
     bills, event = record.bills, record.rows.event[rows]
     claim = np.flatnonzero(claimed.claims["origin"] == origin)
-    seen = np.concatenate([record.events["patient"][event], claimed.claims["patient"][claim]]).astype(
-        np.int64
-    )
+    seen = np.concatenate([record.events["patient"][event], claimed.claims["patient"][claim]]).astype(np.int64)
     people = seen if origin < 0 else np.concatenate([seen, part.people])
     places = np.concatenate([record.events["place"][event], claimed.claims["place"][claim]]).astype(np.int64)
     if origin > 0:

@@ -107,13 +107,9 @@ class World:
 
     def kind_at(self, places: Ints) -> Ints:
         """Return the kind of event that a visit to each place is."""
-        return np.where(
-            self.places.kind[places] == PlaceKind.PHARMACY, int(Kind.PHARMACY), int(Kind.OUTPATIENT)
-        )
+        return np.where(self.places.kind[places] == PlaceKind.PHARMACY, int(Kind.PHARMACY), int(Kind.OUTPATIENT))
 
-    def visits(
-        self, rng: np.random.Generator, patients: Ints, places: Ints, days: Ints, **more: object
-    ) -> Events:
+    def visits(self, rng: np.random.Generator, patients: Ints, places: Ints, days: Ints, **more: object) -> Events:
         """Return ordinary visits of the patients to the places on the days."""
         given = {"at": self.moments(rng, days, places), "kind": self.kind_at(places), **more}
         return Events.of(patient=patients, place=places, **given)
@@ -144,9 +140,7 @@ _SITES = {
 }
 
 
-def _reserve(
-    settings: TownSettings, streams: Streams, places: Places, seats: Seats
-) -> dict[tuple[str, int], Ints]:
+def _reserve(settings: TownSettings, streams: Streams, places: Places, seats: Seats) -> dict[tuple[str, int], Ints]:
     """Set sites aside for every ring that could be planted; disjoint, and independent of what is planted."""
     rng = streams.rng("sites")
     chosen: dict[tuple[str, int], Ints] = {}

@@ -65,9 +65,7 @@ def _write_table(table: pa.Table, path: Path, encoding: str) -> None:
 def _write_csv(table: pa.Table, path: Path, encoding: str) -> None:
     for position, field in enumerate(table.schema):
         if pa.types.is_timestamp(field.type):  # whole seconds, as exports have them
-            table = table.set_column(
-                position, field.name, table[field.name].cast(pa.timestamp("s"), safe=False)
-            )
+            table = table.set_column(position, field.name, table[field.name].cast(pa.timestamp("s"), safe=False))
     pacsv.write_csv(table, path)
     if encoding != "utf-8":
         recoded = path.with_name(path.name + ".recoded")

@@ -73,9 +73,7 @@ def play(scene: Scene) -> list[Part]:
     for kind, (act, residents) in LOOKALIKES.items():
         wanted = max(settings.lookalikes, round(settings.lookalike_density * settings.patients / residents))
         count = settings.lookalikes if kind == "shared_login" else wanted
-        parts += [
-            act(scene, scene.world.streams.rng("alike", kind, number), number) for number in range(count)
-        ]
+        parts += [act(scene, scene.world.streams.rng("alike", kind, number), number) for number in range(count)]
     return [part for part in parts if len(part.people) or len(part.places)]
 
 

@@ -27,9 +27,7 @@ def _near(scene: Scene, village: int, *kinds: PlaceKind) -> int:
 def township_village(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play one village where everybody uses the one township hospital and gives the village as address."""
     world = scene.world
-    villages = np.flatnonzero(
-        np.bincount(world.people.village[world.people.rural], minlength=world.people.villages)
-    )
+    villages = np.flatnonzero(np.bincount(world.people.village[world.people.rural], minlength=world.people.villages))
     village = int(rng.choice(villages))
     folk = np.flatnonzero((world.people.village == village) & scene.alive)
     world.marks.plain_address[world.people.village == village] = True
@@ -60,14 +58,10 @@ def refill_day(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     world = scene.world
     village = int(rng.integers(0, world.people.villages))
     site = _near(scene, village, PlaceKind.PHARMACY if number % 2 == 0 else PlaceKind.CLINIC)
-    near = np.hypot(
-        world.people.village_x - world.places.x[site], world.people.village_y - world.places.y[site]
-    )
+    near = np.hypot(world.people.village_x - world.places.x[site], world.people.village_y - world.places.y[site])
     around = np.isin(world.people.village, np.argsort(near, kind="stable")[:12])
     regulars = recruit(scene, rng, spread(rng, 20, 60), scene.alive & around & (world.people.age >= 48))
-    months = (np.datetime64(world.settings.start, "M") + np.arange(world.settings.months)).astype(
-        "datetime64[D]"
-    )
+    months = (np.datetime64(world.settings.start, "M") + np.arange(world.settings.months)).astype("datetime64[D]")
     date, person = np.nonzero(rng.random((len(months), len(regulars))) < 0.88)
     usual_day = rng.integers(0, 3, len(regulars))
     day = months.astype(np.int64)[date] + usual_day[person] + rng.choice([0, 0, 0, 0, 1], len(date))
@@ -94,9 +88,7 @@ def checkup_day(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     day += 2 if (day + 3) % 7 >= 5 else 0
     came = staff[rng.random(len(staff)) < 0.85]
     at = day * DAY + 7 * 3600 + 1800 + np.sort(rng.integers(0, 4 * 3600, len(came)))
-    events = Events.of(
-        patient=came, place=site, at=at, kind=int(Kind.CHECKUP), diagnosis=DIAGNOSIS["Z00.000"]
-    )
+    events = Events.of(patient=came, place=site, at=at, kind=int(Kind.CHECKUP), diagnosis=DIAGNOSIS["Z00.000"])
     return Part("checkup_day", staff, events)
 
 
@@ -105,9 +97,7 @@ def outbreak(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     world = scene.world
     size = spread(rng, 20, 60)
     folk = village_of(scene, rng, size)
-    sites = rng.permutation(_free(scene, PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP))[
-        : spread(rng, 2, 4)
-    ]
+    sites = rng.permutation(_free(scene, PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP))[: spread(rng, 2, 4)]
     day = world.first_day + spread(rng, 5, world.days - 25)
     injury = number % 3 == 2
     code = DIAGNOSIS["T14.900"] if injury else DIAGNOSIS[("A09.900", "J10.101")[number % 2]]
@@ -127,9 +117,7 @@ def outbreak(scene: Scene, rng: np.random.Generator, number: int) -> Part:
 def campaign(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play one cataract campaign: the elderly of several villages, operated in one week, without paying."""
     world = scene.world
-    villages = [
-        villagers(scene, rng, spread(rng, 6, 14), world.people.age >= 60) for _ in range(spread(rng, 3, 5))
-    ]
+    villages = [villagers(scene, rng, spread(rng, 6, 14), world.people.age >= 60) for _ in range(spread(rng, 3, 5))]
     folk = np.concatenate(villages)
     site = int(rng.choice(_free(scene, PlaceKind.LARGE, PlaceKind.SMALL)))
     first = world.first_day + spread(rng, 5, world.days - 25)

@@ -41,9 +41,7 @@ def together(
     pace = rng.integers(50, 300, (len(days), len(members))).cumsum(axis=1)
     at = start[date] + pace[date, turn[date, person]]
     own = {name: value[person] if isinstance(value, np.ndarray) else value for name, value in more.items()}
-    return Events.of(
-        patient=members[person], place=place[date], at=at, kind=world.kind_at(place[date]), **own
-    )
+    return Events.of(patient=members[person], place=place[date], at=at, kind=world.kind_at(place[date]), **own)
 
 
 def _outings(scene: Scene, rng: np.random.Generator, leader: int, count: int) -> tuple[Ints, Ints]:
@@ -61,9 +59,7 @@ def _household_of(scene: Scene, rng: np.random.Generator) -> Ints:
     for _ in range(60):
         first = int(np.searchsorted(people.household, rng.integers(0, people.household[-1])))
         home = np.arange(first, min(first + 6, people.count))
-        home = home[
-            (people.household[home] == people.household[first]) & living[home] & ~seats.person_taken[home]
-        ]
+        home = home[(people.household[home] == people.household[first]) & living[home] & ~seats.person_taken[home]]
         if len(home) >= 2:
             return seats.claim_people(home)
     return np.empty(0, dtype=np.int64)
@@ -95,9 +91,7 @@ def elderly_neighbours(scene: Scene, rng: np.random.Generator, number: int) -> P
     events = together(scene, rng, group, days, place, 0.8)
     # now and then they go on to a second counter
     extra = rng.random(len(days)) < 0.2
-    more = together(
-        scene, rng, group, days[extra], np.full(int(extra.sum()), scene.habits.clinic[group[0], 1]), 0.8
-    )
+    more = together(scene, rng, group, days[extra], np.full(int(extra.sum()), scene.habits.clinic[group[0], 1]), 0.8)
     return Part("elderly_neighbours", group, Events.joined([events, more]))
 
 
@@ -122,9 +116,7 @@ def gate_pharmacy(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     shops = left if len(left) else shops
     large = world.places.of_kind(PlaceKind.LARGE, PlaceKind.TOWNSHIP)
     gate = int(large[number % len(large)])
-    order = np.hypot(
-        world.places.x[shops] - world.places.x[gate], world.places.y[shops] - world.places.y[gate]
-    )
+    order = np.hypot(world.places.x[shops] - world.places.x[gate], world.places.y[shops] - world.places.y[gate])
     shop = world.seats.claim_places(shops[np.argsort(order, kind="stable")[:1]])
     pool = np.flatnonzero(scene.alive)
     buyers = rng.choice(pool, min(spread(rng, 150, 300), len(pool) // 20), replace=False)

@@ -34,9 +34,7 @@ def dialysis(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     hour = (7.6, 12.6, 17.2)[number // 2 % 3]
     date, person = np.nonzero(rng.random((len(shift_days), len(patients))) < 0.97)
     usual = rng.normal(0, 600, len(patients))
-    at = shift_days[date] * DAY + (hour * 3600 + usual[person] + rng.normal(0, 420, len(date))).astype(
-        np.int64
-    )
+    at = shift_days[date] * DAY + (hour * 3600 + usual[person] + rng.normal(0, 420, len(date))).astype(np.int64)
     events = Events.of(
         patient=patients[person], place=site, at=at, kind=int(Kind.DIALYSIS), diagnosis=DIAGNOSIS["N18.001"]
     )
@@ -70,9 +68,7 @@ def psychiatric_stay(scene: Scene, rng: np.random.Generator, number: int) -> Par
     world = scene.world
     site = int(rng.choice(world.places.of_kind(PlaceKind.PSYCHIATRIC)))
     patients = recruit(scene, rng, spread(rng, 10, 24), _sick(scene, 18))
-    months = np.datetime64(world.settings.start, "M") + np.arange(
-        0, world.settings.months + 1, 2 if number % 2 else 3
-    )
+    months = np.datetime64(world.settings.start, "M") + np.arange(0, world.settings.months + 1, 2 if number % 2 else 3)
     cut = months.astype("datetime64[D]").astype(np.int64)
     came = rng.integers(0, max(len(cut) - 2, 1), len(patients))
     left = came + rng.integers(1, len(cut), len(patients))
@@ -119,19 +115,13 @@ def rehabilitation(scene: Scene, rng: np.random.Generator, number: int) -> Part:
 def care_home(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play one care home: residents at one address and phone, seen by one doctor on his rounds."""
     world = scene.world
-    residents = recruit(
-        scene, rng, spread(rng, 20, min(100, max(24, world.people.count // 400))), _sick(scene, 68)
-    )
+    residents = recruit(scene, rng, spread(rng, 20, min(100, max(24, world.people.count // 400))), _sick(scene, 68))
     world.marks.home[residents] = number
     clinics = world.places.of_kind(PlaceKind.CLINIC, PlaceKind.TOWNSHIP)
-    site = int(
-        world.near(int(world.people.village[residents[0]]), clinics[~world.seats.place_taken[clinics]], 1)[0]
-    )
+    site = int(world.near(int(world.people.village[residents[0]]), clinics[~world.seats.place_taken[clinics]], 1)[0])
     world.seats.claim_places(np.array([site]))
     doctor = int(world.places.doctor_first[site])
-    rounds = np.arange(
-        world.first_day + spread(rng, 0, 6), world.first_day + world.days, int(rng.choice([7, 14]))
-    )
+    rounds = np.arange(world.first_day + spread(rng, 0, 6), world.first_day + world.days, int(rng.choice([7, 14])))
     date, person = np.nonzero(rng.random((len(rounds), len(residents))) < rng.uniform(0.35, 0.7))
     start = rounds * DAY + int(rng.choice([8, 9, 14])) * 3600 + rng.integers(0, 1800, len(rounds))
     room = np.cumsum(rng.integers(60, 240, len(residents)))

@@ -26,8 +26,10 @@ RINGS: Mapping[str, Callable[[Scene, np.random.Generator, int], Part]] = {
 def plant(scene: Scene) -> list[Part]:
     """Plant the rings that the settings ask for, each from its own stream."""
     settings = scene.world.settings
-    return [
+    played = [
         RINGS[typology](scene, scene.world.streams.rng("ring", typology, number), number)
         for typology in settings.planted
         for number in range(settings.rings_per_typology)
     ]
+    # a tiny town can run out of people (of its dead, above all); a ring nobody is in is no ring
+    return [part for part in played if len(part.events) or len(part.claims)]

@@ -21,9 +21,7 @@ def _ward(rng: np.random.Generator) -> int:
 def _costs(rng: np.random.Generator, scene: Scene, site: int, nights: Ints, spread_of: float) -> Floats:
     """Return bills like the house's own, near one another where the spread is small."""
     level = STAY_DAILY[scene.world.places.kind[site]] * nights**0.85
-    return np.asarray(
-        np.round(level * np.exp(rng.normal(-0.12, spread_of, len(nights))), 2), dtype=np.float64
-    )
+    return np.asarray(np.round(level * np.exp(rng.normal(-0.12, spread_of, len(nights))), 2), dtype=np.float64)
 
 
 def _ward_doctor(rng: np.random.Generator, scene: Scene, site: int, ward: int) -> int:
@@ -100,9 +98,7 @@ def ghost_beds(scene: Scene, rng: np.random.Generator, number: int) -> Part:
         doctor=np.where(rng.random(len(who)) < 0.7, rng.choice(doctors, len(who)), NONE),
     )
     events = events.take(_apart(events))
-    return Part(
-        "T08", members, events, cover=cover_visits(scene, rng, events["patient"]), places=np.array([site])
-    )
+    return Part("T08", members, events, cover=cover_visits(scene, rng, events["patient"]), places=np.array([site]))
 
 
 def _ghost_days(rng: np.random.Generator, scene: Scene, who: Ints, nights: Ints) -> Ints:

@@ -53,9 +53,7 @@ def forged_bills(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     return Part("T17", holders, claims=claims, places=sites, agents=agents, accounts=np.unique(account))
 
 
-def _hand_in_days(
-    scene: Scene, rng: np.random.Generator, size: int
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _hand_in_days(scene: Scene, rng: np.random.Generator, size: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Return days on which claims are handed in: in small lots over most of the period, in order."""
     world = scene.world
     lots = rng.integers(40, world.days - 5, max(4, size // 3))

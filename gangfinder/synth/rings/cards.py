@@ -29,9 +29,7 @@ def with_families(scene: Scene, rng: np.random.Generator, members: Ints) -> Ints
         home = np.flatnonzero((people.household == people.household[member]) & ~seats.person_taken)
         home = home[(people.age[home] >= 18) & scene.alive[home]]
         kin.extend(home[:1].tolist())
-    return np.concatenate(
-        [members[: len(members) - len(kin)], seats.claim_people(np.array(kin, dtype=np.int64))]
-    )
+    return np.concatenate([members[: len(members) - len(kin)], seats.claim_people(np.array(kin, dtype=np.int64))])
 
 
 def card_pool(scene: Scene, rng: np.random.Generator, number: int) -> Part:
@@ -50,9 +48,7 @@ def card_pool(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     gap[rank == 0] = 0
     at = start[date] + _running(date, rank, gap)
     rows = _tills(rng, world, site)
-    repertoire = observed_baskets(
-        scene, rng, spread(rng, 10, 18), world.places.kind[sites[0]] == PlaceKind.PHARMACY
-    )
+    repertoire = observed_baskets(scene, rng, spread(rng, 10, 18), world.places.kind[sites[0]] == PlaceKind.PHARMACY)
     shared = rng.choice(repertoire, len(sessions))[date]
     own = rng.choice(repertoire, len(date))
     events = Events.of(
@@ -64,9 +60,7 @@ def card_pool(scene: Scene, rng: np.random.Generator, number: int) -> Part:
         terminal=rows[0][date],
         operator=rows[1][date],
     )
-    return Part(
-        "T01", members, events, cover=cover_visits(scene, rng, members[person]), places=np.unique(site)
-    )
+    return Part("T01", members, events, cover=cover_visits(scene, rng, members[person]), places=np.unique(site))
 
 
 def _tills(rng: np.random.Generator, world: World, site: Ints) -> tuple[Ints, Ints]:
@@ -115,18 +109,14 @@ def crew(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     lead = np.array([spread(rng, 0, len(s) - 1) for s in stops])
     hour = observed_hours(scene, rng, np.array([s[0] for s in stops])) - lead * 4000
     last = 20.5 * 3600 - np.array([len(s) for s in stops]) * 4800
-    first_at = tours * DAY + np.clip(hour, 7.3 * 3600 + rng.integers(0, 3000, len(tours)), last).astype(
-        np.int64
-    )
+    first_at = tours * DAY + np.clip(hour, 7.3 * 3600 + rng.integers(0, 3000, len(tours)), last).astype(np.int64)
     liked = observed_baskets(scene, rng, spread(rng, 10, 16))
     parts = []
     for leg in range(max(len(s) for s in stops)):
         rows = np.flatnonzero(np.array([len(stops[d]) > leg for d in date]))
         where = np.array([stops[d][leg] for d in date[rows]])
         leg_start = first_at + leg * rng.integers(2700, 5400, len(tours))
-        wait = _running(
-            date[rows], _ranks(date[rows], rng.random(len(rows))), rng.integers(40, 260, len(rows))
-        )
+        wait = _running(date[rows], _ranks(date[rows], rng.random(len(rows))), rng.integers(40, 260, len(rows)))
         pair = rng.choice(liked, (len(tours), 2))
         parts.append(
             Events.of(
@@ -150,7 +140,5 @@ def lockstep(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     date, person = attendance(rng, len(days), len(members), world.settings.participation)
     where = sites[np.arange(len(days)) % len(sites)][date]
     at = days[date] * DAY + observed_hours(scene, rng, where)
-    events = Events.of(
-        patient=members[person], place=where, at=shifted(rng, world, at), kind=world.kind_at(where)
-    )
+    events = Events.of(patient=members[person], place=where, at=shifted(rng, world, at), kind=world.kind_at(where))
     return Part("lockstep", members, events, cover=cover_visits(scene, rng, members[person]), places=sites)

@@ -37,9 +37,7 @@ def _after_death(scene: Scene, rng: np.random.Generator, site: int) -> Events:
     people, last = world.people, world.first_day + world.days
     dead = (people.death_day < last - 100) & (people.age >= 30)
     members = recruit(scene, rng, spread(rng, 8, 24), dead, visit_rate(world))
-    uses = np.maximum(2, np.round(rng.integers(5, 13, len(members)) * world.settings.participation)).astype(
-        np.int64
-    )
+    uses = np.maximum(2, np.round(rng.integers(5, 13, len(members)) * world.settings.participation)).astype(np.int64)
     who = np.repeat(members, uses)
     begin = np.maximum(people.death_day[who] + 35, world.first_day)
     days = begin + np.floor(rng.random(len(who)) * (last - begin)).astype(np.int64)
@@ -72,6 +70,8 @@ def _twice_at_once(scene: Scene, rng: np.random.Generator, site: int) -> Events:
         who.append(np.full(uses, member))
         when.append(np.concatenate([times, free]))
         fixed.append(np.arange(uses) < len(times))
+    if not len(members):
+        return Events.none()
     patients, at = np.concatenate(who), np.concatenate(when)
     where = np.full(len(patients), site)
     return Events.of(
