@@ -10,7 +10,7 @@ A case is a mapping: ``name``, ``why``, ``tables`` and ``expect``.
     ``for: {column: values}``
         the row then stands for one row per combination of the values (and of the positions of ``each``).
 
-    Values are a list, or ``{from: A, count: N}`` for ``A0``, ``A1`` …, or ``{from: 2025-01-06, every: 2, count: N}`` for
+    Values are a list, or ``{from: A, count: N}`` for ``A0``, ``A1``, or ``{from: 2025-01-06, every: 2, count: N}`` for
     dates or instants so many days apart (``minutes:`` instead of ``every:`` for instants so many minutes apart).
     ``{n}`` in a text is the number of the row, ``{column}`` the value of that column; ``at`` and ``plus_minutes`` make
     ``settled_at`` of a date, a time of day and minutes.
