@@ -24,7 +24,7 @@ from gangfinder.linking.execution import run_linkers
 from gangfinder.linking.projection import Skipped, count, filled_columns
 from gangfinder.model.lead import Lead, ScoredRing
 from gangfinder.rings.merge import merge
-from gangfinder.run import InputDigest, RunRecord, SkippedPart, Stages, new_run_id
+from gangfinder.run import InputDigest, RunRecord, SkippedPart, Stage, Stages, new_run_id
 from gangfinder.scoring.defence import apply, defended, residual
 from gangfinder.scoring.grouping import RingSettings, group_up
 from gangfinder.scoring.judging import judge_groups
@@ -216,7 +216,8 @@ def _canonical(
         try:
             with stages("reading input") as stage:
                 intake = read_input(
-                    source, reader.connection, profile=profile, reject_share=settings.reject_share, rejects_folder=rejects
+                    source, reader.connection, profile=profile, reject_share=settings.reject_share,
+                    rejects_folder=rejects, progress=lambda text: _stepped(stage, text),
                 )
                 stage.rows = sum(t.rows_kept for t in intake.tables.values())
             tables = {name: reader.table(name) for name in sorted(intake.tables)}
@@ -229,6 +230,12 @@ def _canonical(
             if work is not reader:
                 work.close()
             reader.close()
+
+
+@contextmanager
+def _stepped(stage: Stage, text: str) -> Iterator[None]:
+    stage.step(text)
+    yield
 
 
 def _handed_over(

@@ -128,7 +128,8 @@ def units(
     if not parts:
         return pa.table({name: pa.array([], pa.string()) for name in columns})
     rows = _union(parts, columns, canonical)
-    rows = rows.filter(rows.patient_id.notnull() & rows.unit_id.notnull())
+    # kept, because it is read twice and every explanation's expression is in it
+    rows = engine.keep("unit_rows", rows.filter(rows.patient_id.notnull() & rows.unit_id.notnull()))
     size = rows.group_by("unit_id").aggregate(n=rows.patient_id.nunique())
     # nine in ten people of a town stand in some unit: fetch only those that hold at least two
     return merged_units(engine.fetch(rows.semi_join(size.filter(size.n > 1), "unit_id")))

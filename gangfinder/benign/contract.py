@@ -76,6 +76,8 @@ class Explanation:
             If it declares none of rows, units, hubs, judge, or reads an unknown relation.
         """
         if not (self.rows or self.units or self.hubs or self.judge):
-            raise ContractError(f"benign explanation '{self.slug}' declares none of rows, units, hubs, judge")
+            msg = f"benign explanation '{self.slug}' declares none of rows, units, hubs, judge"
+            raise ContractError(msg)
         if self.uses - {"visits", "stays"}:
-            raise ContractError(f"benign explanation '{self.slug}' may use only visits and stays")
+            msg = f"benign explanation '{self.slug}' may use only visits and stays"
+            raise ContractError(msg)

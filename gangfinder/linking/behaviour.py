@@ -190,5 +190,6 @@ class _WholeSettlements:
 def has_clock(engine: Engine, relation: ir.Table) -> bool:
     """Say whether the instants of visits carry a time of day: at least half are not midnight."""
     at = relation["at"]
-    facts = engine.fetch(relation.aggregate(n=relation.count(), zero=is_midnight(at).cast("int64").sum())).to_pylist()[0]
+    counts = relation.aggregate(n=relation.count(), zero=is_midnight(at).cast("int64").sum())
+    facts = engine.fetch(counts).to_pylist()[0]
     return bool(facts["n"]) and 2 * int(facts["zero"] or 0) < int(facts["n"])

@@ -1,4 +1,4 @@
-"""Co-presence: the same two people in the same house on the same dates, within the hour where the clock can be trusted."""
+"""Co-presence: the same two people in the same house on the same dates, within the hour where clocks can be trusted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from gangfinder.model.tails import benjamini_hochberg
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+    import pandas as pd
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,10 @@ def pairs(attended: ir.Table) -> ir.Table:
     import ibis
 
     return met.select(
-        a=ibis.least(met.patient, met.patient_r), b=ibis.greatest(met.patient, met.patient_r), house=met.house, on=met.on
+        a=ibis.least(met.patient, met.patient_r),
+        b=ibis.greatest(met.patient, met.patient_r),
+        house=met.house,
+        on=met.on,
     )
 
 
@@ -233,7 +238,8 @@ def link(tables: Tables, params: Params) -> ir.Table:
         .cross_join(_n_tests(own))
     )
     return full.select(
-        "source_id", "target_id", "institution_id", "n_a", "n_b", "n_days", "closeness", "m_tests", "first_on", "last_on",
+        "source_id", "target_id", "institution_id", "n_a", "n_b", "n_days", "closeness", "m_tests", "first_on",
+        "last_on",
         c=full.c.fill_null(0),
     )
 
@@ -254,11 +260,13 @@ def measure(candidates: pa.Table, params: Params) -> pa.Table:
     """
     import pyarrow as pa
 
-    frame = candidates.sort_by([("source_id", "ascending"), ("target_id", "ascending"), ("institution_id", "ascending")])
+    keys = ("source_id", "target_id", "institution_id")
+    frame = candidates.sort_by([(key, "ascending") for key in keys])
     if frame.num_rows == 0:
         return empty_links()
     frame = frame.to_pandas()
-    pair = (frame["source_id"].ne(frame["source_id"].shift()) | frame["target_id"].ne(frame["target_id"].shift())).cumsum()
+    begins = frame["source_id"].ne(frame["source_id"].shift()) | frame["target_id"].ne(frame["target_id"].shift())
+    pair = begins.cumsum()
     slots = np.maximum(frame["n_days"] / frame["closeness"], frame[["n_a", "n_b"]].max(axis=1))
     frame = frame.assign(pair=pair.to_numpy() - 1, slots=slots, expected=frame["n_a"] * frame["n_b"] / slots)
     grouped = frame.groupby("pair", sort=True)
@@ -290,7 +298,7 @@ def measure(candidates: pa.Table, params: Params) -> pa.Table:
     )
 
 
-def _tails(frame, observed):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - pandas in, numpy out
+def _tails(frame: pd.DataFrame, observed: NDArray[np.int64]) -> NDArray[np.float64]:
     """Exact log10 upper tails of sums of independent hypergeometric counts, one per pair."""
     from gangfinder.linking.convolution import log10_hypergeometric_sum_tail
 

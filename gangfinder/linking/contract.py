@@ -39,8 +39,8 @@ class Linker:
     params
         Frozen dataclass of parameters, the unit in each name.
     steps
-        ``(name, step)`` in order: ``step(tables, params)`` is computed once, kept, and stands in ``tables`` under its name
-        for the steps after it and for ``link``. An engine does not always see that an expression is used twice.
+        ``(name, step)`` in order: ``step(tables, params)`` is computed once, kept, and stands in ``tables`` under its
+        name for the steps after it and for ``link``. An engine does not always see that an expression is used twice.
     link
         ``link(tables, params)``: relational; candidate pairs with whatever counts ``measure`` needs. Hubs are never
         expanded into pairs.

@@ -84,8 +84,9 @@ def _run(engine: Engine, linker: Linker, tables: Mapping[str, ir.Table]) -> tupl
     else:
         kept = engine.keep(f"links_{linker.slug}", expression)
     if set(kept.columns) != set(LINK_SCHEMA):
+        msg = f"linker '{linker.slug}' returns columns {sorted(kept.columns)}"
         raise ContractError(
-            f"linker '{linker.slug}' returns columns {sorted(kept.columns)}", hint=f"return {sorted(LINK_SCHEMA)}"
+            msg, hint=f"return {sorted(LINK_SCHEMA)}"
         )
     return _typed(kept), tests
 

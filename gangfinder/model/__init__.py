@@ -1,1 +1,1 @@
-"""The vocabulary of gangfinder: canonical tables, evidence, findings, rings and leads. Imports nothing of ours but errors."""
+"""The vocabulary of gangfinder: canonical tables, evidence, findings, rings, leads. Imports only our errors."""

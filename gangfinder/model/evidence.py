@@ -21,9 +21,9 @@ class Grade(StrEnum):
 class Family(StrEnum):
     """Families of evidence; two anomalies count twice only when they are of different families.
 
-    The links know three families (behaviour, attribute, control). What people *do together* is tested in three ways that
-    are independent of each other under the null, so behaviour has three: on which dates they come (calendar), in which
-    minutes and order of a day on which they came (tempo, conditional on the date), and what they buy (amount).
+    The links know three families (behaviour, attribute, control). What people *do together* is tested in three ways
+    that are independent of each other under the null, so behaviour has three: on which dates they come (calendar), in
+    which minutes and order of a day on which they came (tempo, conditional on the date), what they pay (amount).
     """
 
     CALENDAR = "calendar"

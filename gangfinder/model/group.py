@@ -40,7 +40,7 @@ class Group:
     amounts
         Visits per institution and whole yuan by everybody (institution_id, yuan, n).
     desks
-        Visits per institution and desk by everybody (institution_id, kind, desk, n); kind is terminal, operator, doctor.
+        Visits per institution and desk by everybody (institution_id, kind, desk, n): terminal, operator, doctor.
     memo
         What was computed of exactly this group, for typologies that ask the same; never passed on.
     """

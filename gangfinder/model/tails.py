@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
 
 _LN10 = float(np.log(10.0))
 
@@ -64,7 +68,7 @@ def log10_hypergeometric_tail(
     return np.asarray(np.where(k_ <= 0, 0.0, result / _LN10))
 
 
-def _sum_upward(start, high, log_pmf):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - arrays of one shape
+def _sum_upward(start: Floats, high: Floats, log_pmf: Callable[[Floats], Floats]) -> Floats:
     """Sum exp(log_pmf) from start to high in logarithms, stopping when terms no longer matter."""
     total = log_pmf(start)
     x = start.copy()
@@ -96,8 +100,10 @@ def log10_binomial_tail(k: ArrayLike, n: ArrayLike, p: ArrayLike) -> NDArray[np.
 
     k_, n_, p_ = np.broadcast_arrays(*(np.asarray(a, dtype=float) for a in (k, n, p)))
     k_, n_ = np.rint(k_), np.rint(n_)
-    with np.errstate(divide="ignore"):
-        log_p, log_q = np.log(p_), np.log1p(-np.minimum(p_, 1 - 1e-15))
+    certain = p_ >= 1
+    possible = (k_ <= n_) & (p_ > 0) & (k_ > 0)
+    inner = np.where(possible & ~certain, p_, 0.5)  # any value where the answer is known without it
+    log_p, log_q = np.log(inner), np.log1p(-inner)
 
     def log_pmf(x: NDArray[np.float64]) -> NDArray[np.float64]:
         out: NDArray[np.float64] = (
@@ -105,10 +111,10 @@ def log10_binomial_tail(k: ArrayLike, n: ArrayLike, p: ArrayLike) -> NDArray[np.
         )
         return out
 
-    possible = (k_ <= n_) & (p_ > 0)
-    start = np.where(possible, np.maximum(k_, 0.0), n_)
-    result = np.where(possible, np.minimum(_sum_upward(start, n_, log_pmf), 0.0), -np.inf)
-    return np.asarray(np.where((k_ <= 0) | (p_ >= 1), 0.0, result / _LN10))
+    start = np.where(possible, k_, n_)
+    result = np.where(certain, 0.0, np.minimum(_sum_upward(start, n_, log_pmf), 0.0))
+    result = np.where(possible, result, -np.inf)
+    return np.asarray(np.where(k_ <= 0, 0.0, result / _LN10))
 
 
 def log10_poisson_binomial_tail(k: int, probabilities: ArrayLike) -> float:

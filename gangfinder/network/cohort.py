@@ -105,7 +105,8 @@ def _cohort(group: Group, params: StepParams) -> Cohort | None:
     if found.dates < params.least_dates or len(core) < 3:
         return None
     limit = float(np.log10(params.significance))
-    anomalies = [a for a in _anomalies(group, core, found, strongest, params) if log10_corrected(a.log10_p, a.n_tests) <= limit]
+    tested = _anomalies(group, core, found, strongest, params)
+    anomalies = [a for a in tested if log10_corrected(a.log10_p, a.n_tests) <= limit]
     return Cohort(core, group.n_units(core), found, tuple(anomalies))
 
 

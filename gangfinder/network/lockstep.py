@@ -63,7 +63,7 @@ def sessions(group: Group, window_minutes: int, least_units: int) -> Sessions:
         Fewest unrelated units.
     """
     rows = _first_visits(group)
-    trusted = rows["institution_id"].map(lambda f: bool(group.places.get(f, {}).get("trusted", 1.0))).to_numpy(dtype=bool)
+    trusted = _trusted(group, rows)
     house, on, minute = (rows[c].to_numpy() for c in ("house", "on", "minute"))
     begins = np.ones(len(rows), dtype=bool)
     begins[1:] = (house[1:] != house[:-1]) | (on[1:] != on[:-1]) | (trusted[1:] & (np.diff(minute) > window_minutes))
@@ -79,8 +79,14 @@ def sessions(group: Group, window_minutes: int, least_units: int) -> Sessions:
     return Sessions(rows, table)
 
 
+def _trusted(group: Group, rows: pd.DataFrame) -> NDArray[np.bool_]:
+    """Say of every row whether the clock of its house is used."""
+    known = {house: bool(facts.get("trusted", 1.0)) for house, facts in group.places.items()}
+    return np.array([known.get(house, True) for house in rows["institution_id"]], dtype=bool)
+
+
 def _first_visits(group: Group) -> pd.DataFrame:
-    """First visit of every member, house and day, by house and time, with on, minute, and unit and house as integers."""
+    """Return the first visit of every member, house and day, with on, minute, and unit and house as integers."""
     import pandas as pd
 
     rows = group.rows.sort_values(["institution_id", "event_at", "source_key"], kind="stable")
@@ -92,7 +98,9 @@ def _first_visits(group: Group) -> pd.DataFrame:
     return rows.drop_duplicates(["subject_id", "house", "on"], keep="first")
 
 
-def pair_tails(group: Group, members: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+def pair_tails(
+    group: Group, members: tuple[str, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Return for every pair of members the tail of its joint days, given when everybody else comes.
 
     Returns
@@ -169,8 +177,8 @@ def outside_dates(group: Group, house: str, part: pd.DataFrame) -> NDArray[np.fl
     own = part["event_at"].to_numpy().astype("datetime64[D]").astype(np.int64)
     known = _house_days(group).get(house)
     if known is None:
-        days = max(1, int(group.places.get(house, {}).get("n_days", len(np.unique(own)))))
-        return np.full(days, 1.0 / days)
+        n_days = max(1, int(group.places.get(house, {}).get("n_days", len(np.unique(own)))))
+        return np.full(n_days, 1.0 / n_days)
     days, visits = known
     others = visits.copy()
     at = np.minimum(np.searchsorted(days, own), len(days) - 1)
@@ -181,7 +189,7 @@ def outside_dates(group: Group, house: str, part: pd.DataFrame) -> NDArray[np.fl
 
 
 def _house_days(group: Group) -> dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """The calendar as arrays: house → (days since 1970, ascending; visits by everybody)."""
+    """Return the calendar as arrays: house → (days since 1970, ascending; visits by everybody)."""
     if group.calendar is None:
         return {}
     if "days by house" not in group.memo:
@@ -201,8 +209,8 @@ def fisher(log10_p: NDArray[np.float64]) -> float:
 
     Notes
     -----
-    ``-2 Σ ln p`` is chi-squared with ``2n`` degrees of freedom; for an even number the upper tail at ``2h`` is the finite
-    sum ``exp(-h) Σ h^k / k!`` over ``k < n``, summed here in logarithms.
+    ``-2 Σ ln p`` is chi-squared with ``2n`` degrees of freedom; for an even number the upper tail at ``2h`` is the
+    finite sum ``exp(-h) Σ h^k / k!`` over ``k < n``, summed here in logarithms.
 
     References
     ----------
@@ -229,9 +237,7 @@ def tempo_tails(found: Sessions, group: Group, window_minutes: int) -> NDArray[n
     ----------
     H. A. David, H. N. Nagaraja, *Order Statistics*, 3rd ed. (2003), §2.3.
     """
-    table = found.table
-    trusted = table["institution_id"].map(lambda f: bool(group.places.get(f, {}).get("trusted", 1.0)))
-    table = table[trusted.to_numpy(dtype=bool)]
+    table = found.table[_trusted(group, found.table)]
     k = table["n_units"].to_numpy(float)
     x = np.minimum(1.0, (table["span_minutes"].to_numpy(float) + 1.0) / window_minutes)
     log_p = (k - 1) * np.log(x) + np.log(np.maximum(k - (k - 1) * x, 1e-12))
@@ -336,7 +342,8 @@ def _desk_shares(group: Group, house: str, column: str, kind: str) -> dict[str, 
         return {}
     here = desks[(desks["institution_id"] == house) & (desks["kind"] == kind)]
     own = group.rows[group.rows["institution_id"] == house][column].value_counts()
-    left = {str(d): max(float(n) - float(own.get(d, 0.0)), 0.0) + 0.5 for d, n in zip(here["desk"], here["n"], strict=True)}
+    everybody = zip(here["desk"], here["n"], strict=True)
+    left = {str(d): max(float(n) - float(own.get(d, 0.0)), 0.0) + 0.5 for d, n in everybody}
     total = sum(left.values())
     return {d: n / total for d, n in left.items()}
 

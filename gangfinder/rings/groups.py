@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from gangfinder.rings.partition import Algorithm, partition
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def foreign_links(links: pd.DataFrame, units: Mapping[str, str]) -> pd.DataFrame
     """Return the links whose two ends are in different units."""
     source = [units.get(s, s) for s in links["source_id"]]
     target = [units.get(t, t) for t in links["target_id"]]
-    return links[np.array(source, dtype=object) != np.array(target, dtype=object)]
+    return links.loc[np.array([s != t for s, t in zip(source, target, strict=True)], dtype=bool)]
 
 
 def communities(
@@ -82,7 +83,13 @@ def communities(
     return sorted(found)
 
 
-def _split(adjacency, core, algorithm, params, seed):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _split(
+    adjacency: Any,  # noqa: ANN401 - scipy has no types
+    core: NDArray[np.int64],
+    algorithm: Algorithm,
+    params: GroupParams,
+    seed: int,
+) -> list[NDArray[np.int64]]:
     inner = adjacency[core][:, core]
     n = core.size
     density = inner.nnz / (n * (n - 1)) if n > 1 else 1.0
@@ -132,7 +139,9 @@ def _group(
         group_id=group_id, members=members, rows=rows.reset_index(drop=True), links=links, n_tests=n_tests,
         units={m: around.units[m] for m in members if m in around.units}, clock=around.clock,
         places={h: around.places[h] for h in houses if h in around.places},
-        calendar=_pick(around.calendar, houses), amounts=_pick(around.amounts, houses), desks=_pick(around.desks, houses),
+        calendar=_pick(around.calendar, houses),
+        amounts=_pick(around.amounts, houses),
+        desks=_pick(around.desks, houses),
     )
 
 

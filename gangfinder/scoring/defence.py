@@ -104,7 +104,8 @@ def defended(
     for ring in rings:
         slugs = sorted({slug for f in ring.findings for slug in by_code[f.typology].benign})
         judged = {j.explanation: j for j in ring.judgements}
-        made = judgements_for_core(explanations, slugs, ring.core, _coverage(ring, applied, taken), judged, applied.available)
+        coverage = _coverage(ring, applied, taken)
+        made = judgements_for_core(explanations, slugs, ring.core, coverage, judged, applied.available)
         result.append(replace(ring, judgements=made))
     return result
 

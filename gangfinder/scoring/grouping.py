@@ -110,7 +110,8 @@ def chosen_algorithm(slug: str) -> Algorithm:
     found = algorithms()
     if slug not in found:
         known = nearest(slug, found) or list(found)
-        raise SettingsError(f"there is no partition '{slug}'", hint=f"use one of {', '.join(known)}")
+        msg = f"there is no partition '{slug}'"
+        raise SettingsError(msg, hint=f"use one of {', '.join(known)}")
     return found[slug]
 
 
@@ -130,7 +131,8 @@ def _groups(
 ) -> list[Group]:
     kinds = one.typology.links
     if not kinds:
-        return hub_groups(rows, links, frozenset(hub for _, hub in applied.hubs), max(1, rows["group_id"].nunique()), around)
+        innocent = frozenset(hub for _, hub in applied.hubs)
+        return hub_groups(rows, links, innocent, max(1, rows["group_id"].nunique()), around)
     tests = sum(linked.n_tests.get(k, 0) for k in kinds) or max(1, len(members[kinds]))
     return linked_groups(rows, links[links["kind"].isin(kinds)], members[kinds], tests, around)
 

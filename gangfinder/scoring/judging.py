@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gangfinder.benign.application import judge_group
 from gangfinder.benign.contract import Explanation
@@ -51,7 +51,8 @@ def judge_groups(
     """
     unknown = sorted(set(typology.benign) - set(explanations))
     if unknown:
-        raise ContractError(f"typology '{typology.slug}' names unknown explanations {unknown}")
+        msg = f"typology '{typology.slug}' names unknown explanations {unknown}"
+        raise ContractError(msg)
     found = (_judge_one(typology, group, explanations, available) for group in groups)
     return [j for j in found if j is not None]
 
@@ -85,12 +86,13 @@ def _explained(
     explanations: Mapping[str, Explanation],
     available: Mapping[str, frozenset[str]],
 ) -> tuple[Group, Mapping[str, Judgement]]:
-    """The part of the group that is not explained; computed once for typologies that name the same explanations."""
+    """Return what is not explained of the group; computed once for typologies that name the same explanations."""
     key = ("explained", typology.benign)
     if key not in group.memo:
         rest, judged = judge_group(explanations, typology.benign, group, available)
         group.memo[key] = (group if rest.members == group.members else rest, judged)
-    rest, judged = group.memo[key]  # type: ignore[misc]  # the memo holds what was put in a line above
+    remembered: Any = group.memo[key]
+    rest, judged = remembered
     # a contradiction is never cleared by an explanation
     return (group if typology.grade is Grade.E1 else rest), judged
 
@@ -100,7 +102,8 @@ def _too_small(typology: Typology, group: Group, verdict: Verdict) -> bool:
 
 
 def _finding(typology: Typology, group: Group, verdict: Verdict) -> Finding:
-    rows = group.rows[group.rows["subject_id"].isin(verdict.core) | group.rows["subject_type"].ne(typology.subject_type)]
+    others = group.rows["subject_type"].ne(typology.subject_type)
+    rows = group.rows[group.rows["subject_id"].isin(verdict.core) | others]
     if verdict.keep is not None:
         rows = rows[verdict.keep.reindex(rows.index, fill_value=False)]
     evidence = tuple(_evidence(rows))
@@ -112,10 +115,12 @@ def _finding(typology: Typology, group: Group, verdict: Verdict) -> Finding:
 
 
 def _evidence(rows: pd.DataFrame) -> Iterable[EvidenceRow]:
-    columns = ["subject_type", "subject_id", "institution_id", "source_table", "source_key", "event_at", "amount", "grade", "shows"]
-    for r in rows[columns].itertuples(index=False):
-        at = None if r.event_at is None or r.event_at != r.event_at else r.event_at.to_pydatetime()
-        yield EvidenceRow(
-            r.subject_type, r.subject_id, r.institution_id or "", r.source_table, r.source_key, at, r.amount,
-            Grade(r.grade), r.shows,
-        )
+    names = (
+        "subject_type", "subject_id", "institution_id", "source_table", "source_key", "event_at", "amount", "grade",
+        "shows",
+    )
+    columns: list[list[Any]] = [rows[name].tolist() for name in names]
+    for kind, subject, house, table, key, at, amount, grade, shows in zip(*columns, strict=True):
+        # a missing instant arrives as NaT, which is not equal to itself
+        when = None if at is None or at != at else at.to_pydatetime()
+        yield EvidenceRow(kind, subject, house or "", table, key, when, amount, Grade(grade), shows)

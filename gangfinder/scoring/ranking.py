@@ -99,8 +99,8 @@ def score(rings: Sequence[Ring], n_groups: int, channels: Channels, params: Scor
 def admission(ring: Ring, channels: Channels) -> str | None:
     """Return which rule admits a ring (DESIGN §6), or ``None``.
 
-    ``contradiction``: an E1 finding. ``two_families``: anomalies of two families. ``single_channel``: the data hold dates
-    and amounts only, and one anomaly repeats on ≥ 3 dates, at ≥ 2 houses or among ≥ 3 people.
+    ``contradiction``: an E1 finding. ``two_families``: anomalies of two families. ``single_channel``: the data hold
+    dates and amounts only, and one anomaly repeats on ≥ 3 dates, at ≥ 2 houses or among ≥ 3 people.
     """
     if any(f.grade is Grade.E1 for f in ring.findings):
         return "contradiction"
@@ -133,7 +133,7 @@ def best_by_family(ring: Ring) -> Mapping[Family, Anomaly]:
 def combined_tail(ring: Ring) -> float:
     """Return the log10 tail of a ring: its most surprising anomaly, corrected for the tests of its kind.
 
-    Families are tested apart; the smallest corrected tail times the number of families is a valid bound for all of them.
+    Families are tested apart; the smallest corrected tail times the number of families bounds all of them.
     """
     best = [_corrected(a) for a in best_by_family(ring).values()]
     return min(0.0, min(best, default=0.0) + log10(max(1, len(best))))
@@ -148,11 +148,13 @@ def _score(ring: Ring, params: ScoringParams) -> Score:
     for family, anomaly in best_by_family(ring).items():
         value = round(min(params.surprise_cap, -_corrected(anomaly)), 4)
         weight = params.contradiction_weight / 6 if family is Family.CONTRADICTION else params.surprise_weight
-        parts.append(ScorePart(f"surprise_{family.value}", value, weight, {"log10_p": round(anomaly.log10_p, 4), "n_tests": anomaly.n_tests}))
+        basis = {"log10_p": round(anomaly.log10_p, 4), "n_tests": anomaly.n_tests}
+        parts.append(ScorePart(f"surprise_{family.value}", value, weight, basis))
     if any(f.grade is Grade.E1 for f in ring.findings):
         parts.append(ScorePart("contradiction", 1.0, params.contradiction_weight, {}))
     money = amount(ring)
-    parts.append(ScorePart("amount", round(log10(max(1.0, float(money))), 4), params.amount_weight, {"yuan": str(money)}))
+    size = round(log10(max(1.0, float(money))), 4)
+    parts.append(ScorePart("amount", size, params.amount_weight, {"yuan": str(money)}))
     return Score(tuple(parts))
 
 

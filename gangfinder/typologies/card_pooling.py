@@ -18,7 +18,8 @@ LINKS = ("co_presence",)
 
 STEP_SENTENCES = {
     "session": "与多名无亲属关系的参保人同时段在同一机构结算",
-    "same_dates": "{n_core} 人（{n_units} 户）在 {n_dates} 个不同日期先后到 {n_houses} 家机构结算，远多于各人平时到店次数所能解释的",
+    "same_dates": "{n_core} 人（{n_units} 户）在 {n_dates} 个不同日期先后到 {n_houses} 家机构结算，"
+    "远多于各人平时到店次数所能解释的",
     "same_minutes": "同到的日子里，结算时间集中在 {span_minutes} 分钟之内（{n_sessions} 次的中位数），不像各自排队",
     "same_amounts": "同一次里多人金额相差不到 5%，与该机构其他人的金额分布不符",
     "same_terminal": "{desk_of} 次中有 {desk_sessions} 次集中在同一终端（该终端平时占该机构结算的比例为 {desk_share}）",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 Tables = Mapping[str, "ir.Table"]
-"""What ``detect`` is given: declared canonical tables, projected to the declared columns, and declared derived relations."""
+"""What ``detect`` is given: declared canonical tables, projected to declared columns, and derived relations."""
 
 DERIVED = frozenset({"visits", "stays", "residual_visits", "residual_stays", "links"})
 """Relations that linking prepares (see :mod:`gangfinder.linking.behaviour`)."""
@@ -100,11 +100,14 @@ class Typology:
             If a code, table, column, relation or grouping is impossible.
         """
         if not re.fullmatch(r"T\d\d", self.code):
-            raise ContractError(f"typology '{self.slug}': code '{self.code}' is not T and two digits")
+            msg = f"typology '{self.slug}': code '{self.code}' is not T and two digits"
+            raise ContractError(msg)
         if self.uses - DERIVED:
-            raise ContractError(f"typology '{self.slug}' uses unknown relations {sorted(self.uses - DERIVED)}")
+            msg = f"typology '{self.slug}' uses unknown relations {sorted(self.uses - DERIVED)}"
+            raise ContractError(msg)
         if (self.grouping == "links") != bool(self.links):
-            raise ContractError(f"typology '{self.slug}': link kinds go with grouping 'links', and only with it")
+            msg = f"typology '{self.slug}': link kinds go with grouping 'links', and only with it"
+            raise ContractError(msg)
         check_requirements(self.slug, self.requires)
         check_requirements(self.slug, self.optional)
 
@@ -119,7 +122,9 @@ def check_requirements(slug: str, requirements: Requirements) -> None:
     """
     for table, columns in requirements.items():
         if table not in TABLES:
-            raise ContractError(f"'{slug}' requires unknown table '{table}'")
+            msg = f"'{slug}' requires unknown table '{table}'"
+            raise ContractError(msg)
         unknown = set(columns) - set(TABLES[table].names)
         if unknown:
-            raise ContractError(f"'{slug}' requires unknown columns {sorted(unknown)} of '{table}'")
+            msg = f"'{slug}' requires unknown columns {sorted(unknown)} of '{table}'"
+            raise ContractError(msg)

@@ -66,8 +66,9 @@ def _checked(typology: Typology, rows: ir.Table) -> ir.Table:
     extra = [c for c in rows.columns if c not in EVIDENCE_SCHEMA and not c.startswith("m_")]
     lacking = [c for c in EVIDENCE_SCHEMA if c not in rows.columns]
     if extra or lacking:
+        msg = f"typology '{typology.slug}' returns unknown columns {extra} and lacks {lacking}"
         raise ContractError(
-            f"typology '{typology.slug}' returns unknown columns {extra} and lacks {lacking}",
+            msg,
             hint="return EVIDENCE_SCHEMA, and measures named m_*",
         )
     measures = sorted(c for c in rows.columns if c.startswith("m_"))
