@@ -23,11 +23,7 @@ LIMIT = 0.6
 CONDUCT: dict[tuple[str, str], str] = {
     ("T06", "cash_amount"): "the house waives what the recruits would have to pay",
     ("T06", "account_amount"): "the house waives what the recruits would have to pay",
-    ("T06", "total_amount"): "the bill is cut to what the fund pays, and is alike within a wave",
     ("T10", "patient.age"): "the cards of the dead are used, and the dead were old",
-    ("T17", "total_amount"): "forged bills are for 15 to 45 thousand, never for a small sum",
-    ("T17", "fund_amount"): "forged bills are for 15 to 45 thousand, never for a small sum",
-    ("T17", "invoice_no"): "the numbers come from one book of blanks and follow each other",
     ("T17", "agent_name"): "agents hand in nearly all of the claims",
     ("T17", "agent_phone"): "agents hand in nearly all of the claims",
     ("T17", "agent_id_number"): "agents hand in nearly all of the claims",
