@@ -133,17 +133,15 @@ def _tied(group: Group, params: StepParams) -> tuple[tuple[str, ...], float] | N
 
 
 def _attending(group: Group, members: tuple[str, ...], params: StepParams) -> tuple[tuple[str, ...], Sessions]:
-    part = group.without(set(group.members) - set(members))
     n = group.n_units(members)
     least = max(3 if n >= 5 else 2, ceil(params.session_share * n))
-    found = sessions(part, params.window_minutes, least)
+    found = sessions(group, params.window_minutes, least, members)
     if found.table.empty:
         return (), found
     attended = found.rows.groupby("subject_id")["on"].nunique()
     need = max(2, ceil(params.attendance_share * found.dates))
     core = tuple(sorted(attended.index[attended >= need]))
-    rest = part.without(set(members) - set(core))
-    return core, sessions(rest, params.window_minutes, least)
+    return core, sessions(group, params.window_minutes, least, core)
 
 
 def _anomalies(

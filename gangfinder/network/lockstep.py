@@ -50,7 +50,9 @@ class Sessions:
         return int(self.table["institution_id"].nunique())
 
 
-def sessions(group: Group, window_minutes: int, least_units: int) -> Sessions:
+def sessions(
+    group: Group, window_minutes: int, least_units: int, members: tuple[str, ...] | None = None
+) -> Sessions:
     """Find the occasions with at least ``least_units`` unrelated members present.
 
     Parameters
@@ -61,8 +63,12 @@ def sessions(group: Group, window_minutes: int, least_units: int) -> Sessions:
         A pause longer than this ends a session, where the house's clock is trusted.
     least_units
         Fewest unrelated units.
+    members
+        Look at these members only; default: at all.
     """
     rows = _first_visits(group)
+    if members is not None:
+        rows = rows[rows["subject_id"].isin(members)]
     trusted = _trusted(group, rows)
     house, on, minute = (rows[c].to_numpy() for c in ("house", "on", "minute"))
     begins = np.ones(len(rows), dtype=bool)
@@ -89,13 +95,18 @@ def _first_visits(group: Group) -> pd.DataFrame:
     """Return the first visit of every member, house and day, with on, minute, and unit and house as integers."""
     import pandas as pd
 
+    known = group.memo.get("first visits")
+    if isinstance(known, pd.DataFrame):
+        return known
     rows = group.rows.sort_values(["institution_id", "event_at", "source_key"], kind="stable")
     on = rows["event_at"].dt.normalize()
     minute = (rows["event_at"] - on).dt.total_seconds() / 60.0
     unit = pd.factorize(rows["subject_id"].map(lambda s: group.units.get(s, s)), sort=True)[0]
     house = pd.factorize(rows["institution_id"], sort=True)[0]
-    rows = rows.assign(on=on, minute=minute, unit=unit, house=house)
-    return rows.drop_duplicates(["subject_id", "house", "on"], keep="first")
+    rows = rows.assign(on=on, minute=minute, unit=unit, house=house, yuan=rows["amount"].astype(float))
+    rows = rows.drop_duplicates(["subject_id", "house", "on"], keep="first")
+    group.memo["first visits"] = rows
+    return rows
 
 
 def pair_tails(
@@ -262,27 +273,28 @@ def amount_tails(found: Sessions, group: Group) -> NDArray[np.float64]:
         share = _outside_amounts(group, str(house))
         if share is None:
             continue
-        for _, one in part.groupby("session", sort=True):
-            bins = amount_bins(one["amount"].to_numpy(float))
-            top = int(np.bincount(bins - bins.min()).max())
-            tail = log10_binomial_tail(top, len(bins), share)
-            tails.append(min(0.0, float(np.log10(np.sum(10.0**tail)))))
-    return np.array(tails)
+        session, bins = part["session"].to_numpy(), amount_bins(part["yuan"].to_numpy())
+        both, n = np.unique(np.column_stack([session, bins]), axis=0, return_counts=True)
+        first = np.unique(both[:, 0], return_index=True)[1]
+        top, k = np.maximum.reduceat(n, first), np.unique(session, return_counts=True)[1]
+        tail = log10_binomial_tail(top[:, None], k[:, None], share[None, :])
+        tails.append(np.minimum(0.0, np.log10(np.maximum((10.0**tail).sum(axis=1), 1e-300))))
+    return np.concatenate(tails) if tails else np.zeros(0)
 
 
 def _outside_amounts(group: Group, house: str) -> NDArray[np.float64] | None:
-    """Shares of the 5 % bins among the house's visits outside the group; ``None`` with fewer than 30 such visits."""
+    """Return the shares of the 5 % bins among the house's visits outside the group; ``None`` with fewer than 30."""
     if group.amounts is None:
         return None
     here = group.amounts[group.amounts["institution_id"] == house]
-    counts: dict[int, float] = {}
-    for b, n in zip(amount_bins(here["yuan"].to_numpy(float) + 0.5), here["n"], strict=True):
-        counts[int(b)] = counts.get(int(b), 0.0) + float(n)
-    own = group.rows[group.rows["institution_id"] == house]["amount"].to_numpy(float)
-    for b in amount_bins(np.floor(own) + 0.5):
-        if int(b) in counts:
-            counts[int(b)] = max(0.0, counts[int(b)] - 1.0)
-    values = np.array([counts[b] for b in sorted(counts)])
+    if here.empty:
+        return None
+    # everybody's amounts are known to the yuan: the group's own are rounded alike before they are taken out
+    bins = amount_bins(here["yuan"].to_numpy(float) + 0.5)
+    own = group.rows.loc[group.rows["institution_id"] == house, "amount"].to_numpy(float)
+    left = np.bincount(bins, weights=here["n"].to_numpy(float))
+    left -= np.bincount(np.minimum(amount_bins(np.floor(own) + 0.5), len(left) - 1), minlength=len(left))
+    values = np.maximum(left[np.unique(bins)], 0.0)
     if values.sum() < 30:
         return None
     # half a visit in every bin: a price nobody else paid is rare, not impossible
@@ -314,34 +326,41 @@ def desk_excess(found: Sessions, group: Group, column: str, kind: str) -> DeskEx
     if group.desks is None or column not in found.rows:
         return None
     best: DeskExcess | None = None
-    for house, part in found.rows.dropna(subset=[column]).groupby("institution_id", sort=True):
-        shares = _desk_shares(group, str(house), column, kind)
-        if len(shares) < 2:
-            continue
-        majority = _majority(part, column)
-        for desk, n in sorted(majority.value_counts().items()):
-            share = shares.get(str(desk), 0.0)
+    for house, counts in _majorities(found, column).items():
+        n_sessions = sum(counts.values())
+        shares = _desk_shares(group, house, column, kind) if n_sessions > 1 else {}
+        for desk, n in sorted(counts.items()) if len(shares) > 1 else ():
+            share = shares.get(desk, 0.0)
             if not 0.0 < share < 0.8:
                 continue
-            tail = float(log10_binomial_tail(int(n), len(majority), share)) + float(np.log10(len(shares)))
+            tail = float(log10_binomial_tail(n, n_sessions, share)) + float(np.log10(len(shares)))
             if best is None or tail < best.log10_p:
-                best = DeskExcess(kind, str(desk), str(house), int(n), len(majority), share, min(tail, 0.0))
+                best = DeskExcess(kind, desk, house, n, n_sessions, share, min(tail, 0.0))
     return best
 
 
-def _majority(part: pd.DataFrame, column: str) -> pd.Series[str]:
-    """Return the desk that served most rows of each session (ties: the smallest id)."""
-    counts = part.groupby(["session", column], sort=True).size().reset_index(name="n")
-    ranked = counts.sort_values(["session", "n", column], ascending=[True, False, True])
-    return ranked.drop_duplicates("session")[column]
+def _majorities(found: Sessions, column: str) -> dict[str, dict[str, int]]:
+    """Return per house and desk the sessions of which it served most rows (ties: the smallest id)."""
+    rows = found.rows[found.rows[column].notna()]
+    counts = rows.groupby(["institution_id", "session", column], sort=True).size()
+    best: dict[tuple[str, int], tuple[int, str]] = {}
+    for (house, session, desk), n in zip(counts.index, counts.to_numpy(), strict=True):
+        if int(n) > best.get((house, session), (0, ""))[0]:
+            best[house, session] = (int(n), str(desk))
+    result: dict[str, dict[str, int]] = {}
+    for (house, _), (_, desk) in best.items():
+        of_house = result.setdefault(str(house), {})
+        of_house[desk] = of_house.get(desk, 0) + 1
+    return result
 
 
 def _desk_shares(group: Group, house: str, column: str, kind: str) -> dict[str, float]:
+    """Return each desk's share of the house's visits outside the group, half a visit added to each."""
     desks = group.desks
     if desks is None:
         return {}
     here = desks[(desks["institution_id"] == house) & (desks["kind"] == kind)]
-    own = group.rows[group.rows["institution_id"] == house][column].value_counts()
+    own = group.rows.loc[group.rows["institution_id"] == house, column].value_counts()
     everybody = zip(here["desk"], here["n"], strict=True)
     left = {str(d): max(float(n) - float(own.get(d, 0.0)), 0.0) + 0.5 for d, n in everybody}
     total = sum(left.values())
