@@ -382,5 +382,6 @@ LINKER = Linker(
     params=Params(),
     link=link,
     measure=measure,
+    requires={"settlements": frozenset({"admitted_at"})},
     uses=frozenset({"residual_stays"}),
 )

@@ -10,6 +10,7 @@ from gangfinder.errors import ContractError
 from gangfinder.linking.contract import Linker, empty_links
 from gangfinder.linking.projection import Skipped, missing, project
 from gangfinder.model.evidence import LINK_SCHEMA
+from gangfinder.model.tables import TABLES
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -58,7 +59,7 @@ def run_linkers(
     n_tests: dict[str, int] = {}
     skipped = []
     for slug, linker in linkers.items():
-        reason = missing(linker, available)
+        reason = missing(linker, available) or _nothing_to_read(linker, available)
         if reason:
             skipped.append(Skipped(slug, reason))
             continue
@@ -71,6 +72,20 @@ def run_linkers(
     for part in parts[1:]:
         union = union.union(part, distinct=False)
     return Linked(engine.keep("links", union), rows, tuple(skipped), n_tests)
+
+
+def _nothing_to_read(linker: Linker, available: Mapping[str, frozenset[str]]) -> str | None:
+    """Say that the input has nothing of what a linker could use; it would run, and its silence would say nothing."""
+    if linker.requires or linker.uses:
+        return None
+    usable = {table: columns - TABLES[table].required for table, columns in linker.optional.items()}
+    if any(
+        table in available and (not linker.optional[table] or columns & available[table])
+        for table, columns in usable.items()
+    ):
+        return None
+    names = [f"{t}.{c}" if c else t for t, columns in sorted(usable.items()) for c in sorted(columns) or [""]]
+    return f"needs one of {', '.join(names)}, all absent or empty"
 
 
 def _run(engine: Engine, linker: Linker, tables: Mapping[str, ir.Table]) -> tuple[ir.Table, int]:

@@ -68,6 +68,10 @@ class Typology:
         Key → sentence template in Chinese, for every ``Anomaly.name`` and ``shows`` the typology uses.
     subject_type
         Entity type of the core members.
+    needs_clock
+        Whether dates without a time of day are not enough.
+    instead_of_clock
+        Tables and columns any one of which will do where there is no time of day.
     """
 
     code: str
@@ -90,6 +94,7 @@ class Typology:
     minimum_subjects: int = 5
     subject_type: str = "patient"
     needs_clock: bool = False
+    instead_of_clock: Requirements = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse a declaration that cannot be right.
@@ -110,6 +115,7 @@ class Typology:
             raise ContractError(msg)
         check_requirements(self.slug, self.requires)
         check_requirements(self.slug, self.optional)
+        check_requirements(self.slug, self.instead_of_clock)
 
 
 def check_requirements(slug: str, requirements: Requirements) -> None:

@@ -57,9 +57,13 @@ def detect(
 def runnable(typology: Typology, available: Mapping[str, frozenset[str]], *, clock: bool) -> str | None:
     """Say why a typology cannot run on this data, or return ``None``."""
     reason = missing(typology, available)
-    if reason is None and typology.needs_clock and not clock:
-        return "needs a time of day; the instants of the settlements are dates only"
-    return reason
+    if reason is not None or clock or not typology.needs_clock:
+        return reason
+    others = {f"{t}.{c}": c in available.get(t, ()) for t, own in typology.instead_of_clock.items() for c in own}
+    if any(others.values()):
+        return None
+    which = f" or one of {', '.join(sorted(others))}" if others else ""
+    return f"needs a time of day{which}; the instants of the settlements are dates only"
 
 
 def _checked(typology: Typology, rows: ir.Table) -> ir.Table:

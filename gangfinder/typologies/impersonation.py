@@ -253,6 +253,11 @@ TYPOLOGY = Typology(
     confirm=confirm,
     grouping="hub",
     uses=frozenset({"stays", "visits"}),
+    needs_clock=True,
+    instead_of_clock={
+        "patients": frozenset({"death_date", "gender"}),
+        "settlements": frozenset({"admitted_at"}),
+    },
     benign=("family",),
     provisions=(
         "医疗保障基金使用监督管理条例 第十七条、第四十一条",
