@@ -1,0 +1,126 @@
+"""Data with less in them: what cannot run is listed with its reason, and nothing raises."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+import pytest
+from click.testing import CliRunner
+
+from gangfinder import pipeline
+from gangfinder.cli import root
+from gangfinder.model.tables import MANDATORY, TABLES
+from gangfinder.settings import Settings
+from gangfinder.synth import TownSettings
+from gangfinder.typologies import typologies
+
+from . import towns
+
+pytestmark = pytest.mark.slow
+
+SMALL = TownSettings(patients=2_000, seed=1, rings_per_typology=1, lookalikes_per_kind=1, months=3)
+
+WITHOUT = {
+    # which detectors cannot run on the five mandatory columns, with a time of day and without
+    "clock": {"brokered_admission", "forged_bills", "ghost_beds"},
+    "dates": {"brokered_admission", "forged_bills", "ghost_beds", "impersonation"},
+}
+LINKERS = {"co_admission", "control", "shared_attribute", "trace_code"}
+EXPLANATIONS = {"care_home", "family", "local_agent", "outbreak", "shared_login"}
+
+GROUPS = {
+    # optional columns of settlements that a data owner gives or withholds together
+    "occurrence": ("occurred_at",),
+    "kind_of_visit": ("visit_id", "visit_type"),
+    "cards": ("card_id", "credential_type"),
+    "counters": ("terminal_id", "operator_id"),
+    "doctors": ("doctor_id", "department"),
+    "diagnoses": ("diagnosis_code",),
+    "stays": ("admitted_at", "discharged_at", "admission_way", "discharge_way", "bed_id"),
+    "contacts": ("contact_phone", "agent_id_number", "agent_phone"),
+    "funds": ("total_amount", "pooled_amount", "catastrophic_amount", "assistance_amount", "cap_amount"),
+    "own_money": ("account_amount", "cash_amount", "mutual_aid_amount", "account_balance"),
+    "places": ("area_code", "invoice_no"),
+    "refunds": ("reversed", "reversed_settlement_id"),
+}
+
+
+@pytest.fixture(scope="module")
+def small() -> dict[str, pa.Table]:
+    return towns.town_tables(SMALL)
+
+
+OPTIONAL_TABLES = (
+    "cards", "doctors", "enrolments", "filings", "institutions", "items", "operators", "patients",
+    "reimbursements", "roster", "staff", "terminals", "ties",
+)
+
+
+def test_every_optional_table_and_column_of_the_town_is_removed_once(small):
+    assert {MANDATORY, *OPTIONAL_TABLES} == set(small)
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert sorted(grouped) == sorted(set(small[MANDATORY].column_names) - TABLES[MANDATORY].required)
+
+
+@pytest.mark.parametrize("times", WITHOUT)
+def test_a_town_of_the_mandatory_columns(times, tmp_path):
+    """By the command line, as a first user would try it."""
+    town, out = tmp_path / "town", tmp_path / "out"
+    thinned = ["--only-required", *(["--dates-only"] if times == "dates" else [])]
+    call("synth", town, "--patients", 2000, "--months", 6, "--seed", 1, "--quiet", *thinned)
+    leads = json.loads(call("run", town, "--out", out, "--quiet", "--json"))
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert leads, "an empty result proves nothing"
+    assert skipped(record, "typology") == WITHOUT[times]
+    assert skipped(record, "linker") == LINKERS
+    assert skipped(record, "benign") == EXPLANATIONS
+    consistent(record, leads)
+    said = json.loads(call("check", town, "--quiet", "--json"))
+    assert {s["slug"] for s in said["skipped"] if s["kind"] == "typology"} == WITHOUT[times]
+
+
+def call(*arguments: object) -> str:
+    done = CliRunner().invoke(root, [str(a) for a in arguments])
+    assert done.exit_code == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("gone", OPTIONAL_TABLES)
+def test_without_a_table(gone, small, tmp_path):
+    record = run({name: table for name, table in small.items() if name != gone}, tmp_path)
+    assert skipped(record, "typology") == {t.slug for t in typologies().values() if gone in t.requires}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_without_a_group_of_columns(group, small, tmp_path):
+    record = run({**small, MANDATORY: small[MANDATORY].drop_columns(list(GROUPS[group]))}, tmp_path)
+    needed = {t.slug: t.requires.get(MANDATORY, frozenset()) for t in typologies().values()}
+    assert skipped(record, "typology") == {slug for slug, columns in needed.items() if columns & {*GROUPS[group]}}
+
+
+def run(tables: towns.Tables, tmp_path):
+    town = towns.write_parquet(tables, tmp_path / "town")
+    result = pipeline.run(town, tmp_path / "out", Settings(threads=2))
+    record = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+    assert result.leads, "an empty result proves nothing"
+    consistent(record, [{"typologies": "; ".join(lead.typologies)} for lead in result.leads])
+    return record
+
+
+def skipped(record, kind: str) -> set[str]:
+    return {s["slug"] for s in record["skipped"] if s["kind"] == kind}
+
+
+def consistent(record, leads):
+    """Every typology ran or is listed with a reason, never both; no lead speaks of one that did not run."""
+    gone = skipped(record, "typology")
+    assert gone | set(record["n_tests"]) == set(typologies())
+    assert not gone & set(record["n_tests"])
+    codes = {typologies()[slug].code for slug in gone}
+    assert not [lead for lead in leads if any(code in lead["typologies"] for code in codes)]
+    for part in record["skipped"]:
+        if part["kind"] == "linker" and part["reason"] == "no detector that can run reads its links":
+            continue
+        assert "needs" in part["reason"]
+        assert any(name in part["reason"] for name in (*TABLES, "time of day")), part
