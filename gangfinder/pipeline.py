@@ -276,7 +276,9 @@ def inquire(
         applied = apply(engine, plugins.explanations, canonical, derived, available)
         derived = residual(engine, derived, applied)
     with stages("linking") as stage:
-        linked = run_linkers(engine, plugins.linkers, canonical, derived, available)
+        able = [t for t in plugins.typologies.values() if runnable(t, available, clock=clock) is None]
+        wanted = frozenset(kind for t in able for kind in (*t.links, *t.supports))
+        linked = run_linkers(engine, plugins.linkers, canonical, derived, available, wanted)
         derived = {**derived, "links": linked.links}
         stage.rows = sum(linked.rows.values())
     with stages("detecting") as stage:

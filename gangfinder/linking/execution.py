@@ -46,8 +46,18 @@ def run_linkers(
     canonical: Mapping[str, ir.Table],
     derived: Mapping[str, ir.Table],
     available: Mapping[str, frozenset[str]],
+    wanted: frozenset[str] | None = None,
 ) -> Linked:
     """Run every linker whose requirements are met.
+
+    Parameters
+    ----------
+    engine, canonical, derived, available
+        Where the tables are, the tables, and which of their columns hold values.
+    linkers
+        All linkers by slug.
+    wanted
+        Link kinds that some detector reads; a linker that makes none of them does not run. Default: all kinds.
 
     Raises
     ------
@@ -60,6 +70,8 @@ def run_linkers(
     skipped = []
     for slug, linker in linkers.items():
         reason = missing(linker, available) or _nothing_to_read(linker, available)
+        if wanted is not None and not wanted & set(linker.kinds):
+            reason = "no detector that can run reads its links"
         if reason:
             skipped.append(Skipped(slug, reason))
             continue

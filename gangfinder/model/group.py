@@ -30,6 +30,8 @@ class Group:
         Subject → the unit it counts in (household, care home …); absent subjects are units of their own.
     n_tests
         How many groups or hubs of this kind the population holds: the number of tests to correct for.
+    tie_chance
+        Chance that two people of the town, of different units, share an attribute: the null of supporting links.
     clock
         Whether the instants carry a time of day.
     places
@@ -51,6 +53,7 @@ class Group:
     links: pd.DataFrame
     units: Mapping[str, str] = field(default_factory=dict)
     n_tests: int = 1
+    tie_chance: float = 0.0
     clock: bool = True
     places: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     calendar: pd.DataFrame | None = None

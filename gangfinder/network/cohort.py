@@ -19,6 +19,7 @@ from gangfinder.network.lockstep import (
     interval_days,
     pair_tails,
     sessions,
+    shared_attributes,
     tempo_tails,
 )
 
@@ -161,6 +162,9 @@ def _anomalies(
     amounts = amount_tails(found, inner)
     if amounts.size:
         out.append(Anomaly(Family.AMOUNT, "same_amounts", fisher(amounts), group.n_tests, facts))
+    shared = shared_attributes(inner)
+    if shared is not None:
+        out.append(Anomaly(Family.ATTRIBUTE, "same_attribute", shared[1], 1, {**facts, "n_ties": shared[0]}))
     for column, kind in (("m_terminal_id", "terminal"), ("m_operator_id", "operator"), ("m_doctor_id", "doctor")):
         desk = desk_excess(found, inner, column, kind)
         if desk is not None:

@@ -372,3 +372,25 @@ def interval_days(found: Sessions) -> tuple[int, int]:
     dates = sorted(found.table["on"].drop_duplicates())
     gaps = [(b - a).days for a, b in pairwise(dates)]
     return (min(gaps), max(gaps)) if gaps else (0, 0)
+
+
+def shared_attributes(group: Group) -> tuple[int, float] | None:
+    """Return how many independent ties of shared attributes join the members across units, and their log10 tail.
+
+    Notes
+    -----
+    A value shared by d people makes d − 1 independent ties, not d (d − 1) / 2: the edges of a spanning forest count.
+    Binomial tail over all pairs of members with the town's own chance of such a tie.
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    ties = group.links[group.links["family"] == "attribute"]
+    n = len(group.members)
+    if ties.empty or group.tie_chance <= 0.0:
+        return None
+    index = {m: k for k, m in enumerate(group.members)}
+    a, b = (ties[c].map(index).to_numpy(dtype=np.int64) for c in ("source_id", "target_id"))
+    parts, _ = connected_components(coo_matrix((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)
+    forest = n - int(parts)
+    return forest, float(log10_binomial_tail(forest, n * (n - 1) // 2, group.tie_chance))

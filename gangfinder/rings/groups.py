@@ -49,6 +49,8 @@ class Surroundings:
     amounts: Mapping[str, pd.DataFrame]
     desks: Mapping[str, pd.DataFrame]
     clock: bool
+    n_people: int = 0
+    tie_chance: float = 0.0
 
 
 def foreign_links(links: pd.DataFrame, units: Mapping[str, str]) -> pd.DataFrame:
@@ -137,7 +139,8 @@ def _group(
     houses = sorted({str(h) for h in rows["institution_id"].dropna()})
     return Group(
         group_id=group_id, members=members, rows=rows.reset_index(drop=True), links=links, n_tests=n_tests,
-        units={m: around.units[m] for m in members if m in around.units}, clock=around.clock,
+        units={m: around.units[m] for m in members if m in around.units},
+        clock=around.clock, tie_chance=around.tie_chance,
         places={h: around.places[h] for h in houses if h in around.places},
         calendar=_pick(around.calendar, houses),
         amounts=_pick(around.amounts, houses),

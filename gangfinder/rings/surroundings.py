@@ -38,7 +38,8 @@ def surroundings(
     clock
         Whether instants carry a time of day.
     """
-    here = engine.keep("visits_here", visits.semi_join(houses, "institution_id"))
+    chosen = visits.select("institution_id", "patient_id", "at", "on", "amount", *DESKS.values())
+    here = engine.keep("visits_here", chosen.semi_join(houses, "institution_id"))
     attended = attendance(here, params)
     facts = engine.fetch(places(here, attended, params)).to_pandas()
     calendar = here.group_by("institution_id", "on").aggregate(n_visits=here.count())
@@ -51,6 +52,7 @@ def surroundings(
         amounts=_by_house(engine, amounts, ["institution_id", "yuan"]),
         desks=_by_house(engine, desks, ["institution_id", "kind", "desk"]),
         clock=clock,
+        n_people=int(engine.fetch(visits.aggregate(n=visits.patient_id.nunique()))["n"][0].as_py()),
     )
 
 

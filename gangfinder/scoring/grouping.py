@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gangfinder.errors import SettingsError, nearest
@@ -134,7 +134,15 @@ def _groups(
         innocent = frozenset(hub for _, hub in applied.hubs)
         return hub_groups(rows, links, innocent, max(1, rows["group_id"].nunique()), around)
     tests = sum(linked.n_tests.get(k, 0) for k in kinds) or max(1, len(members[kinds]))
-    return linked_groups(rows, links[links["kind"].isin(kinds)], members[kinds], tests, around)
+    inner = links[links["kind"].isin((*kinds, *one.typology.supports))]
+    chance = tie_chance(inner, one.typology.supports, around.n_people)
+    return linked_groups(rows, inner, members[kinds], tests, replace(around, tie_chance=chance))
+
+
+def tie_chance(links: pd.DataFrame, kinds: Sequence[str], n_people: int) -> float:
+    """Return the chance that two people of the town share an attribute of one of the kinds across units."""
+    pairs = links[links["kind"].isin(kinds)].drop_duplicates(["source_id", "target_id"])
+    return 2.0 * len(pairs) / (n_people * (n_people - 1)) if n_people > 1 else 0.0
 
 
 def collect_rows(

@@ -21,7 +21,8 @@ class ScoringParams:
     minimum_amount
         Fund money in yuan below which a ring is not worth an inspector's day.
     false_discovery_share
-        Expected share of false leads among those listed.
+        Expected share of false leads among those listed: few inspectors read the list, and one false lead in a
+        thousand is already more than they forgive.
     surprise_cap
         Most that one family of evidence contributes to the score, in powers of ten.
     contradiction_weight, surprise_weight, amount_weight
@@ -33,7 +34,7 @@ class ScoringParams:
     """
 
     minimum_amount: Decimal = Decimal(1000)
-    false_discovery_share: float = 0.01
+    false_discovery_share: float = 0.001
     surprise_cap: float = 12.0
     contradiction_weight: float = 6.0
     surprise_weight: float = 1.0

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 LINKS = ("co_presence",)
+SUPPORTS = ("shared_phone", "shared_account", "shared_agent")
 
 STEP_SENTENCES = {
     "session": "与多名无亲属关系的参保人同时段在同一机构结算",
@@ -22,6 +23,7 @@ STEP_SENTENCES = {
     "远多于各人平时到店次数所能解释的",
     "same_minutes": "同到的日子里，结算时间集中在 {span_minutes} 分钟之内（{n_sessions} 次的中位数），不像各自排队",
     "same_amounts": "同一次里多人金额相差不到 5%，与该机构其他人的金额分布不符",
+    "same_attribute": "不同户的成员之间另有 {n_ties} 处共用电话、账户或代办人，高于全体参保人的平均水平",
     "same_terminal": "{desk_of} 次中有 {desk_sessions} 次集中在同一终端（该终端平时占该机构结算的比例为 {desk_share}）",
     "same_operator": "{desk_of} 次中有 {desk_sessions} 次由同一操作员办理（其平时占该机构结算的比例为 {desk_share}）",
     "same_doctor": "{desk_of} 次中有 {desk_sessions} 次由同一医师开具（其平时占该机构就诊的比例为 {desk_share}）",
@@ -78,6 +80,7 @@ TYPOLOGY = Typology(
     confirm=confirm,
     grouping="links",
     links=LINKS,
+    supports=SUPPORTS,
     uses=frozenset({"residual_visits", "links"}),
     benign=("family", "serial_treatment", "care_home", "clinic_day", "checkup_day", "refill_day", "shared_login"),
     provisions=("医疗保障基金使用监督管理条例 第十七条、第三十八条、第四十条",),

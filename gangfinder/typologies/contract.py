@@ -48,6 +48,8 @@ class Typology:
         the residual links whose kinds are in ``links``, and ``group_id`` of the rows is ignored.
     links
         Link kinds that bind the subjects, when grouping by links.
+    supports
+        Further link kinds that speak for a group without binding it; they stand in ``Group.links`` beside the others.
     minimum_subjects
         Fewest unrelated households (units) in a core; 0 where the subject is not a group of patients.
     benign
@@ -89,6 +91,7 @@ class Typology:
     params: Any
     grouping: Literal["hub", "links"] = "hub"
     links: tuple[str, ...] = ()
+    supports: tuple[str, ...] = ()
     optional: Requirements = field(default_factory=dict)
     uses: frozenset[str] = frozenset()
     minimum_subjects: int = 5

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gangfinder.model.evidence import Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.network.cohort import Cohort, StepParams, cohort
-from gangfinder.typologies.card_pooling import LINKS, STEP_SENTENCES, detect, is_pool, verdict
+from gangfinder.typologies.card_pooling import LINKS, STEP_SENTENCES, SUPPORTS, detect, is_pool, verdict
 from gangfinder.typologies.contract import Typology
 
 
@@ -58,6 +58,7 @@ TYPOLOGY = Typology(
     confirm=confirm,
     grouping="links",
     links=LINKS,
+    supports=SUPPORTS,
     uses=frozenset({"residual_visits", "links"}),
     benign=("family", "serial_treatment", "care_home", "clinic_day", "checkup_day", "refill_day", "shared_login"),
     provisions=("医疗保障基金使用监督管理条例 第十七条、第四十一条",),
