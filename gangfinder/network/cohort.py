@@ -142,7 +142,7 @@ def _attending(group: Group, members: tuple[str, ...], params: StepParams) -> tu
     attended = found.rows.groupby("subject_id")["on"].nunique()
     need = max(2, ceil(params.attendance_share * found.dates))
     core = tuple(sorted(attended.index[attended >= need]))
-    return core, sessions(group, params.window_minutes, least, core)
+    return core, found if core == tuple(sorted(members)) else sessions(group, params.window_minutes, least, core)
 
 
 def _anomalies(

@@ -76,13 +76,25 @@ def sessions(
     number = np.cumsum(begins)
     seen = np.unique(np.column_stack([number, rows["unit"].to_numpy()]), axis=0)[:, 0]
     n_units = np.bincount(seen, minlength=len(rows) + 1)
-    rows = rows.assign(session=number)[n_units[number] >= least_units]
-    table = rows.groupby("session", sort=True).agg(
-        institution_id=("institution_id", "first"), on=("on", "first"), n_members=("subject_id", "size"),
-        low=("minute", "min"), high=("minute", "max"),
-    )
-    table = table.assign(n_units=n_units[table.index], span_minutes=table["high"] - table["low"])
-    return Sessions(rows, table)
+    kept = n_units[number] >= least_units
+    rows = rows[kept].assign(session=number[kept])
+    return Sessions(rows, _session_table(rows, n_units))
+
+
+def _session_table(rows: pd.DataFrame, n_units: NDArray[np.int64]) -> pd.DataFrame:
+    """Return one row per session; rows come by session and time, so the first and the last of each are its ends."""
+    import pandas as pd
+
+    session, first, n = np.unique(rows["session"].to_numpy(), return_index=True, return_counts=True)
+    minute = rows["minute"].to_numpy()
+    columns = {
+        "institution_id": rows["institution_id"].to_numpy()[first],
+        "on": rows["on"].to_numpy()[first],
+        "n_members": n,
+        "n_units": n_units[session],
+        "span_minutes": minute[first + n - 1] - minute[first],
+    }
+    return pd.DataFrame(columns, index=pd.Index(session, name="session"))
 
 
 def _trusted(group: Group, rows: pd.DataFrame) -> NDArray[np.bool_]:
