@@ -38,6 +38,7 @@ def commands(town: Path, out: Path) -> dict[str, Sequence[str]]:
     return {
         "gangfinder run": (*GANGFINDER, "run", str(town), "--out", str(out / "gangfinder"), "--quiet"),
         "pandas + networkx + python-louvain": baseline("louvain"),
+        "co-visit pairs (2 days, 5 minutes) + python-louvain": baseline("covisit_louvain"),
         "components over shared phone, address": baseline("components"),
         "bare self-join (floor)": baseline("self_join"),
     }
@@ -46,6 +47,7 @@ def commands(town: Path, out: Path) -> dict[str, Sequence[str]]:
 FOLDERS = {
     "gangfinder run": "gangfinder",
     "pandas + networkx + python-louvain": "louvain",
+    "co-visit pairs (2 days, 5 minutes) + python-louvain": "covisit_louvain",
     "components over shared phone, address": "components",
 }
 

@@ -13,7 +13,7 @@ import pytest
 from gangfinder.evaluate import evaluate
 from gangfinder.synth import TownSettings, build_town, write_town
 from tests.bench import tables
-from tests.bench.baselines import components, louvain, self_join
+from tests.bench.baselines import components, covisit_louvain, self_join
 from tests.bench.baselines.leads import write_leads
 from tests.bench.measure import CommandFailed, measured
 from tests.bench.partition import summary
@@ -67,13 +67,13 @@ def test_the_louvain_pipeline_ties_whom_a_slow_loop_ties():
     for _, house in rows.groupby("institution_id"):
         for _, a in house.iterrows():
             for _, b in house.iterrows():
-                if a.patient_id < b.patient_id and abs(a.settled_at - b.settled_at) <= louvain.WINDOW:
+                if a.patient_id < b.patient_id and abs(a.settled_at - b.settled_at) <= covisit_louvain.WINDOW:
                     expected.setdefault((a.patient_id, b.patient_id), set()).add(
                         (a.institution_id, frozenset({a.settled_at.date(), b.settled_at.date()}))
                     )
     names = rows["patient_id"].astype("category").cat.categories
-    found = {(names[t.low], names[t.high]) for t in louvain.tied(rows).itertuples()}
-    assert found == {pair for pair, days in expected.items() if len(days) >= louvain.LEAST_DAYS}
+    found = {(names[t.low], names[t.high]) for t in covisit_louvain.tied(rows).itertuples()}
+    assert found == {pair for pair, days in expected.items() if len(days) >= covisit_louvain.LEAST_DAYS}
 
 
 def test_components_join_who_shares_a_value():
@@ -85,7 +85,7 @@ def test_components_join_who_shares_a_value():
     assert components.components(patients) == [["a", "b", "c"]]
 
 
-@pytest.mark.parametrize("name", ["louvain", "components"])
+@pytest.mark.parametrize("name", ["louvain", "covisit_louvain", "components"])
 def test_a_baseline_writes_leads_that_can_be_judged(name, town, tmp_path):
     command = [sys.executable, "-m", f"tests.bench.baselines.{name}", str(town), str(tmp_path / "out")]
     subprocess.run(command, check=True, cwd=ROOT)

@@ -1,7 +1,8 @@
-"""pandas + networkx + python-louvain, written well: vectorised, no Python loop over rows.
+"""pandas + networkx + python-louvain on the graph of everything, written well: vectorised, no Python loop over rows.
 
-People who swipe at one terminal within five minutes of each other are tied; a tie counts where it happens on at least
-two institution-days; Louvain communities of the tied people are the rings, ranked by their mean tie.
+The graph that this kind of pipeline builds: patients, institutions, doctors and the phones and addresses that patients
+share are nodes; a patient is tied to whom he visited, as often as he did, and to what he shares. Louvain communities
+with at least five patients are the rings, the most tightly knit first.
 """
 
 from __future__ import annotations
@@ -15,52 +16,45 @@ import pandas as pd
 
 from tests.bench.baselines.leads import write_leads
 
-WINDOW = pd.Timedelta(minutes=5)
-LEAST_DAYS = 2
+SEED = 1
 
 
-def tied(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return pairs of patients with the number of institution-days on which they were within the window."""
-    place = rows["terminal_id"] if "terminal_id" in rows else rows["institution_id"]
-    own = pd.DataFrame({
-        "patient": rows["patient_id"].astype("category").cat.codes,
-        "place": place.fillna(rows["institution_id"]).astype("category").cat.codes,
-        "house": rows["institution_id"].astype("category").cat.codes,
-        "at": rows["settled_at"],
-    })
-    own["bucket"] = own["at"].astype("datetime64[s]").astype("int64") // int(WINDOW.total_seconds())
-    # each row stands in its bucket and in the next, so that neighbours across a border meet, too
-    twice = pd.concat([own, own.assign(bucket=own["bucket"] + 1)], ignore_index=True)
-    pairs = own.merge(twice, on=["place", "bucket"], suffixes=("", "_other"))
-    near = (pairs["at"] - pairs["at_other"]).abs() <= WINDOW
-    pairs = pairs[near & (pairs["patient"] != pairs["patient_other"])]
-    swap = pairs["patient"] > pairs["patient_other"]
-    low = pairs["patient"].where(~swap, pairs["patient_other"])
-    high = pairs["patient_other"].where(~swap, pairs["patient"])
-    days = pd.DataFrame({"low": low, "high": high, "house": pairs["house"], "day": pairs["at"].dt.floor("D")})
-    counted = days.drop_duplicates().groupby(["low", "high"]).size().rename("weight").reset_index()
-    return counted[counted["weight"] >= LEAST_DAYS]
+def edges(settlements: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
+    """Return ties of patients: source, target, weight."""
+    parts = [_visited(settlements, column) for column in ("institution_id", "doctor_id") if column in settlements]
+    parts += [_shared(patients, column) for column in ("phone", "address") if column in patients]
+    return pd.concat(parts, ignore_index=True)
 
 
-def communities(ties: pd.DataFrame) -> list[list[int]]:
-    """Return Louvain communities, those with the strongest mean tie first."""
-    graph = nx.from_pandas_edgelist(ties, "low", "high", edge_attr="weight")
-    labels = community.best_partition(graph, weight="weight", random_state=1)
-    label = pd.Series(labels)
-    inside = ties[ties["low"].map(label) == ties["high"].map(label)]
-    strength = inside.groupby(inside["low"].map(label))["weight"].mean()
-    members = label.index.to_series().groupby(label.to_numpy()).apply(list)
-    order = strength.reindex(members.index).fillna(0).sort_values(ascending=False, kind="stable").index
-    return [members[c] for c in order]
+def _visited(settlements: pd.DataFrame, column: str) -> pd.DataFrame:
+    counted = settlements.dropna(subset=[column]).groupby(["patient_id", column], sort=False).size()
+    tied = counted.rename("weight").reset_index()
+    return pd.DataFrame({"source": tied["patient_id"], "target": column + ":" + tied[column], "weight": tied["weight"]})
+
+
+def _shared(patients: pd.DataFrame, column: str) -> pd.DataFrame:
+    given = patients[patients[column].notna() & (patients[column] != "")]
+    shared = given[given.duplicated(column, keep=False)]
+    return pd.DataFrame({"source": shared["patient_id"], "target": column + ":" + shared[column], "weight": 1})
+
+
+def communities(ties: pd.DataFrame, patients: set[str]) -> list[list[str]]:
+    """Return the patients of each Louvain community, those with most weight inside per member first."""
+    graph = nx.from_pandas_edgelist(ties, "source", "target", edge_attr="weight")
+    label = pd.Series(community.best_partition(graph, weight="weight", random_state=SEED))
+    inside = ties[ties["source"].map(label) == ties["target"].map(label)]
+    weight = inside.groupby(inside["source"].map(label))["weight"].sum()
+    people = label[label.index.isin(patients)]
+    groups = people.index.to_series().groupby(people.to_numpy()).apply(sorted)
+    knit = (weight.reindex(groups.index).fillna(0) / groups.map(len)).sort_values(ascending=False, kind="stable")
+    return [groups[c] for c in knit.index]
 
 
 def main(town: Path, out: Path) -> None:
     """Find and write."""
-    columns = ["patient_id", "institution_id", "terminal_id", "settled_at"]
-    rows = pd.read_parquet(town / "settlements.parquet", columns=columns).dropna(subset=["settled_at"])
-    names = rows["patient_id"].astype("category").cat.categories
-    found = communities(tied(rows))
-    print(write_leads(out, ([names[i] for i in group] for group in found)))
+    settlements = pd.read_parquet(town / "settlements.parquet", columns=["patient_id", "institution_id", "doctor_id"])
+    patients = pd.read_parquet(town / "patients.parquet", columns=["patient_id", "phone", "address"])
+    print(write_leads(out, communities(edges(settlements, patients), set(patients["patient_id"]))))
 
 
 if __name__ == "__main__":
