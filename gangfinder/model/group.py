@@ -88,9 +88,13 @@ class Verdict:
         Boolean mask over ``group.rows``: the rows that are evidence. ``None``: all rows of the core.
     hubs
         Entities that bind the group: (entity type, id, role).
+    weaker
+        Boolean mask over ``group.rows``: rows of the core that belong to the picture without being surprising by
+        themselves. They become E3 evidence that shows ``outside``, and make the upper end of the amount.
     """
 
     core: tuple[str, ...]
     anomalies: tuple[Anomaly, ...]
     keep: pd.Series[bool] | None = None
     hubs: tuple[tuple[str, str, str], ...] = ()
+    weaker: pd.Series[bool] | None = None

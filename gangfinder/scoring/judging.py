@@ -102,10 +102,16 @@ def _too_small(typology: Typology, group: Group, verdict: Verdict) -> bool:
 
 
 def _finding(typology: Typology, group: Group, verdict: Verdict) -> Finding:
+    import pandas as pd
+
     others = group.rows["subject_type"].ne(typology.subject_type)
     rows = group.rows[group.rows["subject_id"].isin(verdict.core) | others]
     if verdict.keep is not None:
         rows = rows[verdict.keep.reindex(rows.index, fill_value=False)]
+    if verdict.weaker is not None:
+        more = group.rows[verdict.weaker.reindex(group.rows.index, fill_value=False)]
+        more = more.drop(index=rows.index, errors="ignore")
+        rows = pd.concat([rows, more.assign(grade=Grade.E3.value, shows="outside")]).sort_index()
     evidence = tuple(_evidence(rows))
     grade = min((e.grade for e in evidence), default=typology.grade)
     return Finding(

@@ -19,6 +19,7 @@ SUPPORTS = ("shared_phone", "shared_account", "shared_agent")
 
 STEP_SENTENCES = {
     "session": "与多名无亲属关系的参保人同时段在同一机构结算",
+    "outside": "同一机构、同一时期的其他结算，未见与他人同时段",
     "same_dates": "{n_core} 人（{n_units} 户）在 {n_dates} 个不同日期先后到 {n_houses} 家机构结算，"
     "远多于各人平时到店次数所能解释的",
     "same_minutes": "同到的日子里，结算时间集中在 {span_minutes} 分钟之内（{n_sessions} 次的中位数），不像各自排队",
@@ -63,11 +64,18 @@ def is_pool(found: Cohort, most_houses: int) -> bool:
 
 
 def verdict(group: Group, found: Cohort) -> Verdict | None:
-    """Return the verdict on a cohort: its session rows are the evidence; ``None`` without an anomaly."""
+    """Return the verdict on a cohort: its session rows are the evidence; ``None`` without an anomaly.
+
+    What the core settled at the same houses in the same months outside the sessions may be honest, or not: it is the
+    upper end of the amount.
+    """
     if not found.anomalies:
         return None
-    keep = group.rows.index.to_series().isin(found.found.rows.index)
-    return Verdict(found.core, found.anomalies, keep)
+    rows, seen = group.rows, found.found.rows
+    keep = rows.index.to_series().isin(seen.index)
+    here = rows["subject_id"].isin(found.core) & rows["institution_id"].isin(seen["institution_id"])
+    window = rows["event_at"].between(seen["event_at"].min(), seen["event_at"].max())
+    return Verdict(found.core, found.anomalies, keep, weaker=here & window)
 
 
 TYPOLOGY = Typology(
