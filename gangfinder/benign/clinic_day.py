@@ -109,7 +109,7 @@ EXPLANATION = Explanation(
             "holds_dates": "成立：共同到店平均 {observed} 次，按他人的到店日期本应有 {expected} 次；间隔与金额无异常",
             "partly": "部分成立：{n_covered} 人的到店日期与排队间隔可由固定门诊日解释，其余人员已重新判断",
             "fails": "不成立：没有可解释共同到店的固定门诊日",
-            "fails_dates": "不成立：{n_dates} 个共同日期没有固定规律，也不是其他参保人集中到店的日子",
+            "fails_dates": "不成立：{n_dates} 个共同日期（含仅两人同到的）没有固定规律，也不是其他参保人集中到店的日子",
             "fails_tempo": "不成立：日期虽可解释，但 {near_percent}% 的到店与组内他人相距 5 分钟以内"
             "（按其本人其他日期的时刻应为 {near_expected_percent}%）",
             "fails_amount": "不成立：日期虽可解释，但 {equal_percent}% 的金额与组内他人同日金额相同"
