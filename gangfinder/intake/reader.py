@@ -170,16 +170,13 @@ def _check_results(reports: Mapping[str, TableReport], share: float, gathered: _
     for report in reports.values():
         if report.rows_read and report.reject_share > share:
             reasons = ", ".join(f"{code} ({count})" for code, count in list(report.rejected.items())[:3])
-            where = (
-                f"see {report.rejects_file.name!r} in the rejects folder"
-                if report.rejects_file
-                else "give a rejects folder to see the rows"
-            )
             message = (
                 f"table {report.name!r}: {report.rows_rejected} of {report.rows_read} rows "
                 f"({report.reject_share:.1%}) cannot be used, more than the limit of {share:.1%}; {reasons}"
             )
-            gathered.problems.append(TooManyRejects(message, hint=f"{where}; or raise the reject limit"))
+            # the rows themselves go with the run that is stopped
+            hint = f"raise reject_share in the settings to go on; the rows are then in 'rejects/{report.name}.csv'"
+            gathered.problems.append(TooManyRejects(message, hint=hint))
     mandatory = reports.get(MANDATORY)
     if mandatory is not None and mandatory.rows_read == 0:
         message = f"table {MANDATORY!r} has a header but no rows"
