@@ -84,20 +84,24 @@ HOSTILE = (
     "nul\x00nul", "../../../../escape", "/etc/escape", "..\\escape", "C:\\escape", "x" * 10_000, "\u202egnp.exe",
     "zero\u200bwidth", "\ufeffmark", "\u2028separator", "𝕏" * 300, "$(touch escape)", "`touch escape`", "%00", "'", '"',
 )
-RENAMED = {
-    # columns of a ring's rows whose values become hostile ones
-    "patient_id": "patient", "settlement_id": "settlement", "reversed_settlement_id": "settlement",
-    "operator_id": "operator", "terminal_id": "terminal", "card_id": "card", "source_id": "patient",
-    "target_id": "patient", "department": "", "diagnosis_code": "",
-}
+RENAMED = (
+    "patient_id", "settlement_id", "reversed_settlement_id", "operator_id", "source_id", "target_id", "department",
+    "payee_account", "bank_account", "agent_name", "address",
+)
 
 
 def hostile(tables: towns.Tables, people: set[str], settlements: set[str]) -> dict[str, pa.Table]:
-    """Rename people and settlements of rings, the same value in the same way in every table."""
+    """Make ids and texts of rings hostile, the same value in the same way in every table."""
     operators = {
         r["operator_id"] for r in tables["settlements"].to_pylist() if r["settlement_id"] in settlements
     }
-    old = sorted((people | settlements | operators) - {None})
+    texts = {
+        value
+        for table, column in (("settlements", "department"), ("reimbursements", "payee_account"),
+                              ("reimbursements", "agent_name"), ("institutions", "address"))
+        for value in pc.unique(tables[table][column]).to_pylist()
+    }
+    old = sorted((people | settlements | operators | texts) - {None})
     names = {value: f"{HOSTILE[n % len(HOSTILE)]}~{n}" for n, value in enumerate(old)}
     made = {}
     for table_name, table in tables.items():
