@@ -60,10 +60,10 @@ def adjacency(n, pairs):
 
 
 @given(
-    st.integers(1, 9).flatmap(
+    st.integers(2, 9).flatmap(
         lambda n: st.tuples(
             st.just(n),
-            st.lists(st.lists(st.integers(0, n - 1), min_size=2, max_size=2, unique=True), max_size=30 if n > 1 else 0),
+            st.lists(st.lists(st.integers(0, n - 1), min_size=2, max_size=2, unique=True), max_size=30),
             st.lists(st.integers(0, n - 1), min_size=n, max_size=n),
         )
     ),

@@ -155,6 +155,20 @@ def test_days_on_which_everybody_comes_tie_less():
     assert pair_tails(crowded, crowded.members)[2][0] > pair_tails(plain, plain.members)[2][0] + 2
 
 
+def test_slots_bound_the_chance_on_an_uneven_calendar():
+    """Two people who choose five days apart, market days eleven times as likely, meet no more often than slots say."""
+    random = np.random.default_rng(17)
+    weights = np.r_[np.full(5, 11.0), np.full(95, 1.0)] / 150
+    chosen = np.zeros((2, 100_000, 100), dtype=bool)
+    for person in chosen:
+        best = np.argpartition(-(np.log(weights) + random.gumbel(size=person.shape)), 5, axis=1)[:, :5]
+        np.put_along_axis(person, best, values=True, axis=1)
+    joint = (chosen[0] & chosen[1]).sum(axis=1)
+    slots = round(1 / (weights**2).sum())
+    for k in (1, 2, 3, 4):
+        assert (joint >= k).mean() <= hypergeom.sf(k - 1, slots, 5, 5)
+
+
 def test_the_group_does_not_explain_itself():
     """A ring that is most of a house's visitors keeps its ties: its own visits are left out of the calendar."""
     days = (3, 17, 40, 66, 90)
