@@ -28,7 +28,7 @@ from gangfinder.run import InputDigest, RunRecord, SkippedPart, Stage, Stages, n
 from gangfinder.scoring.defence import apply, defended, residual
 from gangfinder.scoring.grouping import RingSettings, group_up
 from gangfinder.scoring.judging import judge_groups
-from gangfinder.scoring.ranking import Channels, ScoringParams, score
+from gangfinder.scoring.ranking import ScoringParams, score
 from gangfinder.typologies import typologies as all_typologies
 from gangfinder.typologies.contract import Typology
 from gangfinder.typologies.detection import detect, runnable
@@ -299,9 +299,8 @@ def inquire(
     with stages("scoring") as stage:
         made = merge([(j.finding, j.judgements) for j in judged])
         made = defended(engine, made, plugins.typologies, plugins.explanations, applied, derived)
-        channels = Channels.of(available, clock=clock)
         n_groups = sum(len(g) for g in groups.values())
-        scored = score(made, n_groups, channels, _scoring(settings))
+        scored = score(made, n_groups, _scoring(settings), clock=clock)
         stage.rows = len(scored)
     gone = (*_parts("typology", skipped), *_parts("linker", linked.skipped), *_parts("benign", applied.skipped))
     return Inquiry(tuple(scored), gone, {slug: len(g) for slug, g in sorted(groups.items())})

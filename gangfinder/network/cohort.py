@@ -21,6 +21,7 @@ from gangfinder.network.lockstep import (
     sessions,
     shared_attributes,
     tempo_tails,
+    timed_sessions,
 )
 
 if TYPE_CHECKING:
@@ -152,7 +153,8 @@ def _anomalies(
     shortest, longest = interval_days(found)
     facts: dict[str, str | int | float] = {
         "n_core": len(core), "n_units": group.n_units(core), "n_dates": found.dates, "n_houses": found.houses,
-        "n_sessions": len(found.table), "shortest_days": shortest, "longest_days": longest,
+        "n_sessions": len(found.table), "n_timed_sessions": timed_sessions(found, group),
+        "shortest_days": shortest, "longest_days": longest,
     }
     out = [Anomaly(Family.CALENDAR, "same_dates", strongest, group.n_tests, facts)]
     tempo = tempo_tails(found, inner, params.window_minutes)

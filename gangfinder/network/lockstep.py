@@ -267,6 +267,11 @@ def tempo_tails(found: Sessions, group: Group, window_minutes: int) -> NDArray[n
     return np.asarray(np.minimum(log_p / np.log(10.0), 0.0))
 
 
+def timed_sessions(found: Sessions, group: Group) -> int:
+    """Return how many sessions are at houses whose clock is used, where minutes can be tested."""
+    return int(_trusted(group, found.table).sum()) if group.clock else 0
+
+
 def amount_bins(amounts: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the 5 % bin of every positive amount in yuan; amounts under one yuan share bin 0."""
     return np.asarray(np.floor(np.log(np.maximum(amounts, 1.0)) / AMOUNT_BIN), dtype=np.int64)

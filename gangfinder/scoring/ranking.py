@@ -43,31 +43,7 @@ class ScoringParams:
     top: int = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Channels:
-    """What the data can test beyond calendars; decides whether one channel may suffice."""
-
-    clock: bool
-    attributes: bool
-    desks: bool
-
-    @classmethod
-    def of(cls, available: Mapping[str, frozenset[str]], *, clock: bool) -> Channels:
-        """Read the channels off the columns that hold values."""
-        settlements = available.get("settlements", frozenset())
-        return cls(
-            clock,
-            attributes=bool(available.get("patients", frozenset()) - {"patient_id"}) or "contact_phone" in settlements,
-            desks=bool(settlements & {"terminal_id", "operator_id", "doctor_id"}),
-        )
-
-    @property
-    def single(self) -> bool:
-        """Whether dates and amounts are all there is."""
-        return not (self.clock or self.attributes or self.desks)
-
-
-def score(rings: Sequence[Ring], n_groups: int, channels: Channels, params: ScoringParams) -> list[ScoredRing]:
+def score(rings: Sequence[Ring], n_groups: int, params: ScoringParams, *, clock: bool) -> list[ScoredRing]:
     """Admit, score and order rings.
 
     Parameters
@@ -76,17 +52,17 @@ def score(rings: Sequence[Ring], n_groups: int, channels: Channels, params: Scor
         Merged rings.
     n_groups
         Groups judged in the whole run: the number of hypotheses for the false-discovery control.
-    channels
-        What the data can test.
     params
         Parameters.
+    clock
+        Whether the instants carry a time of day.
 
     Returns
     -------
     list of ScoredRing
         Best first, at most ``params.top``.
     """
-    admitted = [(r, why) for r in rings if (why := admission(r, channels)) and amount(r) >= params.minimum_amount]
+    admitted = [(r, why) for r in rings if (why := admission(r, clock=clock)) and amount(r) >= params.minimum_amount]
     tails = [combined_tail(r) for r, _ in admitted]
     q_values = benjamini_hochberg(tails, max(n_groups, len(rings)))
     scored = [
@@ -97,21 +73,27 @@ def score(rings: Sequence[Ring], n_groups: int, channels: Channels, params: Scor
     return diversified(scored, params)[: params.top]
 
 
-def admission(ring: Ring, channels: Channels) -> str | None:
+def admission(ring: Ring, *, clock: bool) -> str | None:
     """Return which rule admits a ring (DESIGN §6), or ``None``.
 
-    ``contradiction``: an E1 finding. ``two_families``: anomalies of two families. ``single_channel``: the data hold
-    dates and amounts only, and one anomaly repeats on ≥ 3 dates, at ≥ 2 houses or among ≥ 3 people.
+    ``contradiction``: an E1 finding. ``two_families``: anomalies of two families. ``single_channel``: of what the people
+    do together only the dates are known, because the data have no time of day or the ring's houses do not keep one,
+    and the anomaly of the dates repeats on ≥ 3 dates.
     """
     if any(f.grade is Grade.E1 for f in ring.findings):
         return "contradiction"
-    families = {a.family for f in ring.findings for a in f.anomalies}
-    if len(families) >= 2:
+    anomalies = [a for f in ring.findings for a in f.anomalies]
+    if len({a.family for a in anomalies}) >= 2:
         return "two_families"
-    repeats = any(int(a.detail.get("n_dates", 0)) >= 3 for f in ring.findings for a in f.anomalies)
-    if channels.single and repeats and len(ring.core) >= 3:
+    if any(_dates_alone(a, clock=clock) for a in anomalies):
         return "single_channel"
     return None
+
+
+def _dates_alone(anomaly: Anomaly, *, clock: bool) -> bool:
+    """Say whether dates are all that could be tested of a group in step, and they repeat."""
+    timed = clock and int(anomaly.detail.get("n_timed_sessions", 1)) > 0
+    return anomaly.family is Family.CALENDAR and not timed and int(anomaly.detail.get("n_dates", 0)) >= 3
 
 
 def amount(ring: Ring) -> Decimal:

@@ -114,7 +114,7 @@ def crew(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     parts = []
     for leg in range(max(len(s) for s in stops)):
         rows = np.flatnonzero(np.array([len(stops[d]) > leg for d in date]))
-        where = np.array([stops[d][leg] for d in date[rows]])
+        where = np.array([stops[d][leg] for d in date[rows]], dtype=np.int64)
         leg_start = first_at + leg * rng.integers(2700, 5400, len(tours))
         wait = _running(date[rows], _ranks(date[rows], rng.random(len(rows))), rng.integers(40, 260, len(rows)))
         pair = rng.choice(liked, (len(tours), 2))
