@@ -76,8 +76,8 @@ def score(rings: Sequence[Ring], n_groups: int, params: ScoringParams, *, clock:
 def admission(ring: Ring, *, clock: bool) -> str | None:
     """Return which rule admits a ring (DESIGN §6), or ``None``.
 
-    ``contradiction``: an E1 finding. ``two_families``: anomalies of two families. ``single_channel``: of what the people
-    do together only the dates are known, because the data have no time of day or the ring's houses keep none, and the
+    ``contradiction``: an E1 finding. ``two_families``: anomalies of two families. ``single_channel``: of what people do
+    together only the dates are known, because the data have no time of day or the ring's houses keep none, and the
     anomaly of the dates repeats on ≥ 3 dates.
     """
     if any(f.grade is Grade.E1 for f in ring.findings):
