@@ -23,6 +23,7 @@ LIMIT = 0.6
 CONDUCT: dict[tuple[str, str], str] = {
     ("T06", "cash_amount"): "the house waives what the recruits would have to pay",
     ("T06", "account_amount"): "the house waives what the recruits would have to pay",
+    ("T06", "department"): "a recruited group lies in one ward, and never in obstetrics or paediatrics",
     ("T10", "patient.age"): "the cards of the dead are used, and the dead were old",
     ("T17", "agent_name"): "agents hand in nearly all of the claims",
     ("T17", "agent_phone"): "agents hand in nearly all of the claims",
