@@ -5,11 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gangfinder.linking import linkers
-
-pytest.register_assert_rewrite("tests.contract.suite_linkers", "tests.contract.suite")
-
-from tests.contract import suite, suite_linkers  # noqa: E402 - their asserts say more when they are rewritten first
-from tests.typologies.cases import as_table  # noqa: E402
+from tests.contract import suite, suite_linkers
+from tests.typologies.cases import as_table
 
 EVERY = pytest.mark.parametrize("slug", linkers())
 

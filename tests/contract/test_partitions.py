@@ -8,10 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gangfinder.rings.partition import algorithms, partition
-
-pytest.register_assert_rewrite("tests.contract.suite_partitions")
-
-from tests.contract import suite_partitions as suite  # noqa: E402 - its asserts say more when they are rewritten first
+from tests.contract import suite_partitions as suite
 
 EVERY = pytest.mark.parametrize("algorithm", algorithms().values(), ids=list(algorithms()))
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gangfinder.typologies import typologies
-
-pytest.register_assert_rewrite("tests.contract.suite", "tests.typologies.cases")
-
-from tests.contract import suite  # noqa: E402 - its asserts say more when they are rewritten first
+from tests.contract import suite
 
 CASES = {slug: suite.cases_of(slug) for slug in typologies()}
 
