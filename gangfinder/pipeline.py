@@ -27,7 +27,7 @@ from gangfinder.rings.merge import merge
 from gangfinder.run import InputDigest, RunRecord, SkippedPart, Stage, Stages, new_run_id
 from gangfinder.scoring.defence import apply, defended, residual
 from gangfinder.scoring.grouping import RingSettings, group_up
-from gangfinder.scoring.judging import judge_groups
+from gangfinder.scoring.judging import check_benign, judge_groups
 from gangfinder.scoring.ranking import ScoringParams, score
 from gangfinder.typologies import typologies as all_typologies
 from gangfinder.typologies.contract import Typology
@@ -89,12 +89,17 @@ class Plugins:
         ------
         SettingsError
             If the settings name a plug-in or parameter that does not exist.
+        ContractError
+            If a typology names an explanation that does not exist.
         """
-        return cls(
+        found = cls(
             _tuned(all_linkers(), "linking", settings),
             _tuned(all_explanations(), "benign", settings),
             _tuned(all_typologies(), "typologies", settings),
         )
+        for typology in found.typologies.values():
+            check_benign(typology, found.explanations)
+        return found
 
 
 def _tuned(found: Mapping[str, T], section: str, settings: Settings) -> dict[str, T]:

@@ -188,7 +188,7 @@ class _WholeSettlements:
 
 
 def has_clock(engine: Engine, relation: ir.Table) -> bool:
-    """Say whether the instants of visits carry a time of day: at least half are not midnight."""
+    """Say whether the instants of visits carry a time of day: more than half are not midnight."""
     at = relation["at"]
     counts = relation.aggregate(n=relation.count(), zero=is_midnight(at).cast("int64").sum())
     facts = engine.fetch(counts).to_pylist()[0]

@@ -38,6 +38,8 @@ def log10_hypergeometric_sum_tail(group: Ints, slots: Floats, marked: Floats, dr
     Groups of one term use the log-gamma tail. Others convolve the probability masses, exactly, and are floored at
     1e-300.
     """
+    if len(observed) == 0:
+        return np.zeros(0)
     group = np.asarray(group, dtype=np.int64)
     sizes = np.bincount(group, minlength=len(observed))
     starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
@@ -46,7 +48,7 @@ def log10_hypergeometric_sum_tail(group: Ints, slots: Floats, marked: Floats, dr
     rows = starts[single]
     out[single] = log10_hypergeometric_tail(observed[single], slots[rows], marked[rows], drawn[rows])
     several = np.flatnonzero(sizes > 1)
-    support = np.add.reduceat(np.minimum(marked, drawn), starts) if len(starts) else np.zeros(0)
+    support = np.add.reduceat(np.minimum(marked, drawn), starts)
     several = several[np.argsort(support[several], kind="stable")]
     for begin in range(0, len(several), CHUNK):
         chunk = several[begin : begin + CHUNK]

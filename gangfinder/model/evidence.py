@@ -81,7 +81,8 @@ class Anomaly:
     name
         Key of its sentence in the catalogue.
     log10_p
-        Base-10 logarithm of the exact upper tail under the stated null, before correction; 0 for contradictions.
+        Base-10 logarithm of the exact upper tail under the stated null, before correction; 0 where no chance
+        is computed, because the record cannot be true.
     n_tests
         How many tests of this kind the run made; the corrected tail is ``min(1, n_tests · p)``.
     detail

@@ -10,16 +10,15 @@ import numpy as np
 
 from gangfinder.model.evidence import Anomaly, Family
 from gangfinder.model.tails import log10_corrected
+from gangfinder.network.desks import desk_excess, shared_attributes
 from gangfinder.network.graph import peel
 from gangfinder.network.lockstep import (
     Sessions,
     amount_tails,
-    desk_excess,
     fisher,
     interval_days,
     pair_tails,
     sessions,
-    shared_attributes,
     tempo_tails,
     timed_sessions,
 )

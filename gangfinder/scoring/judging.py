@@ -49,12 +49,23 @@ def judge_groups(
     ContractError
         If the typology names an explanation that does not exist.
     """
+    check_benign(typology, explanations)
+    found = (_judge_one(typology, group, explanations, available) for group in groups)
+    return [j for j in found if j is not None]
+
+
+def check_benign(typology: Typology, explanations: Mapping[str, Explanation]) -> None:
+    """Refuse a typology that names explanations which do not exist.
+
+    Raises
+    ------
+    ContractError
+        If it does.
+    """
     unknown = sorted(set(typology.benign) - set(explanations))
     if unknown:
         msg = f"typology '{typology.slug}' names unknown explanations {unknown}"
         raise ContractError(msg)
-    found = (_judge_one(typology, group, explanations, available) for group in groups)
-    return [j for j in found if j is not None]
 
 
 def _judge_one(

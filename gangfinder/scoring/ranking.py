@@ -68,7 +68,7 @@ def score(rings: Sequence[Ring], n_groups: int, params: ScoringParams, *, clock:
     scored = [
         ScoredRing(ring, _score(ring, params), float(10.0 ** max(q, -300.0)), why)
         for (ring, why), q in zip(admitted, q_values, strict=True)
-        if q <= log10(params.false_discovery_share)
+        if q <= log10(params.false_discovery_share) or _beyond_chance(ring)
     ]
     return diversified(scored, params)[: params.top]
 
@@ -88,6 +88,12 @@ def admission(ring: Ring, *, clock: bool) -> str | None:
     if any(_dates_alone(a, clock=clock) for a in anomalies):
         return "single_channel"
     return None
+
+
+def _beyond_chance(ring: Ring) -> bool:
+    """Say whether a ring rests on contradictions alone, of which no chance was computed."""
+    tails = [a.log10_p for f in ring.findings for a in f.anomalies]
+    return any(f.grade is Grade.E1 for f in ring.findings) and all(p == 0.0 for p in tails)
 
 
 def _dates_alone(anomaly: Anomaly, *, clock: bool) -> bool:
