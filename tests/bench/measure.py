@@ -7,7 +7,6 @@ import os
 import platform
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -40,17 +39,31 @@ def measured(*command: str) -> Cost:
     CommandFailed
         If it does not exit with 0.
     """
-    begin = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    output = child.stdout.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    seconds = time.perf_counter() - begin
-    child.stdout.close()
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
-        raise CommandFailed(f"{command[:4]} exited with {child.returncode}\n{output[-4000:]}")
-    # Linux counts ru_maxrss in kilobytes
-    return Cost(round(seconds, 2), round(usage.ru_utime + usage.ru_stime, 2), usage.ru_maxrss // 1024)
+    read, write_ = os.pipe()
+    with os.fdopen(read) as answer:
+        child = subprocess.Popen(
+            [sys.executable, "-S", "-c", MONITOR, str(write_), *command],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, pass_fds=[write_],
+        )
+        os.close(write_)
+        output = child.communicate()[0]
+        status, seconds, cpu, kilobytes = json.loads(answer.read())
+    if status != 0:
+        raise CommandFailed(f"{command[:4]} exited with {status}\n{output[-4000:]}")
+    return Cost(round(seconds, 2), round(cpu, 2), kilobytes // 1024)
+
+
+MONITOR = """
+import json, os, subprocess, sys, time
+begin = time.perf_counter()
+child = subprocess.Popen(sys.argv[2:])
+_, status, usage = os.wait4(child.pid, 0)
+child.returncode = os.waitstatus_to_exitcode(status)
+figures = [child.returncode, time.perf_counter() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss]
+os.write(int(sys.argv[1]), json.dumps(figures).encode())
+"""
+"""A small process starts the command: on Linux a child's ru_maxrss (kilobytes) is never below that of the process that
+started it, and a test worker is large."""
 
 
 def provenance(**settings: Any) -> dict[str, Any]:
