@@ -19,13 +19,11 @@ from gangfinder.run import SkippedPart
 _COLUMNS = {
     "rank": "#rank",
     "lead_id": "lead",
-    "score": "#score",
-    "typologies": "typologies",
-    "n_patients": "#patients",
+    "typologies": "type",
+    "n_patients": "#people",
     "amount": "#yuan",
-    "first": "from",
-    "last": "to",
-    "suspicion": "suspicion, to be verified",
+    "months": "months",
+    "suspicion": "to be verified",
 }
 _SHOWN = 20
 
@@ -63,10 +61,8 @@ def _row(lead: Lead, lang: str) -> dict[str, Any]:
     say, texts = translator(lang), installed_texts()
     return {
         **lead_record(lead),
-        "score": f"{lead.scored.score.total:.1f}",
         "amount": _amount(lead),
-        "first": "" if lead.first_seen is None else f"{lead.first_seen:%Y-%m-%d}",
-        "last": "" if lead.last_seen is None else f"{lead.last_seen:%Y-%m-%d}",
+        "months": _months(lead),
         "suspicion": "; ".join(say.line(texts.title(code)) for code in lead.typologies),
     }
 
@@ -78,6 +74,12 @@ def _show_skipped(skipped: Sequence[SkippedPart]) -> None:
     others = sum(part.kind != "typology" for part in skipped)
     if others:
         click.echo(f"Skipped: {others} links and explanations for want of columns; run.json names them")
+
+
+def _months(lead: Lead) -> str:
+    if lead.first_seen is None or lead.last_seen is None:
+        return ""
+    return f"{lead.first_seen:%Y-%m}–{lead.last_seen:%Y-%m}"
 
 
 def _amount(lead: Lead) -> str:

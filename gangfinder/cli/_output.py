@@ -74,9 +74,14 @@ def show_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], ti
     if title:
         click.secho(title, bold=console.is_terminal)
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, show_edge=False)
-    for heading in columns.values():
+    headings = list(columns.values())
+    for heading in headings:
         numeric = heading.startswith("#")
-        table.add_column(heading.lstrip("#"), justify="right" if numeric else "left", overflow="fold")
+        # an id that is broken over two lines cannot be copied: only the last column, words, may wrap
+        words = heading is headings[-1]
+        table.add_column(
+            heading.lstrip("#"), justify="right" if numeric else "left", overflow="fold", no_wrap=not words
+        )
     for row in rows:
         table.add_row(*(Text(_cell(row.get(name))) for name in columns))
     _print(console, table)
