@@ -97,3 +97,7 @@ def test_five_million_settlements_take_three_minutes():
     assert own["peak_mb"] <= 6_000
     sizes = (result("speed-1000000")["settlements"], result("speed-5000000")["settlements"])
     assert exponent(sizes[0], low["seconds"], sizes[1], own["seconds"]) <= 1.15
+
+
+def test_help_answers_at_once():
+    assert result("startup")["seconds_median"] < 0.3
