@@ -69,8 +69,8 @@ class Params(Cycle):
         Fewest visit days of an unmarked daily course (a rehabilitation class), and
     daily_span_days
         the longest time it takes.
-    daily_share
-        Least share of its intervals that are of at most four days.
+    daily_gap_days
+        A longer pause ends the course.
     weekend_share
         Largest share of its days on a weekend.
     """
@@ -90,7 +90,7 @@ class Params(Cycle):
     long_nights: int = 25
     daily_days: int = 12
     daily_span_days: int = 90
-    daily_share: float = 0.9
+    daily_gap_days: int = 4
     weekend_share: float = 0.05
     # a person's own interval between infusions, where neither diagnosis nor department is known
     cycle_low_days: int = 12
@@ -201,19 +201,24 @@ def _daily(visits: ir.Table, params: Params) -> ir.Table:
     by = ("patient_id", "institution_id")
     visits = _frequent(visits, params.daily_days)
     days = visits.select(*by, "on").distinct()
-    often = days.group_by(*by).aggregate(n=days.count(), first_on=days.on.min(), last_on=days.on.max())
-    often = often.filter(
-        (often.n >= params.daily_days) & (days_between(often.last_on, often.first_on) <= params.daily_span_days)
-    )
-    days = days.semi_join(often, by)
-    gap = days_between(days.on, days.on.lag().over(ibis.window(group_by=list(by), order_by="on")))
+    order = ibis.window(group_by=list(by), order_by="on")
+    gap = days_between(days.on, days.on.lag().over(order))
     days = days.mutate(
-        short=ibis.coalesce(gap <= 4, ibis.literal(value=True)).cast("int64"),
+        begins=ibis.coalesce(gap > params.daily_gap_days, ibis.literal(value=True)).cast("int64"),
         weekend=(weekday(days.on) >= 5).cast("int64"),
     )
-    own = days.group_by(*by).aggregate(n=days.count(), n_short=days.short.sum(), n_weekend=days.weekend.sum())
-    fit = own.filter((own.n_short >= params.daily_share * own.n) & (own.n_weekend <= params.weekend_share * own.n))
-    course = visits.semi_join(fit, by).select("settlement_id", *by, "on", "at")
+    # other visits to the house, months before or after, are no part of the course and do not hide it
+    days = days.mutate(episode=days.begins.sum().over(ibis.cumulative_window(group_by=list(by), order_by="on")))
+    own = days.group_by(*by, "episode").aggregate(
+        n=days.count(), first_on=days.on.min(), last_on=days.on.max(), n_weekend=days.weekend.sum()
+    )
+    fit = own.filter(
+        (own.n >= params.daily_days)
+        & (days_between(own.last_on, own.first_on) <= params.daily_span_days)
+        & (own.n_weekend <= params.weekend_share * own.n)
+    )
+    both = visits.inner_join(fit.select(*by, "first_on", "last_on"), by)
+    course = both.filter(both.on.between(both.first_on, both.last_on)).select("settlement_id", *by, "on", "at")
     return course.anti_join(_running(course, params), by).select("settlement_id")
 
 
