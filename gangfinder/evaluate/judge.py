@@ -115,7 +115,7 @@ def _evidence(
     rows = {ring.ring_id: ring.evidence for ring in rings}
     pairs = [
         (
-            frozenset(e for e in lead.evidence if e[0] in {"settlements", "reimbursements"}),
+            frozenset(e for e in lead.evidence if e[0] in {t for t, _ in rows[matched[lead.lead_id]]}),
             rows[matched[lead.lead_id]],
         )
         for lead in leads

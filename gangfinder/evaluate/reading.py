@@ -105,11 +105,11 @@ def typed(kind: str, values: Iterable[str]) -> Subjects:
 
 def ring_of(entry: Mapping[str, Any]) -> Ring:
     """Return a ring from its entry in ``truth.json``."""
-    people = typed("patient", entry["patients"])
+    made_of = entry.get("subject_type", "patient")
+    subjects = typed(made_of, entry[f"{made_of}s"])
     houses = typed("institution", entry["institutions"]) | typed("doctor", entry["doctors"])
-    keys = entry["source_keys"]
-    evidence = typed("settlements", keys["settlements"]) | typed("reimbursements", keys["reimbursements"])
-    return Ring(entry["ring_id"], entry["typology"], people or houses, evidence)
+    evidence = frozenset((table, key) for table, keys in entry["source_keys"].items() for key in keys)
+    return Ring(entry["ring_id"], entry["typology"], subjects or houses, evidence)
 
 
 def comparable(ring: Ring, lead: Lead) -> Subjects:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from gangfinder.synth.events import Claims, Events
+from gangfinder.synth.events import Claims, Conduct, Events
 from gangfinder.synth.ordinary import Habits, pick
 from gangfinder.synth.streams import Flags, Floats, Ints
 from gangfinder.synth.world import World
@@ -66,6 +67,10 @@ class Part:
         Residents who act for the others.
     accounts
         Payee accounts used (see ``events.COMMON``).
+    doctors
+        Doctors who are the part's subjects, where it is made of doctors.
+    more
+        Conduct for the town's ledgers, by table (see ``ledgers.LEDGERS``).
     """
 
     kind: str
@@ -76,6 +81,8 @@ class Part:
     places: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     agents: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     accounts: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    doctors: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    more: Mapping[str, Conduct] = field(default_factory=dict)
 
 
 def make_scene(world: World, habits: Habits, ordinary: Events) -> Scene:

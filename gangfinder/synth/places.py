@@ -9,6 +9,7 @@ import numpy as np
 from gangfinder.synth.catalogue import DEPARTMENT, WARD_WEIGHTS, PlaceKind
 from gangfinder.synth.people import People
 from gangfinder.synth.settings import TownSettings
+from gangfinder.synth.sites import further_places
 from gangfinder.synth.streams import Flags, Floats, Ints, Streams
 
 _KINDS = {
@@ -87,7 +88,7 @@ class Places:
 def _counts(settings: TownSettings) -> dict[PlaceKind, int]:
     """Return how many institutions of each kind; enough that no two rings and few look-alikes share one."""
     n, rings, alike = settings.patients, max(3, settings.rings_per_typology), max(3, settings.lookalikes)
-    return {
+    counts = {
         PlaceKind.LARGE: max(1, n // 120_000),
         PlaceKind.SMALL: max(2 * rings + 2 * alike // 2 + 3, n // 20_000),
         PlaceKind.TOWNSHIP: max(alike + 1, n // 15_000),
@@ -96,6 +97,7 @@ def _counts(settings: TownSettings) -> dict[PlaceKind, int]:
         PlaceKind.PHARMACY: max(8 * rings + 4 * alike, n // 1_600),
         PlaceKind.REMOTE: max(24, 2 * rings + 18, n // 10_000),
     }
+    return {kind: count + further_places(settings, kind) for kind, count in counts.items()}
 
 
 _BEDS = np.array([14, 18, 24, 30, 50, 60, 80, 99])

@@ -11,7 +11,10 @@ from gangfinder.errors import SettingsError, nearest
 SYNTH_VERSION = "1"
 """Raised whenever the same settings and seed would give other rows."""
 
-TYPOLOGIES = ("T01", "T05", "T06", "T08", "T10", "T17")
+CORE_TYPOLOGIES = ("T01", "T05", "T06", "T08", "T10", "T17")
+"""The founding typologies, on which the first tables were measured."""
+
+TYPOLOGIES: tuple[str, ...] = (*CORE_TYPOLOGIES,)
 """Typologies that can be planted and are planted by default."""
 
 PLANTABLE = (*TYPOLOGIES, "lockstep")

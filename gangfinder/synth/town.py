@@ -15,6 +15,7 @@ from gangfinder.synth.catalogue import Kind
 from gangfinder.synth.claims import ordinary_claims
 from gangfinder.synth.clash import surviving, without_clashes
 from gangfinder.synth.events import DAY, Claims, Events
+from gangfinder.synth.ledgers import Entries, fill, written
 from gangfinder.synth.lookalikes import play
 from gangfinder.synth.names import Names, make_names
 from gangfinder.synth.ordinary import make_habits, refills, stays, visits
@@ -61,7 +62,7 @@ def build_town(settings: TownSettings) -> Town:
     return _written(world, *_played(world))
 
 
-def _played(world: World) -> tuple[Conducts, ClaimPairs, PartPairs]:
+def _played(world: World) -> tuple[Conducts, ClaimPairs, list[Entries], PartPairs]:
     """Return what everybody did, honest and planted; the stage, as large as the rows, is let go."""
     scene = _ordinary_year(world)
     lookalikes = play(scene)
@@ -71,8 +72,8 @@ def _played(world: World) -> tuple[Conducts, ClaimPairs, PartPairs]:
         Claims.joined([ordinary_claims(scene), *_numbered_claims(lookalikes, 1)]),
         Claims.joined(_numbered_claims(rings, -1)),
     )
-    bare = [[replace(p, events=Events.none(), cover=Events.none()) for p in part] for part in (lookalikes, rings)]
-    return conduct, claims, (bare[0], bare[1])
+    bare = [[replace(p, events=Events.none(), cover=Events.none(), more={}) for p in part] for part in (lookalikes, rings)]
+    return conduct, claims, fill(scene, lookalikes, rings), (bare[0], bare[1])
 
 
 def _ordinary_year(world: World) -> Scene:
@@ -114,7 +115,9 @@ def _errors(scene: Scene) -> Events:
     return Events.joined([doubled, world.visits(rng, late, scene.habits.clinic[late, 0], days)])
 
 
-def _written(world: World, conduct: Conducts, claims: ClaimPairs, parts: PartPairs) -> Town:
+def _written(
+    world: World, conduct: Conducts, claims: ClaimPairs, entries: list[Entries], parts: PartPairs
+) -> Town:
     """Turn conduct (honest, planted) into tables and describe what was planted."""
     names = make_names(world)
     kept, beds, approved = _checked(world, conduct)
@@ -122,7 +125,8 @@ def _written(world: World, conduct: Conducts, claims: ClaimPairs, parts: PartPai
         make_batch(world, names, branch, conduct.pop(0), beds.pop(0), kept.pop(0)) for branch in ("honest", "planted")
     ]
     paid, claimed = _claimed(world, names, claims)
-    truth = make_truth(world.settings, names, batches, claimed, parts)
+    ledgers = written(world, names, entries)
+    truth = make_truth(world.settings, names, batches, claimed, ledgers, parts)
     plans = [plan_items(names, batch) for batch in batches]
     tables = {"settlements": settlements_of(world, batches)}
     batches.clear()
@@ -130,6 +134,7 @@ def _written(world: World, conduct: Conducts, claims: ClaimPairs, parts: PartPai
         rng = world.streams.rng("claim order")
         tables |= {"reimbursements": shuffled(rng, paid), **registers(world, names, approved)}
         tables["items"] = items_of(world, plans)
+        tables |= {name: shuffled(world.streams.rng("order", name), one.table) for name, one in ledgers.items()}
     return Town({name: _thinned(world.settings, name, table) for name, table in tables.items()}, truth)
 
 

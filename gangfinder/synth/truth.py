@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,9 +13,13 @@ import pyarrow as pa
 from gangfinder.synth.batch import Batch
 from gangfinder.synth.casting import Part
 from gangfinder.synth.events import DAY, NONE, Claims
+from gangfinder.synth.ledgers import Written
 from gangfinder.synth.names import Names
 from gangfinder.synth.settings import SYNTH_VERSION, TownSettings
 from gangfinder.synth.streams import Ints
+
+SUBJECTS = {"T13": "institution", "T21": "doctor", "T22": "institution"}
+"""What a ring is made of, where it is not patients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,10 @@ class Group:
         What the fund paid, in yuan, as text with two decimals.
     n_rows
         Number of its rows.
+    subject_type
+        What it is made of: the identifiers of that type are matched with a lead's core members.
+    entries
+        Keys of its rows in further tables.
     """
 
     group_id: str
@@ -56,6 +64,8 @@ class Group:
     last_on: str
     amount: str
     n_rows: int
+    subject_type: str = "patient"
+    entries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +80,7 @@ class Truth:
         """Return the contents of ``truth.json``."""
         rings = [_ring_json(group) for group in self.rings]
         alike = [
-            {k: v for k, v in asdict(group).items() if k not in {"settlements", "reimbursements"}}
+            {k: v for k, v in asdict(group).items() if k not in {"settlements", "reimbursements", "entries"}}
             for group in self.lookalikes
         ]
         counts: dict[str, int] = {}
@@ -88,6 +98,7 @@ class Truth:
 def _ring_json(group: Group) -> dict[str, Any]:
     plain = asdict(group)
     keys = {"settlements": plain.pop("settlements"), "reimbursements": plain.pop("reimbursements")}
+    keys |= plain.pop("entries")
     return {"ring_id": plain.pop("group_id"), "typology": plain.pop("kind"), **plain, "source_keys": keys}
 
 
@@ -105,6 +116,7 @@ def make_truth(
     names: Names,
     batches: Sequence[Batch],
     claimed: Claimed,
+    ledgers: Mapping[str, Written],
     parts: tuple[list[Part], list[Part]],
 ) -> Truth:
     """Describe every part by the rows that were written for it.
@@ -117,15 +129,17 @@ def make_truth(
         Honest and planted rows.
     claimed
         All claims.
+    ledgers
+        Rows of further tables.
     parts
         Look-alikes and rings.
     """
     alike = [
-        _group(names, batches[0], claimed, part, f"alike-{i + 1:04d}", i + 1, rows)
+        _group(names, batches[0], claimed, ledgers, part, f"alike-{i + 1:04d}", i + 1, rows)
         for i, (part, rows) in enumerate(_with_rows(batches[0], parts[0], 1))
     ]
     rings = [
-        _group(names, batches[1], claimed, part, f"ring-{i + 1:03d}", -(i + 1), rows)
+        _group(names, batches[1], claimed, ledgers, part, f"ring-{i + 1:03d}", -(i + 1), rows)
         for i, (part, rows) in enumerate(_with_rows(batches[1], parts[1], -1))
     ]
     return Truth(settings, tuple(rings), tuple(alike))
@@ -150,26 +164,33 @@ def _frequent(values: Ints) -> Ints:
     return np.asarray(found[counts >= 0.25 * max(len(values), 1)])
 
 
-def _group(names: Names, record: Batch, claimed: Claimed, part: Part, name: str, origin: int, rows: Ints) -> Group:
+def _group(
+    names: Names, record: Batch, claimed: Claimed, ledgers: Mapping[str, Written], part: Part, name: str, origin: int,
+    rows: Ints,
+) -> Group:
     """Describe one part by its rows and claims."""
     bills, event = record.bills, record.rows.event[rows]
     claim = np.flatnonzero(claimed.claims["origin"] == origin)
     seen = np.concatenate([record.events["patient"][event], claimed.claims["patient"][claim]]).astype(np.int64)
-    people = seen if origin < 0 else np.concatenate([seen, part.people])
+    people = seen if origin < 0 and not part.more else np.concatenate([seen, part.people])
     places = np.concatenate([record.events["place"][event], claimed.claims["place"][claim]]).astype(np.int64)
+    made_of = SUBJECTS.get(part.kind, "patient")
     if origin > 0:
         places = np.concatenate([places, part.places])
+    elif made_of == "institution":
+        places = part.places
     days = np.concatenate([record.events["at"][event] // DAY, claimed.claims["submitted"][claim]])
     sign = np.where(record.rows.refund_of[rows] != NONE, -1, 1)
     half = np.select([record.rows.half[rows] == 1, record.rows.half[rows] == 2], [0.4, 0.6], 1.0)
     cents = float((bills.fund[event] * sign * half).sum()) + float(claimed.fund[claim].sum())
     keys = origin < 0
+    doctors = part.doctors if len(part.doctors) else _frequent(bills.doctor[event])
     return Group(
         group_id=name,
         kind=part.kind,
         patients=_ids(names.patients, people),
         institutions=_ids(names.places, places),
-        doctors=_ids(names.doctors, _frequent(bills.doctor[event])),
+        doctors=_ids(names.doctors, doctors),
         agents=_ids(names.patients, part.agents),
         operators=_ids(names.operators, _frequent(bills.operator[event])),
         terminals=_ids(names.terminals, _frequent(bills.terminal[event])),
@@ -180,6 +201,8 @@ def _group(names: Names, record: Batch, claimed: Claimed, part: Part, name: str,
         last_on=_iso(int(days.max())) if len(days) else "",
         amount=f"{cents / 100:.2f}",
         n_rows=len(rows) + len(claim),
+        subject_type=made_of,
+        entries={table: own for table, one in ledgers.items() if keys and (own := one.keys_of(origin))},
     )
 
 

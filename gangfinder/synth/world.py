@@ -10,7 +10,8 @@ from gangfinder.synth.catalogue import HOUR_PROFILE, SUNDAY_FACTOR, Catalogue, K
 from gangfinder.synth.events import DAY, Events, clock
 from gangfinder.synth.people import People, make_people
 from gangfinder.synth.places import Places, make_places
-from gangfinder.synth.settings import PLANTABLE, TownSettings
+from gangfinder.synth.settings import TownSettings
+from gangfinder.synth.sites import site_needs
 from gangfinder.synth.streams import Flags, Floats, Ints, Streams
 
 
@@ -128,24 +129,11 @@ def sunday_weights(days: Ints) -> Floats:
     return np.where((days + 3) % 7 == 6, SUNDAY_FACTOR, 1.0)
 
 
-_SITES = {
-    # typology: (places for each ring, the kinds they are drawn from)
-    "T01": (2, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
-    "T05": (6, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
-    "T06": (1, (PlaceKind.SMALL,)),
-    "T08": (1, (PlaceKind.SMALL,)),
-    "T10": (2, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
-    "T17": (2, (PlaceKind.REMOTE,)),
-    "lockstep": (4, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
-}
-
-
 def _reserve(settings: TownSettings, streams: Streams, places: Places, seats: Seats) -> dict[tuple[str, int], Ints]:
     """Set sites aside for every ring that could be planted; disjoint, and independent of what is planted."""
     rng = streams.rng("sites")
     chosen: dict[tuple[str, int], Ints] = {}
-    for typology in PLANTABLE:
-        count, kinds = _SITES[typology]
+    for typology, (count, kinds) in site_needs(settings).items():
         for number in range(max(3, settings.rings_per_typology)):
             free = places.of_kind(*kinds)
             free = free[~seats.place_taken[free] & ~places.shared_login[free]]

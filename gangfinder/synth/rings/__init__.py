@@ -32,4 +32,4 @@ def plant(scene: Scene) -> list[Part]:
         for number in range(settings.rings_per_typology)
     ]
     # a tiny town can run out of people (of its dead, above all); a ring nobody is in is no ring
-    return [part for part in played if len(part.events) or len(part.claims)]
+    return [part for part in played if len(part.events) or len(part.claims) or part.more or len(part.places)]

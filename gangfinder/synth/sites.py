@@ -1,0 +1,33 @@
+"""Which places every ring needs, so that no two rings ever share one."""
+
+from __future__ import annotations
+
+from gangfinder.synth.catalogue import PlaceKind
+from gangfinder.synth.settings import TYPOLOGIES, TownSettings
+
+SITES = {
+    # typology: (places for each ring, the kinds they are drawn from)
+    "T01": (2, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
+    "T05": (6, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
+    "T06": (1, (PlaceKind.SMALL,)),
+    "T08": (1, (PlaceKind.SMALL,)),
+    "T10": (2, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
+    "T17": (2, (PlaceKind.REMOTE,)),
+    "lockstep": (4, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
+}
+
+FOUNDING = ("T01", "T05", "T06", "T08", "T10", "T17", "lockstep")
+"""Sites of these are set aside in every town, of the others where they are asked for."""
+
+
+def site_needs(settings: TownSettings) -> dict[str, tuple[int, tuple[PlaceKind, ...]]]:
+    """Return how many places of which kinds each ring of each typology asked for needs, planted or not."""
+    asked = {*FOUNDING, *(settings.typologies or TYPOLOGIES)}
+    return {typology: need for typology, need in SITES.items() if typology in asked}
+
+
+def further_places(settings: TownSettings, kind: PlaceKind) -> int:
+    """Return how many places of a kind a town has more, for the rings beyond the founding typologies."""
+    rings = max(3, settings.rings_per_typology)
+    needs = site_needs(settings)
+    return sum(rings * count for typology, (count, kinds) in needs.items() if typology not in FOUNDING and kind == kinds[0])
