@@ -29,5 +29,5 @@ def site_needs(settings: TownSettings) -> dict[str, tuple[int, tuple[PlaceKind, 
 def further_places(settings: TownSettings, kind: PlaceKind) -> int:
     """Return how many places of a kind a town has more, for the rings beyond the founding typologies."""
     rings = max(3, settings.rings_per_typology)
-    needs = site_needs(settings)
-    return sum(rings * count for typology, (count, kinds) in needs.items() if typology not in FOUNDING and kind == kinds[0])
+    further = [need for typology, need in site_needs(settings).items() if typology not in FOUNDING]
+    return sum(rings * count for count, kinds in further if kind == kinds[0])

@@ -72,7 +72,7 @@ def _played(world: World) -> tuple[Conducts, ClaimPairs, list[Entries], PartPair
         Claims.joined([ordinary_claims(scene), *_numbered_claims(lookalikes, 1)]),
         Claims.joined(_numbered_claims(rings, -1)),
     )
-    bare = [[replace(p, events=Events.none(), cover=Events.none(), more={}) for p in part] for part in (lookalikes, rings)]
+    bare = [[replace(p, events=Events.none(), cover=Events.none()) for p in part] for part in (lookalikes, rings)]
     return conduct, claims, fill(scene, lookalikes, rings), (bare[0], bare[1])
 
 
