@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from gangfinder.synth.columns import as_table
+from gangfinder.synth.columns import as_table, pick_from
 from gangfinder.synth.events import Events
 from gangfinder.synth.idents import opaque
 from gangfinder.synth.items import item_columns
 from gangfinder.synth.names import Names
 from gangfinder.synth.rows import Rows, make_rows, settlement_columns
+from gangfinder.synth.scripts import Scripts, make_scripts, script_table
 from gangfinder.synth.settle import Bills, make_bills
 from gangfinder.synth.streams import Flags, Ints
 from gangfinder.synth.world import World
@@ -27,8 +28,8 @@ class Batch:
     ----------
     world
         The town, with the batch's own branch of the random streams.
-    events, bills, rows
-        Conduct, prices and rows.
+    events, bills, scripts, rows
+        Conduct, prices, prescriptions and rows.
     kept
         Which rows are written; honest rows that a planted one makes impossible are not.
     settlement_ids
@@ -40,6 +41,7 @@ class Batch:
     world: World
     events: Events
     bills: Bills
+    scripts: Scripts
     rows: Rows
     kept: Flags
     settlement_ids: pa.Array
@@ -64,8 +66,28 @@ def make_batch(world: World, names: Names, branch: str, events: Events, beds: In
     bills = make_bills(own, events)
     rows = make_rows(own, events)
     ids = opaque(len(rows), int(own.streams.rng("settlement ids").integers(1, 2**62)))
-    columns = settlement_columns(own, names, events, bills, rows, beds, ids)
-    return Batch(own, events, bills, rows, kept[rows.event], ids, columns)
+    scripts = make_scripts(own, events, bills.basket)
+    columns = _columns(settlement_columns(own, names, events, bills, rows, beds, ids), scripts, rows, len(events))
+    return Batch(own, events, bills, scripts, rows, kept[rows.event], ids, columns)
+
+
+def _columns(
+    plain: Iterator[dict[str, pa.Array]], scripts: Scripts, rows: Rows, events: int
+) -> Iterator[dict[str, pa.Array]]:
+    """Write the columns of the settlements, the number of the prescription last."""
+    yield from plain
+    yield {"prescription_id": pick_from(scripts.ids, scripts.by_event(events)[rows.event])}
+
+
+def prescriptions_of(world: World, names: Names, batches: Sequence[Batch]) -> pa.Table:
+    """Return the prescriptions of all batches in one random order."""
+    tables = []
+    for batch in batches:
+        kept = np.zeros(len(batch.events), dtype=bool)
+        kept[batch.rows.event[batch.kept]] = True
+        tables.append(script_table(batch.world, names, batch.events, batch.scripts, kept))
+    table = pa.concat_tables(tables)
+    return table.take(pa.array(world.streams.rng("prescription order").permutation(table.num_rows)))
 
 
 def settlements_of(world: World, batches: Sequence[Batch]) -> pa.Table:

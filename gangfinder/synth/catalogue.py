@@ -21,6 +21,7 @@ class Kind(IntEnum):
     DIALYSIS = 5
     CHECKUP = 6
     REHAB = 7
+    SPECIAL = 8  # dual-channel drugs at a pharmacy
 
 
 class PlaceKind(IntEnum):
@@ -35,7 +36,7 @@ class PlaceKind(IntEnum):
     REMOTE = 6
 
 
-VISIT_TYPES = ("11", "13", "14", "41", "21", "14", "9107", "11")
+VISIT_TYPES = ("11", "13", "14", "41", "21", "14", "9107", "11", "15")
 """``visit_type`` code of each kind of event (DOMAIN §1.5)."""
 
 DEPARTMENTS = (
@@ -156,6 +157,9 @@ DIALYSIS_PRICE = 400.0
 N_DRUGS = 160
 N_BASKETS = 700
 BASKET_LINES = 4
+N_SPECIAL = 12
+SPECIAL_BASKET = N_BASKETS
+"""The first of the baskets that hold one box, then two boxes, of each dual-channel drug."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +194,7 @@ class Catalogue:
         """Draw baskets by how often people buy them, among those that cost low to high yuan."""
         weights = self.chronic_weights if chronic else self.acute_weights
         weights = np.where((self.totals >= low) & (self.totals <= high), weights, 0.0)
-        return rng.choice(N_BASKETS, size=size, p=weights / weights.sum())
+        return rng.choice(len(weights), size=size, p=weights / weights.sum())
 
 
 def make_catalogue(rng: np.random.Generator) -> Catalogue:
@@ -205,4 +209,25 @@ def make_catalogue(rng: np.random.Generator) -> Catalogue:
     popularity = rng.permutation(zipf_weights(N_BASKETS, 0.75))
     supply = np.where(lines >= 0, days[lines], 0).max(axis=1)
     chronic = np.where(supply >= 14, popularity, 0.0)
-    return Catalogue(prices, days, lines, boxes, totals, popularity, chronic / chronic.sum())
+    return _with_special(rng, Catalogue(prices, days, lines, boxes, totals, popularity, chronic / chronic.sum()))
+
+
+def _with_special(rng: np.random.Generator, plain: Catalogue) -> Catalogue:
+    """Add the dual-channel drugs, which nobody buys by chance: baskets of one box, then of two."""
+    prices = np.round(np.exp(rng.normal(8.1, 0.45, N_SPECIAL)), 2)
+    days = rng.choice(np.array([28, 30]), N_SPECIAL)
+    drug = N_DRUGS + np.tile(np.arange(N_SPECIAL), 2)
+    lines = np.full((2 * N_SPECIAL, BASKET_LINES), -1)
+    lines[:, 0] = drug
+    boxes = np.ones((2 * N_SPECIAL, BASKET_LINES), dtype=plain.boxes.dtype)
+    boxes[N_SPECIAL:, 0] = 2
+    never = np.zeros(2 * N_SPECIAL)
+    return Catalogue(
+        np.concatenate([plain.prices, prices]),
+        np.concatenate([plain.days, days]),
+        np.vstack([plain.lines, lines]),
+        np.vstack([plain.boxes, boxes]),
+        np.concatenate([plain.totals, prices[drug - N_DRUGS] * boxes[:, 0]]),
+        np.concatenate([plain.acute_weights, never]),
+        np.concatenate([plain.chronic_weights, never]),
+    )

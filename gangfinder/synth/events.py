@@ -26,7 +26,10 @@ _COLUMNS: Mapping[str, tuple[str, Any]] = {
     "diagnosis": ("int16", NONE),
     "terminal": ("int32", NONE),
     "operator": ("int32", NONE),
-    "doctor": ("int32", NONE),
+    "doctor": ("int32", NONE),  # at a pharmacy: who prescribes
+    "rx": ("int16", NONE),  # flags of the prescription (see scripts), 0 for none
+    "consult": ("int16", NONE),  # seconds from the visit to the prescription
+    "lead": ("int32", NONE),  # seconds from the prescription to the sale, negative when it was written later
     "basket": ("int32", NONE),
     "cost": ("float64", np.nan),  # total of a stay, where the house decides it
     "waived": ("bool", False),  # the house asks no cash
@@ -34,6 +37,10 @@ _COLUMNS: Mapping[str, tuple[str, Any]] = {
     "contact": ("int32", NONE),  # person whose phone stands as contact
     "agent": ("int32", NONE),  # person who acts for the patient
     "bed": ("int32", NONE),
+    "parcel": ("int32", NONE),  # number of the boxes handed over: the same number twice, the same boxes twice
+    "split": ("bool", False),  # sold by the piece from an opened box
+    "undone": ("bool", False),  # refunded later
+    "unstocked": ("bool", False),  # settled, but nothing left the shelf
     "origin": ("int32", FREE),  # 0 ordinary, > 0 look-alike number, < 0 ring number; never written
     "fixed": ("bool", False),  # must not be dropped when it contradicts another row
 }
@@ -50,6 +57,8 @@ _CLAIM_COLUMNS: Mapping[str, tuple[str, Any]] = {
     "account": ("int64", NONE),  # person whose account is paid, or COMMON + number of a common account
     "agent": ("int32", NONE),  # person who hands the claim in
     "handler": ("int32", NONE),  # member of staff
+    "benefit": ("int8", 0),  # position in reimbursed.BENEFITS
+    "fund": ("float64", np.nan),  # what is paid, where the claim decides it; negative: taken back
     "origin": ("int32", FREE),
 }
 

@@ -20,7 +20,7 @@ def _counter_events(scene: Scene, kind: int) -> Ints:
     """Return the ordinary visits at one kind of place."""
     ordinary = scene.ordinary
     here = scene.world.places.kind[ordinary["place"]] == kind
-    return np.flatnonzero(here & (ordinary["kind"] != Kind.STAY))
+    return np.flatnonzero(here & ~np.isin(ordinary["kind"], [Kind.STAY, Kind.SPECIAL]))
 
 
 def observed_hours(scene: Scene, rng: np.random.Generator, places: Ints) -> Ints:

@@ -117,7 +117,7 @@ def _baskets(rng: np.random.Generator, world: World, events: Events) -> Ints:
     """Return the basket of every visit that ends with drugs."""
     kind = events["kind"]
     drawn = usual_baskets(rng, world, events["patient"])
-    with_drugs = np.isin(kind, [Kind.PHARMACY, Kind.CHRONIC]) | (
+    with_drugs = np.isin(kind, [Kind.PHARMACY, Kind.CHRONIC, Kind.SPECIAL]) | (
         np.isin(kind, [Kind.OUTPATIENT, Kind.EMERGENCY]) & (rng.random(len(events)) < 0.7)
     )
     given = events["basket"].astype(np.int64)
@@ -130,7 +130,8 @@ def _totals(rng: np.random.Generator, world: World, events: Events, basket: Ints
     factor = world.places.price_factor[events["place"]]
     drugs = np.where(basket != NONE, np.round(world.catalogue.totals[basket] * factor, 2), 0.0)
     level = np.array([2.2, 1.3, 0.8, 1.0, 0.6, 0.0, 2.4])[place]
-    fee = np.where(kind == Kind.PHARMACY, 0, np.round(rng.choice(_FEE_CHOICES, len(events), p=_FEE_WEIGHTS) * level, 1))
+    fee = np.round(rng.choice(_FEE_CHOICES, len(events), p=_FEE_WEIGHTS) * level, 1)
+    fee = np.where(np.isin(kind, [Kind.PHARMACY, Kind.SPECIAL]), 0, fee)
     fee = np.where(kind == Kind.EMERGENCY, fee + 80, np.where(kind == Kind.REHAB, fee + 45, fee))
     fee = np.where((drugs == 0) & (fee == 0), 10.0, fee)
     nights = np.maximum((events["at"] - events["admitted"]) / DAY, 1.0)
@@ -152,7 +153,7 @@ def _split(rng: np.random.Generator, world: World, events: Events, total: Floats
     group = np.where(employee, 0, 1)
     stay = kind == Kind.STAY
     share = np.select(
-        [stay, kind == Kind.CHRONIC, kind == Kind.DIALYSIS, kind == Kind.CHECKUP],
+        [stay, np.isin(kind, [Kind.CHRONIC, Kind.SPECIAL]), kind == Kind.DIALYSIS, kind == Kind.CHECKUP],
         [
             FUND_SHARE_STAY[world.places.kind[events["place"]]] * np.where(employee, 1.06, 0.92),
             0.7,

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from gangfinder.model.tables import TABLES
-from gangfinder.synth.batch import items_of, make_batch, plan_items, settlements_of
+from gangfinder.synth.batch import items_of, make_batch, plan_items, prescriptions_of, settlements_of
 from gangfinder.synth.beds import allot_beds
 from gangfinder.synth.casting import Part, Scene, make_scene
 from gangfinder.synth.catalogue import Kind
@@ -24,6 +24,7 @@ from gangfinder.synth.registers import registers, shuffled
 from gangfinder.synth.reimbursed import reimbursements
 from gangfinder.synth.rings import plant
 from gangfinder.synth.settings import TownSettings
+from gangfinder.synth.special import special_sales
 from gangfinder.synth.streams import Flags, Ints
 from gangfinder.synth.truth import Claimed, Truth, make_truth
 from gangfinder.synth.world import World, make_world
@@ -78,7 +79,7 @@ def _played(world: World) -> tuple[Conducts, ClaimPairs, list[Entries], PartPair
 
 def _ordinary_year(world: World) -> Scene:
     habits = make_habits(world)
-    ordinary = Events.joined([visits(world, habits), refills(world, habits), stays(world, habits)])
+    ordinary = Events.joined([visits(world, habits), refills(world, habits), stays(world, habits), special_sales(world)])
     return make_scene(world, habits, without_clashes(world, ordinary))
 
 
@@ -129,6 +130,8 @@ def _written(
     truth = make_truth(world.settings, names, batches, claimed, ledgers, parts)
     plans = [plan_items(names, batch) for batch in batches]
     tables = {"settlements": settlements_of(world, batches)}
+    if not world.settings.only_required:
+        tables["prescriptions"] = prescriptions_of(world, names, batches)
     batches.clear()
     if not world.settings.only_required:
         rng = world.streams.rng("claim order")

@@ -202,8 +202,15 @@ def _group(
         amount=f"{cents / 100:.2f}",
         n_rows=len(rows) + len(claim),
         subject_type=made_of,
-        entries={table: own for table, one in ledgers.items() if keys and (own := one.keys_of(origin))},
+        entries=_entries(record, ledgers, origin, event) if keys else {},
     )
+
+
+def _entries(record: Batch, ledgers: Mapping[str, Written], origin: int, event: Ints) -> dict[str, tuple[str, ...]]:
+    """Return the keys of a ring's rows in further tables."""
+    found = {table: one.keys_of(origin) for table, one in ledgers.items()}
+    found["prescriptions"] = _ids(record.scripts.ids, record.scripts.by_event(len(record.events))[event])
+    return {table: own for table, own in found.items() if own}
 
 
 def _iso(day: int) -> str:
