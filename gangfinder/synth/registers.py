@@ -129,6 +129,7 @@ def _institutions(world: World, names: Names, beds: Ints) -> pa.Table:
             "phone": names.phones.slice(len(names.phones) - count),
             "address": joined("测试县测试路", words(rng.permutation(count * 3)[:count] + 1), "号"),
             "bank_account": accounts(np.arange(count), int(rng.integers(1, 2**40))),
+            "parent_id": pick_from(names.places, world.marks.chain),
             "beds": pa.array(beds, mask=beds == 0),
             "dialysis_stations": pa.array(
                 np.where(np.isin(places.kind, [PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP]), 20, 0),

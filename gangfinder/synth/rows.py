@@ -56,7 +56,7 @@ def make_rows(world: World, events: Events) -> Rows:
     count = len(events)
     nights = (events["at"] - events["admitted"]) // DAY
     long_stay = (events["kind"] == Kind.STAY) & (nights >= _LONG_STAY_NIGHTS) & (rng.random(count) < 0.12)
-    refunded = (events["kind"] != Kind.STAY) & (rng.random(count) < _REFUND_SHARE)
+    refunded = (events["kind"] != Kind.STAY) & ((rng.random(count) < _REFUND_SHARE) | events["undone"])
     again, back = np.flatnonzero(long_stay), np.flatnonzero(refunded)
     event = np.concatenate([np.arange(count), again, back])
     half = np.concatenate([np.where(long_stay, 2, 0), np.ones(len(again), np.int64), np.zeros(len(back), np.int64)])

@@ -11,6 +11,7 @@ from gangfinder.synth.events import DAY, Events, clock
 from gangfinder.synth.people import People, make_people
 from gangfinder.synth.places import Places, make_places
 from gangfinder.synth.settings import TownSettings
+from gangfinder.synth.shelves import Shelves
 from gangfinder.synth.sites import site_needs
 from gangfinder.synth.streams import Flags, Floats, Ints, Streams
 
@@ -49,10 +50,16 @@ class Marks:
         Number of the care home a person lives in.
     plain_address
         True where the register holds the village's name and no house number.
+    shelves
+        What houses do with boxes.
+    chain
+        Owner that a house has in common with others, -1 for none.
     """
 
     home: Ints
     plain_address: Flags
+    shelves: Shelves
+    chain: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,5 +165,6 @@ def make_world(settings: TownSettings) -> World:
     sites = _reserve(settings, streams, places, seats)
     rng = streams.rng("addresses")
     plain = people.rural & (rng.random(people.villages) < 0.12)[people.village]
-    marks = Marks(np.full(people.count, -1, dtype=np.int64), plain)
+    shelves = Shelves.plain(places.count, len(catalogue.prices))
+    marks = Marks(np.full(people.count, -1, dtype=np.int64), plain, shelves, np.full(places.count, -1, dtype=np.int64))
     return World(settings, streams, people, places, catalogue, sites, seats, marks)
