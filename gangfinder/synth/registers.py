@@ -6,15 +6,14 @@ import numpy as np
 import pyarrow as pa
 
 from gangfinder.synth.catalogue import DEPARTMENTS, PlaceKind
-from gangfinder.synth.columns import as_table, blank, dates, instants, joined, money, pick_from, words
+from gangfinder.synth.columns import as_table, blank, dates, instants, joined, pick_from, words
 from gangfinder.synth.events import DAY
 from gangfinder.synth.idents import accounts, usccs
 from gangfinder.synth.names import Names, addresses, person_names
-from gangfinder.synth.people import EMPLOYEE, NO_DEATH
+from gangfinder.synth.people import AREAS, EMPLOYEE, NO_DEATH
 from gangfinder.synth.streams import Ints
 from gangfinder.synth.world import World
 
-_AREA = "990101"
 _KIND_NAMES = ("hospital", "hospital", "hospital", "hospital", "clinic", "pharmacy", "hospital")
 _TITLES = (
     "测试人民医院",
@@ -53,7 +52,6 @@ def registers(world: World, names: Names, beds: Ints) -> dict[str, pa.Table]:
         "ties": _ties(world, names),
         "staff": _staff(world, names),
         "roster": _roster(world, names),
-        "enrolments": _enrolments(world, names),
         "filings": _filings(world, names),
     }
     rng = world.streams.rng("order")
@@ -89,7 +87,7 @@ def _patients(world: World, names: Names) -> pa.Table:
             "address": blank(addresses(world), rng.random(people.count) < 0.02),
             "household_id": blank(names.households.take(pa.array(people.household)), rng.random(people.count) < 0.03),
             "employer": _employers(world, names),
-            "area_code": pick_from((_AREA,), np.zeros(people.count, np.int64)),
+            "area_code": pick_from(AREAS, people.area),
             "insured_type": pick_from(("310", "390"), people.insured),
             "enrolled_on": dates(world.first_day - rng.integers(400, 6000, people.count)),
         },
@@ -131,11 +129,9 @@ def _institutions(world: World, names: Names, beds: Ints) -> pa.Table:
             "bank_account": accounts(np.arange(count), int(rng.integers(1, 2**40))),
             "parent_id": pick_from(names.places, world.marks.chain),
             "beds": pa.array(beds, mask=beds == 0),
-            "dialysis_stations": pa.array(
-                np.where(np.isin(places.kind, [PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP]), 20, 0),
-                mask=~np.isin(places.kind, [PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP]),
-            ),
-            "area_code": pick_from((_AREA, "995100"), (places.kind == PlaceKind.REMOTE).astype(np.int64)),
+            "dialysis_stations": pa.array(places.stations, mask=places.stations == 0),
+            "catchment": pa.array(places.catchment, mask=places.catchment == 0),
+            "area_code": pick_from(AREAS, (places.kind == PlaceKind.REMOTE).astype(np.int64)),
             "longitude": np.round(100 + places.x / 96, 5),
             "latitude": np.round(30 + places.y / 111, 5),
             "public": public,
@@ -253,22 +249,6 @@ def _roster(world: World, names: Names) -> pa.Table:
             "office": pick_from(("测试县医保中心",), np.zeros(count, np.int64)),
             "role": pick_from(("handler", "reviewer"), (np.arange(count) % 3 == 2).astype(np.int64)),
             "business_kind": pick_from(("manual_reimbursement",), np.zeros(count, np.int64)),
-        },
-    )
-
-
-def _enrolments(world: World, names: Names) -> pa.Table:
-    people, rng = world.people, world.streams.rng("enrolments")
-    working = np.flatnonzero(people.employer >= 0)
-    return as_table(
-        "enrolments",
-        {
-            "patient_id": names.patients.take(pa.array(working)),
-            "valid_from": dates(world.first_day - rng.integers(100, 4000, len(working))),
-            "employer_id": joined("E", words(100_000 + people.employer[working])),
-            "employer_name": _employers(world, names).take(pa.array(working)),
-            "base_amount": money(rng.integers(4000, 12_000, len(working)) * 100),
-            "handler_id": pick_from(names.staff, rng.integers(0, len(names.staff), len(working))),
         },
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from gangfinder.synth.catalogue import PlaceKind
 from gangfinder.synth.columns import as_table, dates, instants, joined, money, pick_from, words
 from gangfinder.synth.events import COMMON, DAY, NONE, Claims
 from gangfinder.synth.idents import opaque
@@ -12,6 +13,11 @@ from gangfinder.synth.names import Names, person_names
 from gangfinder.synth.people import EMPLOYEE
 from gangfinder.synth.streams import Ints
 from gangfinder.synth.world import World
+
+BENEFITS = ("inpatient", "maternity", "special_drug", "catastrophic", "assistance", "commercial")
+"""``benefit_kind`` of each kind of claim."""
+
+INPATIENT, MATERNITY, SPECIAL_DRUG, CATASTROPHIC, ASSISTANCE, COMMERCIAL = range(6)
 
 
 def reimbursements(world: World, names: Names, claims: Claims) -> tuple[pa.Table, Ints]:
@@ -27,14 +33,17 @@ def reimbursements(world: World, names: Names, claims: Claims) -> tuple[pa.Table
     total = np.round(claims["total"] * 100).astype(np.int64)
     share = np.where(world.people.insured[who] == EMPLOYEE, 0.72, 0.52) * rng.uniform(0.9, 1.0, count)
     fund = np.round(np.maximum(total - 80_000, total // 4) * share).astype(np.int64)
+    given = np.round(np.nan_to_num(claims["fund"]) * 100).astype(np.int64)
+    fund = np.where(np.isnan(claims["fund"]), fund, given)
     places = claims["place"].astype(np.int64)
-    titles = joined("测试外地医院", words(np.arange(world.places.count)))
+    far = (world.places.kind == PlaceKind.REMOTE).astype(np.int64)
+    titles = joined(pick_from(("测试医院", "测试外地医院"), far), words(np.arange(world.places.count)))
     columns = {
         "reimbursement_id": opaque(count, int(rng.integers(1, 2**62)), "R"),
         "patient_id": names.patients.take(pa.array(who)),
         "fund_amount": money(fund),
-        "total_amount": money(total),
-        "benefit_kind": pick_from(("inpatient",), np.zeros(count, np.int64)),
+        "total_amount": money(np.where(fund < 0, -total, total)),
+        "benefit_kind": pick_from(BENEFITS, claims["benefit"].astype(np.int64)),
         "invoice_no": _invoices(claims),
         "institution_id": pick_from(names.places, places),
         "invoice_on": dates(claims["admitted"] + claims["nights"]),

@@ -5,7 +5,6 @@ A ledger is one file: how residents fill it in an ordinary year, and one rule th
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,31 +13,12 @@ import pyarrow as pa
 
 from gangfinder.synth.casting import Part, Scene
 from gangfinder.synth.events import Conduct
+from gangfinder.synth.ledgers.contract import Ledger
+from gangfinder.synth.ledgers.enrolments import ENROLMENTS
+from gangfinder.synth.ledgers.lab_reports import LAB_REPORTS
+from gangfinder.synth.ledgers.signals import SIGNALS
 from gangfinder.synth.names import Names
 from gangfinder.synth.world import World
-
-
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """One table and the rule that fills it.
-
-    Parameters
-    ----------
-    table, key
-        Canonical table, and the column that names a row.
-    conduct
-        Class of its conduct; has a column ``origin`` as ``Events`` have.
-    ordinary
-        What honest people do in an ordinary year.
-    write
-        Writes one row for each row of conduct, in order; blind to who planned it.
-    """
-
-    table: str
-    key: str
-    conduct: type[Conduct]
-    ordinary: Callable[[Scene], Any]
-    write: Callable[[World, Names, Any], pa.Table]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +44,7 @@ class Written:
         return tuple(sorted(set(self.table[self.key].take(pa.array(mine)).to_pylist())))
 
 
-LEDGERS: tuple[Ledger, ...] = ()
+LEDGERS: tuple[Ledger, ...] = (ENROLMENTS, LAB_REPORTS, SIGNALS)
 
 
 def fill(scene: Scene, lookalikes: list[Part], rings: list[Part]) -> list[Entries]:
@@ -72,11 +52,18 @@ def fill(scene: Scene, lookalikes: list[Part], rings: list[Part]) -> list[Entrie
     return [
         Entries(
             one,
-            one.conduct.joined([one.ordinary(scene), *_numbered(lookalikes, one.table, 1)]),
-            one.conduct.joined(_numbered(rings, one.table, -1)),
+            one.conduct.joined([one.ordinary(scene), *_of_parts(one, scene, lookalikes, 1)]),
+            one.conduct.joined(_of_parts(one, scene, rings, -1)),
         )
         for one in LEDGERS
     ]
+
+
+def _of_parts(ledger: Ledger, scene: Scene, parts: list[Part], sign: int) -> list[Any]:
+    if ledger.of_parts is None:
+        return _numbered(parts, ledger.table, sign)
+    made = ledger.of_parts(scene, parts, planted=sign < 0)
+    return [one.having(origin=sign * (i + 1)) for i, one in enumerate(made)]
 
 
 def _numbered(parts: list[Part], table: str, sign: int) -> list[Any]:
