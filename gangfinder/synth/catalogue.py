@@ -160,6 +160,9 @@ BASKET_LINES = 4
 N_SPECIAL = 12
 SPECIAL_BASKET = N_BASKETS
 """The first of the baskets that hold one box, then two boxes, of each dual-channel drug."""
+BULK_DRUGS, BULK_BOXES = 6, 60
+BULK_BASKET = N_BASKETS + 2 * N_SPECIAL
+"""The first of the baskets that hold 1, 2, ... boxes of the dearest ordinary drug; those of the next dearest follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +212,27 @@ def make_catalogue(rng: np.random.Generator) -> Catalogue:
     popularity = rng.permutation(zipf_weights(N_BASKETS, 0.75))
     supply = np.where(lines >= 0, days[lines], 0).max(axis=1)
     chronic = np.where(supply >= 14, popularity, 0.0)
-    return _with_special(rng, Catalogue(prices, days, lines, boxes, totals, popularity, chronic / chronic.sum()))
+    plain = Catalogue(prices, days, lines, boxes, totals, popularity, chronic / chronic.sum())
+    return _with_bulk(_with_special(rng, plain))
+
+
+def _with_bulk(plain: Catalogue) -> Catalogue:
+    """Add baskets of one to many boxes of each of the dearest ordinary drugs, which nobody buys by chance."""
+    dearest = np.argsort(-plain.prices[:N_DRUGS], kind="stable")[:BULK_DRUGS]
+    lines = np.full((BULK_DRUGS * BULK_BOXES, BASKET_LINES), -1)
+    lines[:, 0] = np.repeat(dearest, BULK_BOXES)
+    boxes = np.ones_like(lines)
+    boxes[:, 0] = np.tile(np.arange(1, BULK_BOXES + 1), BULK_DRUGS)
+    never = np.zeros(len(lines))
+    return Catalogue(
+        plain.prices,
+        plain.days,
+        np.vstack([plain.lines, lines]),
+        np.vstack([plain.boxes, boxes]),
+        np.concatenate([plain.totals, plain.prices[lines[:, 0]] * boxes[:, 0]]),
+        np.concatenate([plain.acute_weights, never]),
+        np.concatenate([plain.chronic_weights, never]),
+    )
 
 
 def _with_special(rng: np.random.Generator, plain: Catalogue) -> Catalogue:

@@ -32,7 +32,8 @@ def claim_total(rng: np.random.Generator, size: int) -> Floats:
 def claim_rate(world: World) -> Floats:
     """Return how many claims a year each resident hands in on average."""
     people = world.people
-    return np.where(people.age >= 40, 0.028, 0.011) * np.where(people.insured == EMPLOYEE, 1.6, 0.8)
+    own = np.where(people.area == 0, 1.0, 0.0)  # others hand in where they are insured
+    return own * np.where(people.age >= 40, 0.028, 0.011) * np.where(people.insured == EMPLOYEE, 1.6, 0.8)
 
 
 def ordinary_claims(scene: Scene) -> Claims:

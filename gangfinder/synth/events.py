@@ -33,7 +33,6 @@ _COLUMNS: Mapping[str, tuple[str, Any]] = {
     "basket": ("int32", NONE),
     "cost": ("float64", np.nan),  # total of a stay, where the house decides it
     "fee": ("float64", np.nan),  # fee of a visit beside the drugs, where the house decides it
-    "times": ("int16", 1),  # how many times the basket is taken
     "credential": ("int8", NONE),  # 0 electronic, 1 identity card, 2 social-security card
     "waived": ("bool", False),  # the house asks no cash
     "payer": ("int32", NONE),  # relative whose account pays

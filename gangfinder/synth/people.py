@@ -14,6 +14,12 @@ NO_DEATH = 10**9
 EMPLOYEE, RESIDENT = 0, 1
 _SIZE_SHARES = np.array([0.18, 0.28, 0.27, 0.15, 0.08, 0.04])
 
+AREAS = ("990101", *(f"995{n}00" for n in range(1, 10)))
+"""Where people are insured: here, and at nine places elsewhere; the first of them is the city with the remote hospitals."""
+
+GUEST_SHARE, MIGRANT_SHARE = 0.07, 0.03
+_ELSEWHERE = np.array([0.36, 0.14, 0.1, 0.1, 0.08, 0.07, 0.06, 0.05, 0.04])
+
 OWN_PHONE, JUNK_PHONE, HUB_PHONE, NO_PHONE = 0, 1, 2, 3
 
 
@@ -47,6 +53,10 @@ class People:
         Hour of the day at which the person likes to go out.
     village_x, village_y
         Kilometres.
+    area
+        Position in ``AREAS`` of the region that insures each person.
+    guest
+        Who lives elsewhere and is here, if ever, for days: no resident in anything but the register.
     """
 
     household: Ints
@@ -68,6 +78,8 @@ class People:
     habit_hour: Floats
     village_x: Floats
     village_y: Floats
+    area: Ints
+    guest: Flags
 
     @property
     def count(self) -> int:
@@ -159,6 +171,10 @@ def make_people(settings: TownSettings, streams: Streams, chronic_baskets: Float
         (insured == EMPLOYEE) & ~retired, rng.choice(n_employers, count, p=zipf_weights(n_employers, 0.7)), -1
     )
     phone_of, phone_source = _phones(rng, age, household, rank)
+    area, guest = _outsiders(streams.rng("outsiders"), household)
+    insured = np.where(guest & (age >= 20), EMPLOYEE, insured)
+    retired = (insured == EMPLOYEE) & (age >= 58)
+    employer = np.where(guest, -1, employer)
     return People(
         household=household,
         village=village,
@@ -168,8 +184,8 @@ def make_people(settings: TownSettings, streams: Streams, chronic_baskets: Float
         death_day=_deaths(rng, age, start, round(settings.months * 30.4)),
         male=rng.random(count) < 0.505,
         rural=rural_village[village],
-        chronic=rng.random(count) < np.where(age >= 50, 0.34, 0.04),
-        poor=rng.random(count) < np.where(rural_village[village], 0.05, 0.02),
+        chronic=(rng.random(count) < np.where(age >= 50, 0.34, 0.04)) & ~guest,
+        poor=(rng.random(count) < np.where(rural_village[village], 0.05, 0.02)) & ~guest,
         insured=insured,
         retired=retired,
         employer=employer,
@@ -179,4 +195,16 @@ def make_people(settings: TownSettings, streams: Streams, chronic_baskets: Float
         habit_hour=rng.choice(np.array([8.2, 9.0, 9.8, 14.8, 15.8, 18.5]), count),
         village_x=radius * np.cos(angle),
         village_y=radius * np.sin(angle),
+        area=area,
+        guest=guest,
     )
+
+
+def _outsiders(rng: np.random.Generator, household: Ints) -> tuple[Ints, Flags]:
+    """Return where each person is insured and who lives elsewhere: whole households, residents or not."""
+    homes = int(household[-1]) + 1
+    draw = rng.random(homes)
+    guest = draw < GUEST_SHARE
+    foreign = draw < GUEST_SHARE + MIGRANT_SHARE
+    area = np.where(foreign, 1 + rng.choice(len(_ELSEWHERE), homes, p=_ELSEWHERE), 0)
+    return area[household], guest[household]

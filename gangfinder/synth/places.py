@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,6 +47,10 @@ class Places:
         Owners of terminals, operators and doctors, and each doctor's department.
     beds
         Approved beds, before the houses that turn out busier get more.
+    stations
+        Dialysis stations, 0 where none are licensed.
+    catchment
+        Residents for whom a clinic or township hospital is responsible, 0 elsewhere.
     replaced_on
         Day on which a new device took over from each terminal, far in the future for most.
     """
@@ -74,6 +78,8 @@ class Places:
     doctor_ward: Ints
     replaced_on: Ints
     beds: Ints
+    stations: Ints
+    catchment: Ints
 
     @property
     def count(self) -> int:
@@ -101,6 +107,7 @@ def _counts(settings: TownSettings) -> dict[PlaceKind, int]:
 
 
 _BEDS = np.array([14, 18, 24, 30, 50, 60, 80, 99])
+_STATIONS = np.array([8, 10, 12, 16, 20, 24])
 _TERMINALS = {
     PlaceKind.LARGE: (12, 20),
     PlaceKind.SMALL: (3, 6),
@@ -185,7 +192,8 @@ def make_places(settings: TownSettings, streams: Streams, people: People) -> Pla
     start = int(np.datetime64(settings.start, "D").astype(np.int64))
     terminals = int(terminal_count.sum())
     replaced = np.where(rng.random(terminals) < 0.05, start + rng.integers(20, 300, terminals), 10**9)
-    return Places(
+    stationed = streams.rng("stations").choice(_STATIONS, size)
+    places = Places(
         kind=kind,
         x=people.village_x[village] + rng.normal(0, 0.6, size) + np.where(remote, 400.0, 0),
         y=people.village_y[village] + rng.normal(0, 0.6, size),
@@ -209,7 +217,21 @@ def make_places(settings: TownSettings, streams: Streams, people: People) -> Pla
         doctor_ward=_wards(rng, kind, doctor_first, doctor_count),
         replaced_on=replaced,
         beds=np.where(kind < PlaceKind.CLINIC, rng.choice(_BEDS, size), 0),
+        stations=np.where(np.isin(kind, [PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP]), stationed, 0),
+        catchment=np.zeros(size, dtype=np.int64),
     )
+    return replace(places, catchment=_catchment(streams.rng("catchment"), places, people))
+
+
+def _catchment(rng: np.random.Generator, places: Places, people: People) -> Ints:
+    """Return the residents each clinic and township hospital answers for: about as many as know the way to it."""
+    where, cumulative = choice_table(places, people, "clinic")
+    chance = np.diff(cumulative, axis=1, prepend=0.0)
+    size = np.bincount(people.village, minlength=people.villages)
+    near = (size[:, None] * (1 - (1 - chance) ** 3)).sum(axis=0)
+    out = np.zeros(places.count, dtype=np.int64)
+    out[where] = np.maximum(60, np.round(0.45 * near * np.exp(rng.normal(0.0, 0.1, len(where))), -1)).astype(np.int64)
+    return out
 
 
 def choice_table(places: Places, people: People, need: str) -> tuple[Ints, Floats]:

@@ -52,7 +52,6 @@ def registers(world: World, names: Names, beds: Ints) -> dict[str, pa.Table]:
         "ties": _ties(world, names),
         "staff": _staff(world, names),
         "roster": _roster(world, names),
-        "filings": _filings(world, names),
     }
     rng = world.streams.rng("order")
     return {name: shuffled(rng, table) for name, table in tables.items()}
@@ -249,28 +248,5 @@ def _roster(world: World, names: Names) -> pa.Table:
             "office": pick_from(("测试县医保中心",), np.zeros(count, np.int64)),
             "role": pick_from(("handler", "reviewer"), (np.arange(count) % 3 == 2).astype(np.int64)),
             "business_kind": pick_from(("manual_reimbursement",), np.zeros(count, np.int64)),
-        },
-    )
-
-
-def _filings(world: World, names: Names) -> pa.Table:
-    """Return chronic-disease filings: by the patients themselves, or by a relative or a neighbour's clerk."""
-    people, rng = world.people, world.streams.rng("filings")
-    who = np.flatnonzero(people.chronic & (rng.random(people.count) < 0.75))
-    count = len(who)
-    filed = (world.first_day - rng.integers(-200, 1500, count)) * DAY + rng.integers(8, 17, count) * 3600
-    agent = np.where(rng.random(count) < 0.2, people.phone_of[who], -1)
-    return as_table(
-        "filings",
-        {
-            "filing_id": joined("F", names.patients.take(pa.array(who))),
-            "patient_id": names.patients.take(pa.array(who)),
-            "kind": pick_from(("chronic",), np.zeros(count, np.int64)),
-            "filed_at": instants(filed),
-            "disease_code": pick_from(("I10.x00", "E11.900", "J44.100", "I25.103"), rng.integers(0, 4, count)),
-            "agent_id_number": pick_from(names.id_numbers, agent),
-            "agent_phone": pick_from(names.phones, agent),
-            "handler_id": pick_from(names.staff, rng.integers(0, len(names.staff), count)),
-            "decision": pick_from(("approved",), np.zeros(count, np.int64)),
         },
     )

@@ -13,6 +13,7 @@ from gangfinder.synth.columns import instants, money, pick_from
 from gangfinder.synth.events import DAY, NONE, Events
 from gangfinder.synth.idents import opaque
 from gangfinder.synth.names import Names
+from gangfinder.synth.people import AREAS
 from gangfinder.synth.settle import Bills
 from gangfinder.synth.streams import Flags, Ints
 from gangfinder.synth.world import World
@@ -127,7 +128,7 @@ def _who(world: World, names: Names, events: Events, bills: Bills, rows: Rows, k
         "diagnosis_code": pick_from(DIAGNOSES, bills.diagnosis[e]),
         "credential_type": pick_from(("01", "02", "03"), credential),
         "invoice_no": opaque(count, key ^ 0xA5A5, "9900"),
-        "area_code": pick_from(("990101",), np.zeros(count, np.int64)),
+        "area_code": pick_from(AREAS, world.people.area[who]),
     }
 
 

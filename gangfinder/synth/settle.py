@@ -133,6 +133,7 @@ def _totals(rng: np.random.Generator, world: World, events: Events, basket: Ints
     fee = np.round(rng.choice(_FEE_CHOICES, len(events), p=_FEE_WEIGHTS) * level, 1)
     fee = np.where(np.isin(kind, [Kind.PHARMACY, Kind.SPECIAL]), 0, fee)
     fee = np.where(kind == Kind.EMERGENCY, fee + 80, np.where(kind == Kind.REHAB, fee + 45, fee))
+    fee = np.where(np.isnan(events["fee"]), fee, events["fee"])
     fee = np.where((drugs == 0) & (fee == 0), 10.0, fee)
     nights = np.maximum((events["at"] - events["admitted"]) / DAY, 1.0)
     stay = STAY_DAILY[place] * nights**0.85 * np.exp(rng.normal(-0.12, 0.5, len(events)))
@@ -171,6 +172,8 @@ def _split(rng: np.random.Generator, world: World, events: Events, total: Floats
     total = np.where(events["waived"] & stay, pooled + catastrophic + assistance, total)
     holder = np.where(events["payer"] == NONE, who, events["payer"])
     balance = np.round(_balances(world)[holder] * rng.uniform(0.6, 1.0, len(events)), 2)
+    spent = np.where(stay | (events["payer"] != NONE) | ~people.guest[who], 0.0, rest)
+    balance = np.where(spent > 0, _running_down(_balances(world)[who], who, events["at"], spent), balance)
     pays = people.insured[holder] == EMPLOYEE
     from_account = np.where(pays & ~stay, np.minimum(rest, balance), np.where(pays & stay, np.minimum(rest, 500), 0.0))
     parts = {
@@ -193,6 +196,22 @@ def _split(rng: np.random.Generator, world: World, events: Events, total: Floats
         "balance": np.where(pays, np.round(balance * 100).astype(np.int64) - cents["account"], NONE),
         "cap": np.where(np.isfinite(cap), cap * 100, NONE).astype(np.int64),
     }
+
+
+def _running_down(balance: Floats, who: Ints, at: Ints, spent: Floats) -> Floats:
+    """Return what is left on each account before each payment: those of passers-by run down as they pay.
+
+    Notes
+    -----
+    With nothing paid in, an account pays what it holds up to each bill: what is left before a payment is the
+    first balance less all earlier bills, and never below nothing.
+    """
+    order = np.lexsort((at, who))
+    total = np.cumsum(spent[order]) - spent[order]
+    first = np.searchsorted(who[order], who[order], side="left")
+    before = np.empty(len(who), dtype=np.float64)
+    before[order] = total - total[first]
+    return np.round(np.maximum(balance - before, 0.0), 2)
 
 
 def _balances(world: World) -> Floats:
@@ -275,7 +294,8 @@ def _credentials(rng: np.random.Generator, world: World, events: Events) -> Ints
     """Return how the person was identified: mostly as he is used to."""
     usual = world.streams.shared("credential").choice(3, world.people.count, p=[0.55, 0.10, 0.35])
     fresh = rng.choice(3, len(events), p=[0.55, 0.10, 0.35])
-    return np.where(rng.random(len(events)) < 0.85, usual[events["patient"]], fresh)
+    drawn = np.where(rng.random(len(events)) < 0.85, usual[events["patient"]], fresh)
+    return np.where(events["credential"] != NONE, events["credential"], drawn)
 
 
 def _uploads(rng: np.random.Generator, world: World, events: Events) -> Ints:

@@ -14,7 +14,9 @@ from gangfinder.synth.casting import Part, Scene, make_scene
 from gangfinder.synth.catalogue import Kind
 from gangfinder.synth.claims import ordinary_claims
 from gangfinder.synth.clash import surviving, without_clashes
+from gangfinder.synth.entitlements import diagnoses
 from gangfinder.synth.events import DAY, Claims, Events
+from gangfinder.synth.guests import guest_life
 from gangfinder.synth.ledgers import Entries, fill, written
 from gangfinder.synth.lookalikes import play
 from gangfinder.synth.names import Names, make_names
@@ -24,6 +26,7 @@ from gangfinder.synth.registers import registers, shuffled
 from gangfinder.synth.reimbursed import reimbursements
 from gangfinder.synth.rings import plant
 from gangfinder.synth.settings import TownSettings
+from gangfinder.synth.stock import stock_table
 from gangfinder.synth.special import special_sales
 from gangfinder.synth.streams import Flags, Ints
 from gangfinder.synth.truth import Claimed, Truth, make_truth
@@ -79,7 +82,10 @@ def _played(world: World) -> tuple[Conducts, ClaimPairs, list[Entries], PartPair
 
 def _ordinary_year(world: World) -> Scene:
     habits = make_habits(world)
-    ordinary = Events.joined([visits(world, habits), refills(world, habits), stays(world, habits), special_sales(world)])
+    lived = [visits(world, habits), refills(world, habits), stays(world, habits), diagnoses(world, habits)]
+    ordinary = Events.joined([*lived, special_sales(world)])
+    # who lives elsewhere has an ordinary life there, of which little is seen here
+    ordinary = Events.joined([ordinary.take(~world.people.guest[ordinary["patient"]]), guest_life(world)])
     return make_scene(world, habits, without_clashes(world, ordinary))
 
 
@@ -136,6 +142,7 @@ def _written(
     if not world.settings.only_required:
         rng = world.streams.rng("claim order")
         tables |= {"reimbursements": shuffled(rng, paid), **registers(world, names, approved)}
+        tables["stock"] = shuffled(world.streams.rng("stock order"), stock_table(world, names, [p.left for p in plans]))
         tables["items"] = items_of(world, plans)
         tables |= {name: shuffled(world.streams.rng("order", name), one.table) for name, one in ledgers.items()}
     return Town({name: _thinned(world.settings, name, table) for name, table in tables.items()}, truth)

@@ -23,11 +23,14 @@ class Seats:
     Parameters
     ----------
     person_taken, place_taken
-        Marks set as groups are cast.
+        Marks set as groups are cast. Those who live elsewhere are nobody's neighbours and are taken from the start.
+    guest_taken
+        The same for those who live elsewhere.
     """
 
     person_taken: Flags
     place_taken: Flags
+    guest_taken: Flags
 
     def claim_people(self, who: Ints) -> Ints:
         """Mark people as cast and return them."""
@@ -161,7 +164,7 @@ def make_world(settings: TownSettings) -> World:
     catalogue = make_catalogue(streams.rng("catalogue"))
     people = make_people(settings, streams, catalogue.chronic_weights)
     places = make_places(settings, streams, people)
-    seats = Seats(np.zeros(people.count, dtype=bool), np.zeros(places.count, dtype=bool))
+    seats = Seats(people.guest.copy(), np.zeros(places.count, dtype=bool), ~people.guest)
     sites = _reserve(settings, streams, places, seats)
     rng = streams.rng("addresses")
     plain = people.rural & (rng.random(people.villages) < 0.12)[people.village]
