@@ -1,4 +1,4 @@
-"""The registers of the fund: people, cards, institutions, desks, doctors, staff, ties and filings."""
+"""The registers of the fund: people, cards, institutions, desks, doctors, staff and ties."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from gangfinder.synth.catalogue import DEPARTMENTS, PlaceKind
-from gangfinder.synth.columns import as_table, blank, dates, instants, joined, pick_from, words
-from gangfinder.synth.events import DAY
+from gangfinder.synth.columns import as_table, blank, dates, joined, pick_from, words
 from gangfinder.synth.idents import accounts, usccs
 from gangfinder.synth.names import Names, addresses, person_names
 from gangfinder.synth.people import AREAS, EMPLOYEE, NO_DEATH

@@ -26,8 +26,8 @@ from gangfinder.synth.registers import registers, shuffled
 from gangfinder.synth.reimbursed import reimbursements
 from gangfinder.synth.rings import plant
 from gangfinder.synth.settings import TownSettings
-from gangfinder.synth.stock import stock_table
 from gangfinder.synth.special import special_sales
+from gangfinder.synth.stock import stock_table
 from gangfinder.synth.streams import Flags, Ints
 from gangfinder.synth.truth import Claimed, Truth, make_truth
 from gangfinder.synth.world import World, make_world

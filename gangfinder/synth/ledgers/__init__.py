@@ -15,6 +15,7 @@ from gangfinder.synth.casting import Part, Scene
 from gangfinder.synth.events import Conduct
 from gangfinder.synth.ledgers.contract import Ledger
 from gangfinder.synth.ledgers.enrolments import ENROLMENTS
+from gangfinder.synth.ledgers.filings import FILINGS
 from gangfinder.synth.ledgers.lab_reports import LAB_REPORTS
 from gangfinder.synth.ledgers.signals import SIGNALS
 from gangfinder.synth.names import Names
@@ -44,7 +45,7 @@ class Written:
         return tuple(sorted(set(self.table[self.key].take(pa.array(mine)).to_pylist())))
 
 
-LEDGERS: tuple[Ledger, ...] = (ENROLMENTS, LAB_REPORTS, SIGNALS)
+LEDGERS: tuple[Ledger, ...] = (ENROLMENTS, FILINGS, LAB_REPORTS, SIGNALS)
 
 
 def fill(scene: Scene, lookalikes: list[Part], rings: list[Part]) -> list[Entries]:
