@@ -12,6 +12,9 @@ from gangfinder.benign._queueing import Queue, conspicuous, outings
 from gangfinder.model.evidence import Judgement, Result
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
     from gangfinder.model.group import Group
 
 
@@ -44,11 +47,10 @@ def judge_cycle(group: Group, slug: str, cycle: Cycle) -> Judgement:
     runs or with equal bills).
     """
     frame = outings(group)
-    days = {str(m): d for m, d in frame.groupby("subject_id", sort=True)["day"]}
+    days = _days_of_each(frame)
     kept = (cycle.cycle_low_days, cycle.cycle_high_days, cycle.cycle_slack_days, cycle.cycle_share)
     regular = frozenset(m for m, d in days.items() if cycle_days(d, *kept) is not None)
-    gaps = frame.drop_duplicates(["subject_id", "day"]).sort_values(["subject_id", "day"])
-    steps = gaps.groupby("subject_id")["day"].diff().dropna().to_numpy(dtype=float)
+    steps = np.concatenate([np.diff(d).astype(float) for d in days.values()]) if days else np.zeros(0)
     detail: dict[str, str | int | float] = {
         "n_core": len(group.members), "n_regular": len(regular),
         "gap_low": round(float(np.quantile(steps, .1))) if len(steps) else 0,
@@ -65,3 +67,11 @@ def judge_cycle(group: Group, slug: str, cycle: Cycle) -> Judgement:
     if covered:
         return Judgement(slug, Result.PARTLY, chosen, "partly_cycle", detail)
     return Judgement(slug, Result.FAILS, (), "fails_run", detail)
+
+
+def _days_of_each(frame: pd.DataFrame) -> dict[str, NDArray[np.int64]]:
+    """Return each member's distinct days, ascending, in the order of the members."""
+    outings: dict[str, set[int]] = {}
+    for who, day in zip(frame["subject_id"].tolist(), frame["day"].tolist(), strict=True):
+        outings.setdefault(who, set()).add(day)
+    return {who: np.array(sorted(days), dtype=np.int64) for who, days in sorted(outings.items())}

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from gangfinder.model.tails import log10_binomial_tail
+from gangfinder.network.visits import counted, texts, visits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,24 +38,30 @@ def outings(group: Group) -> pd.DataFrame:
 
 
 def _outings(group: Group) -> pd.DataFrame:
-    rows = group.rows
-    rows = rows[rows["event_at"].notna() & rows["subject_id"].isin(group.members)]
-    at = pd.to_datetime(rows["event_at"])
-    frame = pd.DataFrame(
-        {
-            "subject_id": rows["subject_id"].astype(str).to_numpy(),
-            "institution_id": rows["institution_id"].astype(str).to_numpy(),
-            "day": (at.dt.normalize() - pd.Timestamp(0)).dt.days.to_numpy(),
-            "minute": (at.dt.hour * 60.0 + at.dt.minute + at.dt.second / 60.0).to_numpy(),
-            "amount": rows["amount"].astype(float).to_numpy(),
-            # one settlement may stand in several evidence rows
-            "key": rows["source_key"].astype(str).to_numpy(),
-        }
-    ).drop_duplicates(["subject_id", "institution_id", "day", "key"])
-    by = ["institution_id", "day", "subject_id"]
-    out = frame.groupby(by, sort=True, as_index=False).agg(minute=("minute", "min"), amount=("amount", "sum"))
-    out["unit"] = [group.units.get(s, s) for s in out["subject_id"]]
-    return out.sort_values(["institution_id", "day", "minute", "subject_id"], ignore_index=True)
+    every = visits(group)
+    every = every.at(every.micros > np.iinfo(np.int64).min)
+    every = every.at(np.isin(every.who, np.flatnonzero([p in frozenset(group.members) for p in every.people])))
+    span = int(every.day.max(initial=0)) + 1
+    outing = (every.house * span + every.day) * max(1, len(every.people)) + every.who
+    # one settlement may stand in several evidence rows
+    key = pd.factorize(texts(group.rows, "source_key")[every.position])[0]
+    once = np.unique(np.column_stack([outing, key]), axis=0, return_index=True)[1]
+    outing, every = outing[once], every.at(once)
+    first, number = np.unique(outing, return_index=True, return_inverse=True)[1:]
+    second = every.micros // 1_000_000 % 86_400
+    minute = np.full(len(first), np.inf)
+    np.minimum.at(minute, number, second // 3600 * 60.0 + second // 60 % 60 + second % 60 / 60.0)
+    cents = np.bincount(number, np.rint(every.yuan * 100.0), len(first))
+    seen = every.at(first)
+    order = np.lexsort((seen.who, minute, seen.day, seen.house))
+    people = [str(p) for p in every.people]
+    units = np.array([group.units.get(p, p) for p in people], dtype=object)
+    columns = {
+        "subject_id": np.array(people, dtype=object)[seen.who], "unit": units[seen.who],
+        "institution_id": np.array([str(h) for h in every.houses], dtype=object)[seen.house],
+        "day": seen.day, "minute": minute, "amount": cents / 100.0,
+    }
+    return pd.DataFrame({name: values[order] for name, values in columns.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,15 +166,14 @@ def excess(frame: pd.DataFrame, column: str, tolerance: Floats, floor: Floats | 
     ----------
     W. Hoeffding, "On the distribution of the number of successes in independent trials", Ann. Math. Stat. 27 (1956).
     """
-    members = tuple(sorted(frame["subject_id"].unique()))
+    who, members = pd.factorize(texts(frame, "subject_id"), sort=True)
     matched, chance, company = _matches(frame, column, tolerance, floor)
-    table = pd.DataFrame({"m": matched & company, "c": np.where(company, chance, 0.0), "n": company})
-    own = table.groupby(frame["subject_id"].to_numpy(), sort=True).sum().reindex(list(members))
-    n, m, c = (own[k].to_numpy(dtype=float) for k in ("n", "m", "c"))
+    seen = (company, matched & company, np.where(company, chance, 0.0))
+    n, m, c = (np.bincount(who, weights, len(members)).astype(np.float64) for weights in seen)
     p = np.clip(np.divide(c, n, out=np.ones_like(c), where=n > 0), 1e-9, 1.0)
     total_p = min(1.0, max(c.sum() / n.sum(), 1e-9)) if n.sum() else 1.0
     total = float(log10_binomial_tail(m.sum(), n.sum(), total_p))
-    return Excess(members, n, m, c, log10_binomial_tail(m, n, p), total)
+    return Excess(tuple(members), n, m, c, log10_binomial_tail(m, n, p), total)
 
 
 def _matches(
@@ -178,9 +184,9 @@ def _matches(
     matched, company = np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
     chance = np.ones(size)
     values = frame[column].to_numpy(dtype=float)
-    units, _ = pd.factorize(frame["unit"])
+    units, _ = pd.factorize(texts(frame, "unit"))
     day = frame["day"].to_numpy()
-    for house in frame.groupby("institution_id", sort=True).indices.values():
+    for _, house in _houses(frame):
         pool = np.sort(values[house])
         for today in np.split(house, np.flatnonzero(np.diff(day[house])) + 1):
             own, reach = values[today], tolerance[today]
@@ -198,10 +204,17 @@ def _matches(
 
 def median_step(frame: pd.DataFrame) -> float:
     """Return the median minutes between neighbours of different units at one house on one day (inf without any)."""
-    same = (frame["institution_id"] == frame["institution_id"].shift()) & (frame["day"] == frame["day"].shift())
-    other = frame["unit"] != frame["unit"].shift()
-    steps = frame["minute"].diff()[same & other]
-    return float(steps.median()) if len(steps) else float("inf")
+    house, day, unit, minute = (frame[c].to_numpy() for c in ("institution_id", "day", "unit", "minute"))
+    near = (house[1:] == house[:-1]) & (day[1:] == day[:-1]) & (unit[1:] != unit[:-1])
+    steps = np.diff(minute)[near]
+    return float(np.median(steps)) if steps.size else float("inf")
+
+
+def _houses(frame: pd.DataFrame) -> list[tuple[str, NDArray[np.int64]]]:
+    """Return the positions of the rows of every house, by house."""
+    code, names = pd.factorize(texts(frame, "institution_id"), sort=True)
+    order = np.argsort(code, kind="stable")
+    return list(zip(names, np.split(order, np.cumsum(np.bincount(code, minlength=len(names)))[:-1]), strict=True))
 
 
 def company_tails(frame: pd.DataFrame, calendar: pd.DataFrame | None) -> tuple[tuple[str, ...], Floats, Floats, Floats]:
@@ -225,15 +238,14 @@ def company_tails(frame: pd.DataFrame, calendar: pd.DataFrame | None) -> tuple[t
     The group's own visits are subtracted from the calendar first, so a group that is most of a small house does not
     explain itself. Given the member's days, the others' outings are independent trials.
     """
-    codes, names = pd.factorize(frame["subject_id"], sort=True)
+    codes, names = pd.factorize(texts(frame, "subject_id"), sort=True)
     observed, trials, expected = (np.zeros(len(names)) for _ in range(3))
-    known = {} if calendar is None else dict(tuple(calendar.groupby(calendar["institution_id"].astype(str))))
-    for house, at in sorted(frame.groupby("institution_id").indices.items()):
-        who, day = codes[at], frame["day"].to_numpy()[at]
-        if len(np.unique(who)) < 2:
+    known, days = counted(calendar, "on", "n_visits"), frame["day"].to_numpy()
+    for house, at in _houses(frame):
+        who, day = codes[at], days[at]
+        if (who == who[0]).all():
             continue
-        weights = _weights(day, None if calendar is None else known.get(str(house)))
-        share = (weights / weights.sum()).loc[day].to_numpy()
+        share = _shares(day, known.get(house))
         _, back, counts = np.unique(day, return_inverse=True, return_counts=True)
         here = np.bincount(who, minlength=len(names))
         others = np.where(here > 0, len(at) - here, 0)
@@ -244,16 +256,17 @@ def company_tails(frame: pd.DataFrame, calendar: pd.DataFrame | None) -> tuple[t
     return tuple(str(n) for n in names), observed, expected, log10_binomial_tail(observed, trials, p)
 
 
-def _weights(days: NDArray[np.int64], here: pd.DataFrame | None) -> pd.Series[float]:
-    """Return the weight of each day of a house: everybody's visits less the group's, smoothed."""
-    own = pd.Series(days).value_counts().astype(float)
-    if here is None:
-        return pd.Series(1.0, index=np.arange(days.min(), days.max() + 1))
-    on = (pd.to_datetime(here["on"]).dt.normalize() - pd.Timestamp(0)).dt.days
-    total = pd.Series(here["n_visits"].to_numpy(dtype=float), index=on.to_numpy()).groupby(level=0).sum()
-    total = total.reindex(total.index.union(own.index), fill_value=0.0)
-    rest = (total - own.reindex(total.index, fill_value=0.0)).clip(lower=0.0)
-    return rest + max(0.5, 0.1 * float(rest.mean()))
+def _shares(days: NDArray[np.int64], known: tuple[NDArray[np.int64], Floats] | None) -> Floats:
+    """Return, per visit, its day's share of the house's weight: everybody's visits less the group's, smoothed."""
+    if known is None:
+        return np.full(len(days), 1.0 / (days.max() - days.min() + 1))
+    every = np.union1d(known[0], days)
+    rest = np.zeros(len(every))
+    rest[np.searchsorted(every, known[0])] = known[1]
+    at = np.searchsorted(every, days)
+    rest = np.maximum(rest - np.bincount(at, minlength=len(every)), 0.0)
+    weights = rest + max(0.5, 0.1 * float(rest.mean()))
+    return np.asarray((weights / weights.sum())[at])
 
 
 Detail = dict[str, "str | int | float"]
@@ -281,7 +294,7 @@ def conspicuous(
     if not group.clock:
         return frozenset(), equal
     minutes = closeness(group, frame, queue)
-    step = median_step(frame[frame["institution_id"].map(lambda h: _trusted(group, h))])
+    step = median_step(frame[[_trusted(group, h) for h in frame["institution_id"].tolist()]])
     detail["near_percent"] = round(100 * minutes.share)
     detail["near_expected_percent"] = round(100 * minutes.expected_share)
     detail["step_minutes"] = round(step, 1) if np.isfinite(step) else -1
@@ -298,7 +311,9 @@ def closeness(group: Group, frame: pd.DataFrame, queue: Queue) -> Excess:
     """Return how much more often members stand next to each other than their own hours on other days have it."""
     def fact(name: str, default: float) -> Floats:
         known = {house: float(facts.get(name, default)) for house, facts in group.places.items()}
-        return np.asarray(frame["institution_id"].map(known).fillna(default), dtype=np.float64)
+        return np.array([known.get(house, default) for house in houses], dtype=np.float64)
+
+    houses = frame["institution_id"].tolist()
 
     width = fact("window", 0.0)
     # the house's own chance that one other visitor is so near, scaled to this window

@@ -262,7 +262,9 @@ def _one(
     slug = explanation.slug
     gone = lacking(explanation, available)
     if gone is not None and (judged is None or judged.result is Result.FAILS):
-        return Judgement(slug, Result.UNTESTABLE, (), "untestable", {"missing": gone, "n_core": len(core)})
+        # what the group's own conduct says of it is told, where a judge looked
+        reason, more = (judged.reason, judged.detail) if judged is not None else ("untestable", {})
+        return Judgement(slug, Result.UNTESTABLE, (), reason, {**more, "missing": gone, "n_core": len(core)})
     held = {h for h, e in coverage.hubs.items() if e == slug}
     taken = {p: n for p, n in coverage.rows.get(slug, {}).items() if p in set(core)}
     together = _together(slug, core, coverage)

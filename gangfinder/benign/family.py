@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gangfinder.benign.contract import Explanation, Tables
 from gangfinder.engine.portable import string_key
 from gangfinder.model.evidence import Judgement, Result
+from gangfinder.network.lockstep import sessions
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -24,6 +26,9 @@ KINSHIP = frozenset(
 )
 """Kinds of ``ties`` between two patients that make them one family."""
 
+WHOLE_DAY_MINUTES = 24 * 60
+"""Members of a family come on one day, not within an hour: a session lasts a day."""
+
 
 @dataclass(frozen=True, slots=True)
 class Params:
@@ -38,13 +43,25 @@ class Params:
     aided_people
         Most relatives for whom one account may pay; an account that pays for more is not excused.
     unknown_people
-        Where no household is known: a group up to this size may be one family.
+        Where no household is known: a group up to this size may be one family …
+    tour_dates
+        … unless it tours on this many dates: at least ``together_share`` of it at two houses or more on one day, and
+        not only at its ``usual_houses``. A family has its clinic and the pharmacy beside it, and once or twice a year
+        another counter; it does not go around several houses together every other month. The same number is asked of
+        neighbours (T05, ``small_crew_tours``).
+    usual_houses
+        The houses where the group is together most often, going on from one to the other of which is no tour.
+    together_share
+        Least share of the group (two people at least) that is together at a house on a day.
     """
 
     household_people: int = 12
     same_home_people: int = 6
     aided_people: int = 5
     unknown_people: int = 6
+    tour_dates: int = 6
+    usual_houses: int = 2
+    together_share: float = 0.5
 
 
 def units(tables: Tables, params: Params) -> ir.Table:
@@ -107,11 +124,32 @@ def _word(text: str) -> ir.StringValue:
 
 
 def judge(group: Group, params: Params) -> Judgement:
-    """Say whether a group may be one family, where the data hold no households (asked only then)."""
+    """Say whether a group may be one family, where the data hold no households (asked only then).
+
+    Notes
+    -----
+    Reasons: ``holds_unknown``, ``fails_unknown`` (more people than a family), ``fails_tours`` (no more people than a
+    family, but it tours as no family does).
+    """
     n = len(group.members)
-    if n <= params.unknown_people:
-        return Judgement("family", Result.HOLDS, group.members, "holds_unknown", {"n_core": n})
-    return Judgement("family", Result.FAILS, (), "fails_unknown", {"n_core": n})
+    if n > params.unknown_people:
+        return Judgement("family", Result.FAILS, (), "fails_unknown", {"n_core": n})
+    tours = tour_dates(group, params)
+    detail: dict[str, str | int | float] = {"n_core": n, "n_dates": tours}
+    if tours >= params.tour_dates:
+        return Judgement("family", Result.FAILS, (), "fails_tours", detail)
+    return Judgement("family", Result.HOLDS, group.members, "holds_unknown", detail)
+
+
+def tour_dates(group: Group, params: Params) -> int:
+    """Return on how many dates the group was together at several houses, not only at its usual ones."""
+    least = max(2, ceil(params.together_share * len(group.members)))
+    table = sessions(group, WHOLE_DAY_MINUTES, least).table
+    often = table.groupby("institution_id")["on"].nunique().reset_index()
+    often = often.sort_values(["on", "institution_id"], ascending=[False, True])
+    usual = frozenset(often["institution_id"].head(params.usual_houses))
+    days = (frozenset(houses) for _, houses in table.groupby("on")["institution_id"])
+    return sum(len(houses) > 1 and not houses <= usual for houses in days)
 
 
 EXPLANATION = Explanation(
@@ -135,7 +173,9 @@ EXPLANATION = Explanation(
             "partly": "部分成立：覆盖 {n_covered} 人（同户、亲属或共济），按户合并后仍有 {n_units} 户，已按户重新判断",
             "fails": "不成立：{n_core} 人分属 {n_units} 户，其间无同户、亲属或共济关系",
             "holds_unknown": "无法排除：户籍未知，{n_core} 人可能为同一家庭",
-            "fails_unknown": "户籍未知；{n_core} 人已超过一个家庭的规模，不能以家庭成员解释",
+            "fails_unknown": "未能检验：户籍未知，各人按一户计；{n_core} 人已超过一个家庭的规模",
+            "fails_tours": "未能检验：户籍未知，各人按一户计；但有 {n_dates} 天结伴一日到多家机构，"
+            "且不限于常去的两家，不似一家人就医",
             "untestable": "未能检验：缺少数据项 {missing}，家庭关系未知，各人按一户计",
         }
     ),

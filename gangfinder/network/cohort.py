@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, fields
 from math import ceil
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from gangfinder.model.tails import log10_corrected
 from gangfinder.network.desks import desk_excess, shared_attributes
 from gangfinder.network.graph import peel
 from gangfinder.network.lockstep import (
+    DESK_COLUMNS,
     Sessions,
     amount_tails,
     fisher,
@@ -77,8 +79,7 @@ class Cohort:
     @property
     def tours(self) -> int:
         """Dates with sessions at two houses or more."""
-        houses = self.found.table.groupby("on")["institution_id"].nunique()
-        return int((houses >= 2).sum())
+        return self.found.tours
 
 
 def cohort(group: Group, params: StepParams) -> Cohort | None:
@@ -139,9 +140,10 @@ def _attending(group: Group, members: tuple[str, ...], params: StepParams) -> tu
     found = sessions(group, params.window_minutes, least, members)
     if found.table.empty:
         return (), found
-    attended = found.rows.groupby("subject_id")["on"].nunique()
     need = max(2, ceil(params.attendance_share * found.dates))
-    core = tuple(sorted(attended.index[attended >= need]))
+    outings = set(zip(found.rows["subject_id"].tolist(), found.rows["on"].to_numpy().tolist(), strict=True))
+    attended = Counter(who for who, _ in outings)
+    core = tuple(sorted(who for who, n in attended.items() if n >= need))
     return core, found if core == tuple(sorted(members)) else sessions(group, params.window_minutes, least, core)
 
 
@@ -166,7 +168,7 @@ def _anomalies(
     shared = shared_attributes(inner)
     if shared is not None:
         out.append(Anomaly(Family.ATTRIBUTE, "same_attribute", shared[1], 1, {**facts, "n_ties": shared[0]}))
-    for column, kind in (("m_terminal_id", "terminal"), ("m_operator_id", "operator"), ("m_doctor_id", "doctor")):
+    for column, kind in zip(DESK_COLUMNS, ("terminal", "operator", "doctor"), strict=True):
         desk = desk_excess(found, inner, column, kind)
         if desk is not None:
             detail = {**facts, "desk_sessions": desk.sessions, "desk_of": desk.of, "desk_share": round(desk.share, 4)}

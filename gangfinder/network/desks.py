@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gangfinder.model.tails import log10_binomial_tail
+from gangfinder.network.visits import desks, texts, visits
 
 if TYPE_CHECKING:
     from gangfinder.model.group import Group
@@ -53,12 +55,14 @@ def desk_excess(found: Sessions, group: Group, column: str, kind: str) -> DeskEx
 
 def _majorities(found: Sessions, column: str) -> dict[str, dict[str, int]]:
     """Return per house and desk the sessions of which it served most rows (ties: the smallest id)."""
-    rows = found.rows[found.rows[column].notna()]
-    counts = rows.groupby(["institution_id", "session", column], sort=True).size()
+    names = ("institution_id", "session", column)
+    rows = zip(*(found.rows[c].tolist() for c in names), strict=True)
+    # a missing id arrives as None or as NaN, which is not equal to itself
+    counts = sorted(Counter((house, session, d) for house, session, d in rows if d is not None and d == d).items())
     best: dict[tuple[str, int], tuple[int, str]] = {}
-    for (house, session, desk), n in zip(counts.index, counts.to_numpy(), strict=True):
-        if int(n) > best.get((house, session), (0, ""))[0]:
-            best[house, session] = (int(n), str(desk))
+    for (house, session, desk), n in counts:
+        if n > best.get((house, session), (0, ""))[0]:
+            best[house, session] = (n, str(desk))
     result: dict[str, dict[str, int]] = {}
     for (house, _), (_, desk) in best.items():
         of_house = result.setdefault(str(house), {})
@@ -68,13 +72,13 @@ def _majorities(found: Sessions, column: str) -> dict[str, dict[str, int]]:
 
 def _desk_shares(group: Group, house: str, column: str, kind: str) -> dict[str, float]:
     """Return each desk's share of the house's visits outside the group, half a visit added to each."""
-    desks = group.desks
-    if desks is None:
+    known = desks(group).get((house, kind), [])
+    if len(known) < 2:
         return {}
-    here = desks[(desks["institution_id"] == house) & (desks["kind"] == kind)]
-    own = group.rows.loc[group.rows["institution_id"] == house, column].value_counts()
-    everybody = zip(here["desk"], here["n"], strict=True)
-    left = {str(d): max(float(n) - float(own.get(d, 0.0)), 0.0) + 0.5 for d, n in everybody}
+    every = visits(group)
+    at = every.position[every.houses[every.house] == house]
+    own = Counter(texts(group.rows, column)[at].tolist())
+    left = {desk: max(n - float(own.get(desk, 0)), 0.0) + 0.5 for desk, n in known}
     total = sum(left.values())
     return {d: n / total for d, n in left.items()}
 

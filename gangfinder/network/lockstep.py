@@ -5,20 +5,25 @@ Every function takes a :class:`~gangfinder.model.group.Group` and returns exact 
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gangfinder.linking.convolution import log10_hypergeometric_sum_tail
 from gangfinder.model.tails import log10_binomial_tail
+from gangfinder.network.visits import DAY_MICROSECONDS, Visits, calendar, first_visits, prices, texts, visits
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
     from gangfinder.model.group import Group
+
+DESK_COLUMNS = ("m_terminal_id", "m_operator_id", "m_doctor_id")
+"""Columns of a group's rows that name who served."""
 
 AMOUNT_BIN = 0.05
 """Amounts within 5 % of each other count as equal: bins of the natural logarithm of yuan."""
@@ -42,12 +47,18 @@ class Sessions:
     @property
     def dates(self) -> int:
         """Number of distinct dates with a session."""
-        return int(self.table["on"].nunique())
+        return len(np.unique(self.table["on"].to_numpy()))
 
     @property
     def houses(self) -> int:
         """Number of distinct houses with a session."""
-        return int(self.table["institution_id"].nunique())
+        return len(set(self.table["institution_id"].tolist()))
+
+    @property
+    def tours(self) -> int:
+        """Number of distinct dates with sessions at two houses or more."""
+        stops = set(zip(self.table["on"].to_numpy().tolist(), self.table["institution_id"].tolist(), strict=True))
+        return sum(n >= 2 for n in Counter(on for on, _ in stops).values())
 
 
 def sessions(
@@ -66,19 +77,34 @@ def sessions(
     members
         Look at these members only; default: at all.
     """
-    rows = _first_visits(group)
+    seen = first_visits(group)
     if members is not None:
-        rows = rows[rows["subject_id"].isin(members)]
-    trusted = _trusted(group, rows)
-    house, on, minute = (rows[c].to_numpy() for c in ("house", "on", "minute"))
-    begins = np.ones(len(rows), dtype=bool)
-    begins[1:] = (house[1:] != house[:-1]) | (on[1:] != on[:-1]) | (trusted[1:] & (np.diff(minute) > window_minutes))
+        seen = seen.at(np.isin(seen.who, np.flatnonzero([p in frozenset(members) for p in seen.people])))
+    house, day, minute = seen.house, seen.day, seen.minute
+    trusted = _trusted(group, seen.houses)[house]
+    begins = np.ones(len(house), dtype=bool)
+    begins[1:] = (house[1:] != house[:-1]) | (day[1:] != day[:-1]) | (trusted[1:] & (np.diff(minute) > window_minutes))
     number = np.cumsum(begins)
-    seen = np.unique(np.column_stack([number, rows["unit"].to_numpy()]), axis=0)[:, 0]
-    n_units = np.bincount(seen, minlength=len(rows) + 1)
+    n_kinds = int(seen.unit.max(initial=0)) + 1
+    n_units = np.bincount(np.unique(number * n_kinds + seen.unit) // n_kinds, minlength=len(house) + 1)
     kept = n_units[number] >= least_units
-    rows = rows[kept].assign(session=number[kept])
+    rows = _session_rows(group, seen.at(kept), number[kept])
     return Sessions(rows, _session_table(rows, n_units))
+
+
+def _session_rows(group: Group, seen: Visits, session: NDArray[np.int64]) -> pd.DataFrame:
+    """Return the visits of sessions, by session and time, under their labels in the group's rows."""
+    import pandas as pd
+
+    columns = {
+        "subject_id": seen.people[seen.who], "institution_id": seen.houses[seen.house], "session": session,
+        "event_at": seen.micros.astype("datetime64[us]"),
+        "on": (seen.day * DAY_MICROSECONDS).astype("datetime64[us]"), "minute": seen.minute, "yuan": seen.yuan,
+    }
+    for name in DESK_COLUMNS:
+        if name in group.rows:
+            columns[name] = texts(group.rows, name)[seen.position]
+    return pd.DataFrame(columns, index=group.rows.index[seen.position])
 
 
 def _session_table(rows: pd.DataFrame, n_units: NDArray[np.int64]) -> pd.DataFrame:
@@ -88,7 +114,7 @@ def _session_table(rows: pd.DataFrame, n_units: NDArray[np.int64]) -> pd.DataFra
     session, first, n = np.unique(rows["session"].to_numpy(), return_index=True, return_counts=True)
     minute = rows["minute"].to_numpy()
     columns = {
-        "institution_id": rows["institution_id"].to_numpy()[first],
+        "institution_id": rows["institution_id"].to_numpy(dtype=object)[first],
         "on": rows["on"].to_numpy()[first],
         "n_members": n,
         "n_units": n_units[session],
@@ -97,28 +123,10 @@ def _session_table(rows: pd.DataFrame, n_units: NDArray[np.int64]) -> pd.DataFra
     return pd.DataFrame(columns, index=pd.Index(session, name="session"))
 
 
-def _trusted(group: Group, rows: pd.DataFrame) -> NDArray[np.bool_]:
-    """Say of every row whether the clock of its house is used."""
+def _trusted(group: Group, houses: Iterable[object]) -> NDArray[np.bool_]:
+    """Say of every house whether its clock is used."""
     known = {house: bool(facts.get("trusted", 1.0)) for house, facts in group.places.items()}
-    return np.array([known.get(house, True) for house in rows["institution_id"]], dtype=bool)
-
-
-def _first_visits(group: Group) -> pd.DataFrame:
-    """Return the first visit of every member, house and day, with on, minute, and unit and house as integers."""
-    import pandas as pd
-
-    known = group.memo.get("first visits")
-    if isinstance(known, pd.DataFrame):
-        return known
-    rows = group.rows.sort_values(["institution_id", "event_at", "source_key"], kind="stable")
-    on = rows["event_at"].dt.normalize()
-    minute = (rows["event_at"] - on).dt.total_seconds() / 60.0
-    unit = pd.factorize(rows["subject_id"].map(lambda s: group.units.get(s, s)), sort=True)[0]
-    house = pd.factorize(rows["institution_id"], sort=True)[0]
-    rows = rows.assign(on=on, minute=minute, unit=unit, house=house, yuan=rows["amount"].astype(float))
-    rows = rows.drop_duplicates(["subject_id", "house", "on"], keep="first")
-    group.memo["first visits"] = rows
-    return rows
+    return np.array([known.get(str(house), True) for house in houses], dtype=bool)
 
 
 def pair_tails(
@@ -137,19 +145,23 @@ def pair_tails(
     a house that hardly anybody else visits is not taken for closed). ``Σ w²`` of the weights times the closeness within
     a day is the chance that two independent visits meet; its inverse is the number of slots.
     """
-    rows = group.rows[group.rows["subject_id"].isin(members)]
+    every = visits(group)
     index = {m: k for k, m in enumerate(members)}
+    position = np.array([index.get(p, -1) for p in every.people], dtype=np.int64)
+    every = every.at(position[every.who] >= 0)
     i, j = np.triu_indices(len(members), 1)
     parts: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
     observed = np.zeros(len(i), dtype=np.int64)
-    for house, part in rows.groupby("institution_id", sort=True):
-        if part["subject_id"].nunique() < 2:
+    for number, part in every.by_house():
+        who = position[part.who]
+        if (who == who[0]).all():
             continue
-        minutes = first_minutes(part, index)
+        house = str(every.houses[number])
+        minutes = first_minutes(part.micros, who, len(members))
         n = (~np.isnan(minutes)).sum(axis=1)
         at = np.flatnonzero((n[i] > 0) & (n[j] > 0))
-        observed[at] += joint_days(minutes, i[at], j[at], group.places.get(str(house), {}).get("window", 0.0))
-        slots = np.full(at.size, 1.0 / meeting_chance(group, str(house), part))
+        observed[at] += joint_days(minutes, i[at], j[at], group.places.get(house, {}).get("window", 0.0))
+        slots = np.full(at.size, 1.0 / meeting_chance(group, house, part.day))
         parts.append((at, np.column_stack([slots, n[i][at], n[j][at]])))
     tails = np.zeros(len(i))
     if not parts:
@@ -162,13 +174,12 @@ def pair_tails(
     return i, j, tails
 
 
-def first_minutes(part: pd.DataFrame, index: dict[str, int]) -> NDArray[np.float64]:
+def first_minutes(micros: NDArray[np.int64], who: NDArray[np.int64], n_members: int) -> NDArray[np.float64]:
     """Return the minute of everybody's first visit of every day at one house: members × days, NaN where absent."""
-    instant = part["event_at"].to_numpy().astype("datetime64[s]").astype(np.int64)
-    day = np.unique(instant // 86400, return_inverse=True)[1]
-    who = part["subject_id"].map(index).to_numpy(dtype=np.int64)
-    minutes = np.full((len(index), int(day.max()) + 1), np.inf)
-    np.minimum.at(minutes, (who, day), instant / 60.0)
+    second = micros // 1_000_000
+    day = np.unique(second // 86400, return_inverse=True)[1]
+    minutes = np.full((n_members, int(day.max()) + 1), np.inf)
+    np.minimum.at(minutes, (who, day), second / 60.0)
     minutes[np.isinf(minutes)] = np.nan
     return minutes
 
@@ -187,18 +198,25 @@ def joint_days(
     return out
 
 
-def meeting_chance(group: Group, house: str, part: pd.DataFrame) -> float:
+def meeting_chance(group: Group, house: str, own: NDArray[np.int64]) -> float:
     """Return the chance that two independent visits at the house meet, the group's own visits left out."""
     facts = group.places.get(house, {})
     closeness = float(facts.get("closeness", 1.0))
-    weights = outside_dates(group, house, part)
+    weights = outside_dates(group, house, own)
     return float(min(1.0, max(1e-9, closeness * float((weights**2).sum()))))
 
 
-def outside_dates(group: Group, house: str, part: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the weight of every active day of the house among visits of people outside the group; sums to 1."""
-    own = part["event_at"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    known = _house_days(group).get(house)
+def outside_dates(group: Group, house: str, own: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the weight of every active day of the house among visits of people outside the group; sums to 1.
+
+    Parameters
+    ----------
+    group, house
+        The group and one of its houses.
+    own
+        The days of the group's own visits there, since 1970.
+    """
+    known = calendar(group).get(house)
     if known is None:
         n_days = max(1, int(group.places.get(house, {}).get("n_days", len(np.unique(own)))))
         return np.full(n_days, 1.0 / n_days)
@@ -209,22 +227,6 @@ def outside_dates(group: Group, house: str, part: pd.DataFrame) -> NDArray[np.fl
     others = np.maximum(others, 0.0)
     others = others + 0.5 * max(1.0, float(others.mean()))
     return np.asarray(others / others.sum())
-
-
-def _house_days(group: Group) -> dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """Return the calendar as arrays: house → (days since 1970, ascending; visits by everybody)."""
-    if group.calendar is None:
-        return {}
-    if "days by house" not in group.memo:
-        group.memo["days by house"] = {
-            str(house): (
-                here["on"].to_numpy().astype("datetime64[D]").astype(np.int64), here["n_visits"].to_numpy(dtype=float)
-            )
-            for house, here in group.calendar.sort_values("on").groupby("institution_id", sort=False)
-        }
-    found = group.memo["days by house"]
-    assert isinstance(found, dict)  # noqa: S101 - narrows what the memo holds
-    return found
 
 
 def fisher(log10_p: NDArray[np.float64]) -> float:
@@ -260,19 +262,20 @@ def tempo_tails(found: Sessions, group: Group, window_minutes: int) -> NDArray[n
     ----------
     H. A. David, H. N. Nagaraja, *Order Statistics*, 3rd ed. (2003), §2.3.
     """
-    table = found.table[_trusted(group, found.table)]
-    k = table["n_units"].to_numpy(float)
-    x = np.minimum(1.0, (table["span_minutes"].to_numpy(float) + 1.0) / window_minutes)
+    table = found.table
+    timed = _trusted(group, table["institution_id"])
+    k = table["n_units"].to_numpy(float)[timed]
+    x = np.minimum(1.0, (table["span_minutes"].to_numpy(float)[timed] + 1.0) / window_minutes)
     log_p = (k - 1) * np.log(x) + np.log(np.maximum(k - (k - 1) * x, 1e-12))
     return np.asarray(np.minimum(log_p / np.log(10.0), 0.0))
 
 
 def timed_sessions(found: Sessions, group: Group) -> int:
     """Return how many sessions are at houses whose clock is used, where minutes can be tested."""
-    return int(_trusted(group, found.table).sum()) if group.clock else 0
+    return int(_trusted(group, found.table["institution_id"]).sum()) if group.clock else 0
 
 
-def amount_bins(amounts: NDArray[np.float64]) -> NDArray[np.int64]:
+def amount_bins(amounts: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
     """Return the 5 % bin of every positive amount in yuan; amounts under one yuan share bin 0."""
     return np.asarray(np.floor(np.log(np.maximum(amounts, 1.0)) / AMOUNT_BIN), dtype=np.int64)
 
@@ -286,13 +289,16 @@ def amount_tails(found: Sessions, group: Group) -> NDArray[np.float64]:
     trials of the bin's share among the house's visits by people outside the group.
     """
     tails = []
-    for house, part in found.rows.groupby("institution_id", sort=True):
+    at_house, sessions, bills = (found.rows[c].to_numpy() for c in ("institution_id", "session", "yuan"))
+    for house in sorted(set(at_house.tolist())):
         share = _outside_amounts(group, str(house))
         if share is None:
             continue
-        session, bins = part["session"].to_numpy(), amount_bins(part["yuan"].to_numpy())
-        both, n = np.unique(np.column_stack([session, bins]), axis=0, return_counts=True)
-        first = np.unique(both[:, 0], return_index=True)[1]
+        here = at_house == house
+        session, bins = sessions[here], amount_bins(bills[here])
+        span = int(bins.max()) + 1
+        both, n = np.unique(session * span + bins, return_counts=True)
+        first = np.unique(both // span, return_index=True)[1]
         top, k = np.maximum.reduceat(n, first), np.unique(session, return_counts=True)[1]
         tail = log10_binomial_tail(top[:, None], k[:, None], share[None, :])
         tails.append(np.minimum(0.0, np.log10(np.maximum((10.0**tail).sum(axis=1), 1e-300))))
@@ -301,15 +307,15 @@ def amount_tails(found: Sessions, group: Group) -> NDArray[np.float64]:
 
 def _outside_amounts(group: Group, house: str) -> NDArray[np.float64] | None:
     """Return the shares of the 5 % bins among the house's visits outside the group; ``None`` with fewer than 30."""
-    if group.amounts is None:
+    known = prices(group).get(house)
+    if known is None:
         return None
-    here = group.amounts[group.amounts["institution_id"] == house]
-    if here.empty:
-        return None
+    yuan, n = known
     # everybody's amounts are known to the yuan: the group's own are rounded alike before they are taken out
-    bins = amount_bins(here["yuan"].to_numpy(float) + 0.5)
-    own = group.rows.loc[group.rows["institution_id"] == house, "amount"].to_numpy(float)
-    left = np.bincount(bins, weights=here["n"].to_numpy(float))
+    bins = amount_bins(yuan + 0.5)
+    every = visits(group)
+    own = every.yuan[every.houses[every.house] == house]
+    left = np.bincount(bins, weights=n)
     left -= np.bincount(np.minimum(amount_bins(np.floor(own) + 0.5), len(left) - 1), minlength=len(left))
     values = np.maximum(left[np.unique(bins)], 0.0)
     if values.sum() < 30:
@@ -321,6 +327,6 @@ def _outside_amounts(group: Group, house: str) -> NDArray[np.float64] | None:
 
 def interval_days(found: Sessions) -> tuple[int, int]:
     """Return the shortest and the longest pause between session dates, in days (0, 0 with one date)."""
-    dates = sorted(found.table["on"].drop_duplicates())
-    gaps = [(b - a).days for a, b in pairwise(dates)]
-    return (min(gaps), max(gaps)) if gaps else (0, 0)
+    dates = np.unique(found.table["on"].to_numpy().astype("datetime64[D]").astype(np.int64))
+    gaps = np.diff(dates)
+    return (int(gaps.min()), int(gaps.max())) if gaps.size else (0, 0)

@@ -162,11 +162,16 @@ def collect_rows(
                 people = sorted({m for group in members[t.links] for m in group})
                 chosen = engine.put("people_in_groups", pa.table({"subject_id": pa.array(people, pa.string())}))
                 rows = rows.semi_join(chosen, "subject_id")
-            frame = engine.fetch(rows).to_pandas()
+            frame = _plain(engine.fetch(rows).to_pandas())
             frame["event_at"] = frame["event_at"].astype("datetime64[us]")
             fetched[key] = frame
         result[t.slug] = fetched[key]
     return result
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with Python texts: groups are small, and each step on an Arrow text costs a fixed price."""
+    return frame.astype({name: object for name, kind in frame.dtypes.items() if kind == "str"})
 
 
 def _surroundings(

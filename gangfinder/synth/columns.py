@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from gangfinder.model.tables import TABLES, Kind
 from gangfinder.synth.streams import Flags, Ints
 
-_TYPES = {
+ARROW_TYPES = {
     Kind.ID: pa.string(),
     Kind.CODE: pa.string(),
     Kind.TEXT: pa.string(),
@@ -24,6 +24,7 @@ _TYPES = {
     Kind.COUNT: pa.int64(),
     Kind.FLAG: pa.bool_(),
 }
+"""How each kind of column is written."""
 
 
 def blank(column: pa.Array, empty: Flags) -> pa.Array:
@@ -76,7 +77,7 @@ def as_table(name: str, columns: Mapping[str, Any]) -> pa.Table:
     if unknown:
         raise KeyError(*sorted(unknown))
     present = [column for column in spec.columns if column.name in columns]
-    arrays = [_typed(columns[column.name], _TYPES[column.kind]) for column in present]
+    arrays = [_typed(columns[column.name], ARROW_TYPES[column.kind]) for column in present]
     return pa.table(arrays, names=[column.name for column in present])
 
 

@@ -18,8 +18,11 @@ from gangfinder.evaluate import evaluate
 from gangfinder.synth import TownSettings, build_town, write_town
 from tests.bench.measure import GANGFINDER, measured, provenance, write
 
+FOUNDING = ("T01", "T05", "T06", "T08", "T10", "T17")
+"""The typologies that these two tables speak of."""
+
 SETTINGS: dict[str, TownSettings] = {
-    "standard": TownSettings(patients=20_000, difficulty=1),
+    "standard": TownSettings(patients=20_000, difficulty=1, typologies=FOUNDING),
     "thin": TownSettings(patients=20_000, difficulty=1, only_required=True, dates_only=True),
 }
 """``thin``: the five mandatory columns of settlements, all instants at midnight, no other table."""

@@ -43,20 +43,10 @@ from gangfinder.linking.behaviour import net_settlements, stays, visits
 from gangfinder.linking.projection import TYPES
 from gangfinder.model.group import Group
 from gangfinder.model.tables import TABLES, Kind
+from gangfinder.synth.columns import ARROW_TYPES
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "benign"
 
-_ARROW = {
-    Kind.ID: pa.string(),
-    Kind.CODE: pa.string(),
-    Kind.TEXT: pa.string(),
-    Kind.INSTANT: pa.timestamp("us"),
-    Kind.DATE: pa.date32(),
-    Kind.MONEY: pa.decimal128(18, 2),
-    Kind.NUMBER: pa.float64(),
-    Kind.COUNT: pa.int64(),
-    Kind.FLAG: pa.bool_(),
-}
 
 
 def load_cases(slug: str) -> list[dict[str, Any]]:
@@ -131,7 +121,7 @@ def as_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     assert not unknown, f"unknown columns {sorted(unknown)} of {name}"
     columns = [c for c in TABLES[name].columns if c.required or any(c.name in row for row in written)]
     return pa.table(
-        {c.name: pa.array([_read(c.kind, row.get(c.name)) for row in written], _ARROW[c.kind]) for c in columns}
+        {c.name: pa.array([_read(c.kind, row.get(c.name)) for row in written], ARROW_TYPES[c.kind]) for c in columns}
     )
 
 

@@ -48,6 +48,14 @@ def test_thin_data_leave_some_untestable():
     assert lacking(explanations()["family"], {**REQUIRED, "ties": TABLES["ties"].required}) is None
 
 
+def test_a_family_that_cannot_be_told_says_what_the_conduct_says():
+    toured = Judgement("family", Result.FAILS, (), "fails_tours", {"n_core": 4, "n_dates": 9})
+    judgement = one("family", judged={"family": toured}, available=REQUIRED)
+    assert (judgement.result, judgement.reason, judgement.covered) == (Result.UNTESTABLE, "fails_tours", ())
+    assert judgement.detail["n_core"] == len(CORE)
+    assert "household_id" in str(judgement.detail["missing"])
+
+
 def test_family_partly():
     units = {"A": ("H", "family"), "B": ("H", "family"), "C": ("K", "family")}
     judgement = one("family", Coverage(units=units, n_rows=9))

@@ -10,10 +10,11 @@ from string import Formatter
 import pyarrow as pa
 import pytest
 
-from benign.cases import _ARROW, Stage, load_cases, tables_of
+from benign.cases import Stage, load_cases, tables_of
 from gangfinder.benign import explanations
 from gangfinder.model.evidence import Result
 from gangfinder.model.tables import TABLES
+from gangfinder.synth.columns import ARROW_TYPES
 
 EVERY = pytest.mark.parametrize("explanation", explanations().values(), ids=list(explanations()))
 
@@ -39,7 +40,7 @@ def every_table(explanation) -> dict[str, pa.Table]:
 def wide(name: str, table: pa.Table) -> pa.Table:
     """Return the table with all canonical columns in their order, absent ones null."""
     columns = {
-        c.name: table[c.name] if c.name in table.column_names else pa.nulls(table.num_rows, _ARROW[c.kind])
+        c.name: table[c.name] if c.name in table.column_names else pa.nulls(table.num_rows, ARROW_TYPES[c.kind])
         for c in TABLES[name].columns
     }
     return pa.table(columns)

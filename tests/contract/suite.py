@@ -36,6 +36,7 @@ from gangfinder.leads.catalogue import translator
 from gangfinder.linking.contract import empty_links
 from gangfinder.model.evidence import EVIDENCE_SCHEMA, Grade
 from gangfinder.model.tables import TABLES, Kind
+from gangfinder.synth.columns import ARROW_TYPES
 from gangfinder.typologies.contract import Typology
 from gangfinder.typologies.detection import detect
 from tests.typologies import cases as runner
@@ -198,7 +199,7 @@ def check_nothing_in_nothing_out(typology: Typology, cases: Cases) -> None:
 
 def empty(name: str) -> pa.Table:
     """Return a canonical table without rows."""
-    return pa.table({c.name: pa.array([], runner._ARROW[c.kind]) for c in TABLES[name].columns})
+    return pa.table({c.name: pa.array([], ARROW_TYPES[c.kind]) for c in TABLES[name].columns})
 
 
 def check_row_order(typology: Typology, cases: Cases) -> None:

@@ -14,18 +14,7 @@ from gangfinder.linking import linkers
 from gangfinder.linking.projection import missing, project
 from gangfinder.model.evidence import LINK_SCHEMA
 from gangfinder.model.tables import TABLES, Kind
-
-_ARROW = {
-    Kind.ID: pa.string(),
-    Kind.CODE: pa.string(),
-    Kind.TEXT: pa.string(),
-    Kind.INSTANT: pa.timestamp("us"),
-    Kind.DATE: pa.date32(),
-    Kind.MONEY: pa.decimal128(18, 2),
-    Kind.NUMBER: pa.float64(),
-    Kind.COUNT: pa.int64(),
-    Kind.FLAG: pa.bool_(),
-}
+from gangfinder.synth.columns import ARROW_TYPES
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -34,7 +23,7 @@ def table(name: str, rows: Rows) -> pa.Table:
     """Return rows as a typed table with all canonical columns."""
     return pa.table(
         {
-            c.name: pa.array([_read(c.kind, row.get(c.name)) for row in rows], _ARROW[c.kind])
+            c.name: pa.array([_read(c.kind, row.get(c.name)) for row in rows], ARROW_TYPES[c.kind])
             for c in TABLES[name].columns
         }
     )

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, chi2, hypergeom
 
+from gangfinder.network import visits as arrays
 from gangfinder.network.lockstep import (
     Sessions,
     amount_bins,
@@ -136,7 +137,7 @@ def test_pairs_against_the_hypergeometric_tail():
     made = group([*visits, ("C", "I", 8, 600, 9.0)], strangers())
     i, j, tails = pair_tails(made, made.members)
     assert list(zip(i, j, strict=True)) == list(combinations(range(3), 2))
-    weights = outside_dates(made, "I", made.rows)
+    weights = outside_dates(made, "I", arrays.visits(made).day)
     assert weights.sum() == pytest.approx(1)
     assert len(weights) == 100
     slots = 1 / (0.2 * (weights**2).sum())

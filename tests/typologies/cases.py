@@ -42,22 +42,12 @@ from gangfinder.model.tables import TABLES, Kind
 from gangfinder.rings.groups import GroupParams, communities, foreign_links, hub_groups, linked_groups
 from gangfinder.rings.partition import algorithms
 from gangfinder.rings.surroundings import surroundings
+from gangfinder.synth.columns import ARROW_TYPES
 from gangfinder.typologies import typologies
 from gangfinder.typologies.contract import Typology
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "typologies"
 
-_ARROW = {
-    Kind.ID: pa.string(),
-    Kind.CODE: pa.string(),
-    Kind.TEXT: pa.string(),
-    Kind.INSTANT: pa.timestamp("us"),
-    Kind.DATE: pa.date32(),
-    Kind.MONEY: pa.decimal128(18, 2),
-    Kind.NUMBER: pa.float64(),
-    Kind.COUNT: pa.int64(),
-    Kind.FLAG: pa.bool_(),
-}
 _READ = {
     Kind.INSTANT: lambda v: v if isinstance(v, datetime) else datetime.fromisoformat(str(v)),
     Kind.DATE: lambda v: v if isinstance(v, date) else date.fromisoformat(str(v)[:10]),
@@ -127,7 +117,7 @@ def as_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     for column in columns:
         read = _READ.get(column.kind, str)
         values = [None if row.get(column.name) is None else read(row[column.name]) for row in written]
-        arrays[column.name] = pa.array(values, _ARROW[column.kind])
+        arrays[column.name] = pa.array(values, ARROW_TYPES[column.kind])
     return pa.table(arrays)
 
 
