@@ -11,11 +11,12 @@ import pyarrow as pa
 from gangfinder.synth.columns import as_table, pick_from
 from gangfinder.synth.events import Events
 from gangfinder.synth.idents import opaque
-from gangfinder.synth.items import item_columns
+from gangfinder.synth.items import drug_lines, item_columns
 from gangfinder.synth.names import Names
 from gangfinder.synth.rows import Rows, make_rows, settlement_columns
 from gangfinder.synth.scripts import Scripts, make_scripts, script_table
 from gangfinder.synth.settle import Bills, make_bills
+from gangfinder.synth.stock import Leaving, leaving
 from gangfinder.synth.streams import Flags, Ints
 from gangfinder.synth.world import World
 
@@ -102,16 +103,19 @@ def settlements_of(world: World, batches: Sequence[Batch]) -> pa.Table:
 
 @dataclass(frozen=True, slots=True)
 class ItemPlan:
-    """Item lines decided but not yet written: which are kept, and their columns when asked for."""
+    """Item lines decided but not yet written: which are kept, what left the shelves, and their columns when asked for."""
 
     kept: Flags
+    left: Leaving
     columns: Iterator[dict[str, pa.Array]]
 
 
 def plan_items(names: Names, batch: Batch) -> ItemPlan:
     """Decide the item lines of a batch, so that the batch itself can be let go before they are written."""
-    row, columns = item_columns(batch.world, names, batch.events, batch.bills, batch.rows, batch.settlement_ids)
-    return ItemPlan(batch.kept[row], columns)
+    events, bills, rows = batch.events, batch.bills, batch.rows
+    lines = drug_lines(batch.world, events, bills, rows)
+    row, columns = item_columns(batch.world, names, events, bills, rows, batch.settlement_ids, lines)
+    return ItemPlan(batch.kept[row], leaving(batch.world, events, rows, lines, batch.kept), columns)
 
 
 def items_of(world: World, plans: Sequence[ItemPlan]) -> pa.Table:

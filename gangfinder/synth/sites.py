@@ -13,6 +13,12 @@ SITES = {
     "T08": (1, (PlaceKind.SMALL,)),
     "T10": (2, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
     "T17": (2, (PlaceKind.REMOTE,)),
+    "T11": (4, (PlaceKind.CLINIC, PlaceKind.PHARMACY)),
+    "T14": (1, (PlaceKind.PHARMACY,)),
+    "T15": (2, (PlaceKind.PHARMACY,)),
+    "T03": (1, (PlaceKind.PHARMACY,)),
+    "T04": (2, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
+    "T22": (1, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
     "lockstep": (4, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
 }
 

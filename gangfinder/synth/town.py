@@ -24,8 +24,10 @@ from gangfinder.synth.ordinary import make_habits, refills, stays, visits
 from gangfinder.synth.people import NO_DEATH
 from gangfinder.synth.registers import registers, shuffled
 from gangfinder.synth.reimbursed import reimbursements
+from gangfinder.synth.rerouting import rerouted
 from gangfinder.synth.rings import plant
 from gangfinder.synth.settings import TownSettings
+from gangfinder.synth.standing import sick_doctors
 from gangfinder.synth.special import special_sales
 from gangfinder.synth.stock import stock_table
 from gangfinder.synth.streams import Flags, Ints
@@ -86,7 +88,7 @@ def _ordinary_year(world: World) -> Scene:
     ordinary = Events.joined([*lived, special_sales(world)])
     # who lives elsewhere has an ordinary life there, of which little is seen here
     ordinary = Events.joined([ordinary.take(~world.people.guest[ordinary["patient"]]), guest_life(world)])
-    return make_scene(world, habits, without_clashes(world, ordinary))
+    return make_scene(world, habits, without_clashes(world, rerouted(world, habits, ordinary)))
 
 
 def _numbered_claims(parts: list[Part], sign: int) -> list[Claims]:
@@ -127,6 +129,7 @@ def _written(
 ) -> Town:
     """Turn conduct (honest, planted) into tables and describe what was planted."""
     names = make_names(world)
+    world.marks.sick = sick_doctors(world.standing.doctor_person, conduct[0])
     kept, beds, approved = _checked(world, conduct)
     batches = [
         make_batch(world, names, branch, conduct.pop(0), beds.pop(0), kept.pop(0)) for branch in ("honest", "planted")

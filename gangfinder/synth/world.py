@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from gangfinder.synth.places import Places, make_places
 from gangfinder.synth.settings import TownSettings
 from gangfinder.synth.shelves import Shelves
 from gangfinder.synth.sites import site_needs
+from gangfinder.synth.standing import OUTSIDERS, Standing, make_standing
 from gangfinder.synth.streams import Flags, Floats, Ints, Streams
 
 
@@ -57,12 +58,15 @@ class Marks:
         What houses do with boxes.
     chain
         Owner that a house has in common with others, -1 for none.
+    sick
+        When doctors lie in hospital themselves: doctor, first and last second.
     """
 
     home: Ints
     plain_address: Flags
     shelves: Shelves
     chain: Ints
+    sick: tuple[Ints, Ints, Ints] = field(default_factory=lambda: (np.empty(0, np.int64),) * 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,8 @@ class World:
         Who and where is still free.
     marks
         Facts that look-alikes bring with them.
+    standing
+        Owners, contracts that rest, and where doctors are at work.
     """
 
     settings: TownSettings
@@ -89,6 +95,7 @@ class World:
     ring_sites: dict[tuple[str, int], Ints]
     seats: Seats
     marks: Marks
+    standing: Standing
 
     @property
     def first_day(self) -> int:
@@ -166,8 +173,11 @@ def make_world(settings: TownSettings) -> World:
     places = make_places(settings, streams, people)
     seats = Seats(people.guest.copy(), np.zeros(places.count, dtype=bool), ~people.guest)
     sites = _reserve(settings, streams, places, seats)
+    standing = make_standing(settings, streams, people, places, sites, seats.place_taken, OUTSIDERS)
+    # a doctor who is cast would have to be in two places: at work and in the part
+    seats.person_taken[standing.doctor_person[standing.doctor_person < people.count]] = True
     rng = streams.rng("addresses")
     plain = people.rural & (rng.random(people.villages) < 0.12)[people.village]
     shelves = Shelves.plain(places.count, len(catalogue.prices))
     marks = Marks(np.full(people.count, -1, dtype=np.int64), plain, shelves, np.full(places.count, -1, dtype=np.int64))
-    return World(settings, streams, people, places, catalogue, sites, seats, marks)
+    return World(settings, streams, people, standing.settled(places), catalogue, sites, seats, marks, standing)

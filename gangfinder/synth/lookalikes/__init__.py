@@ -22,6 +22,17 @@ from gangfinder.synth.lookalikes.days import (
     township_village,
     village_day,
 )
+from gangfinder.synth.lookalikes.drugs import (
+    books_in_tablets,
+    carried_stock,
+    chain_transfer,
+    copied_code,
+    free_samples,
+    resold_return,
+    retried_upload,
+    shelf_label,
+    split_pack,
+)
 from gangfinder.synth.lookalikes.neighbours import (
     carer,
     elderly_neighbours,
@@ -59,6 +70,15 @@ LOOKALIKES: Mapping[str, tuple[Play, int]] = {
     "rehabilitation": (rehabilitation, 12_000),
     "gate_pharmacy": (gate_pharmacy, 40_000),
     "shared_login": (shared_login, 10**9),
+    "split_pack": (split_pack, 15_000),
+    "resold_return": (resold_return, 20_000),
+    "retried_upload": (retried_upload, 20_000),
+    "shelf_label": (shelf_label, 20_000),
+    "carried_stock": (carried_stock, 20_000),
+    "books_in_tablets": (books_in_tablets, 20_000),
+    "free_samples": (free_samples, 20_000),
+    "chain_transfer": (chain_transfer, 20_000),
+    "copied_code": (copied_code, 20_000),
     "elderly_neighbours": (elderly_neighbours, 2_500),
     "neighbour_pair": (neighbour_pair, 1_500),
     "carer": (carer, 1_500),

@@ -10,7 +10,10 @@ from gangfinder.synth.casting import Part, Scene
 from gangfinder.synth.rings.beds import brokered_admissions, ghost_beds
 from gangfinder.synth.rings.bills import forged_bills
 from gangfinder.synth.rings.cards import card_pool, crew, lockstep
+from gangfinder.synth.rings.drugs import goods_swap, recycled_drugs, stock_balance
+from gangfinder.synth.rings.entitlements import entitlement_collusion
 from gangfinder.synth.rings.persons import impersonation
+from gangfinder.synth.rings.prescriptions import fake_prescriptions, special_drugs
 
 RINGS: Mapping[str, Callable[[Scene, np.random.Generator, int], Part]] = {
     "T01": card_pool,
@@ -19,6 +22,12 @@ RINGS: Mapping[str, Callable[[Scene, np.random.Generator, int], Part]] = {
     "T08": ghost_beds,
     "T10": impersonation,
     "T17": forged_bills,
+    "T11": entitlement_collusion,
+    "T14": fake_prescriptions,
+    "T15": special_drugs,
+    "T03": goods_swap,
+    "T04": recycled_drugs,
+    "T22": stock_balance,
     "lockstep": lockstep,
 }
 
