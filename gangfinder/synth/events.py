@@ -39,6 +39,7 @@ _COLUMNS: Mapping[str, tuple[str, Any]] = {
     "contact": ("int32", NONE),  # person whose phone stands as contact
     "agent": ("int32", NONE),  # person who acts for the patient
     "bed": ("int32", NONE),
+    "leaves": ("int8", NONE),  # position in LEAVING: how a stay ends, where it is known
     "parcel": ("int32", NONE),  # number of the boxes handed over: the same number twice, the same boxes twice
     "split": ("bool", False),  # sold by the piece from an opened box
     "undone": ("bool", False),  # refunded later
@@ -47,6 +48,9 @@ _COLUMNS: Mapping[str, tuple[str, Any]] = {
     "fixed": ("bool", False),  # must not be dropped when it contradicts another row
 }
 
+
+LEAVING = ("1", "2", "3", "4", "9")
+"""``discharge_way``: home, to another hospital, to the community, against advice, other."""
 
 _CLAIM_COLUMNS: Mapping[str, tuple[str, Any]] = {
     "patient": ("int32", NONE),

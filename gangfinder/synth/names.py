@@ -12,13 +12,13 @@ from gangfinder.synth.columns import joined, pick_from, words
 from gangfinder.synth.events import COMMON
 from gangfinder.synth.idents import accounts, digits, id_numbers, literal, opaque, phones, strings
 from gangfinder.synth.people import HUB_PHONE, JUNK_PHONE, NO_PHONE
+from gangfinder.synth.standing import OUTSIDERS as _OUTSIDERS
 from gangfinder.synth.streams import Ints
 from gangfinder.synth.world import World
 
 _JUNK = ("13800000000", "11111111111", "00000000000", "13800138000")
 _SURNAMES = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华金魏陶姜"
 _GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超霞平刚桂英玉兰建国文华春梅海燕志红"
-_OUTSIDERS = 4_000  # people who are no residents of the town: legal representatives, some doctors and staff
 STAFF_PER = 20_000
 
 
@@ -138,7 +138,7 @@ def make_names(world: World) -> Names:
         operators=_numbers(rng, n_operators, "O"),
         doctors=doctor_serial,
         staff=opaque(n_staff, keys[6], "S"),
-        doctor_person=_workers(world, rng, n_doctors),
+        doctor_person=world.standing.doctor_person,
         operator_person=_workers(world, rng, n_operators),
         staff_person=_workers(world, rng, n_staff),
         account_key=keys[7],

@@ -99,8 +99,8 @@ def _counts(settings: TownSettings) -> dict[PlaceKind, int]:
         PlaceKind.SMALL: max(2 * rings + 2 * alike // 2 + 3, n // 20_000),
         PlaceKind.TOWNSHIP: max(alike + 1, n // 15_000),
         PlaceKind.PSYCHIATRIC: max(1, n // 200_000),
-        PlaceKind.CLINIC: max(6 * rings + 3 * alike, n // 1_600),
-        PlaceKind.PHARMACY: max(8 * rings + 4 * alike, n // 1_600),
+        PlaceKind.CLINIC: max(6 * rings + 5 * alike, n // 1_600),
+        PlaceKind.PHARMACY: max(8 * rings + 6 * alike, n // 1_600),
         PlaceKind.REMOTE: max(24, 2 * rings + 18, n // 10_000),
     }
     return {kind: count + further_places(settings, kind) for kind, count in counts.items()}

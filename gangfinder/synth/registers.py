@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gangfinder.synth.catalogue import DEPARTMENTS, PlaceKind
 from gangfinder.synth.columns import as_table, blank, dates, joined, pick_from, words
 from gangfinder.synth.idents import accounts, usccs
 from gangfinder.synth.names import Names, addresses, person_names
 from gangfinder.synth.people import AREAS, EMPLOYEE, NO_DEATH
+from gangfinder.synth.standing import BY_CODE, BY_PARENT
 from gangfinder.synth.streams import Ints
 from gangfinder.synth.world import World
 
@@ -112,6 +114,8 @@ def _institutions(world: World, names: Names, beds: Ints) -> pa.Table:
     count = places.count
     public = np.isin(places.kind, [PlaceKind.LARGE, PlaceKind.TOWNSHIP]) | (rng.random(count) < 0.15)
     legal = world.people.count + rng.integers(0, 3_000, count)
+    codes = usccs(count, int(rng.integers(1, 2**40)))
+    parent, legal, code = _owners(world, legal)
     return as_table(
         "institutions",
         {
@@ -119,9 +123,10 @@ def _institutions(world: World, names: Names, beds: Ints) -> pa.Table:
             "name": joined(pick_from(_TITLES, places.kind), words(rng.permutation(count) + 1)),
             "kind": pick_from(_KIND_NAMES, places.kind),
             "level": pick_from(_LEVELS, places.kind),
-            "uscc": usccs(count, int(rng.integers(1, 2**40))),
+            "uscc": codes.take(pa.array(code)),
             "legal_rep_name": person_names(rng, count),
             "legal_rep_id_number": names.id_numbers.take(pa.array(legal)),
+            "parent_id": pick_from(names.places, parent),
             "phone": names.phones.slice(len(names.phones) - count),
             "address": joined("测试县测试路", words(rng.permutation(count * 3)[:count] + 1), "号"),
             "bank_account": accounts(np.arange(count), int(rng.integers(1, 2**40))),
@@ -135,6 +140,23 @@ def _institutions(world: World, names: Names, beds: Ints) -> pa.Table:
             "public": public,
         },
     )
+
+
+def _owners(world: World, legal: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return parent (-1: none), legal representative and owner of the credit code, as positions, of every house."""
+    standing, count = world.standing, world.places.count
+    parent, code, legal = np.full(count, -1), np.arange(count), legal.copy()
+    for owner in range(int(standing.owner.max(initial=-1)) + 1):
+        houses = np.flatnonzero(standing.owner == owner)
+        if len(houses) < 2:
+            continue
+        head, by = houses[np.argmin(world.places.kind[houses])], int(standing.owner_by[houses[0]])
+        legal[houses] = legal[head]
+        if by == BY_PARENT:
+            parent[houses[houses != head]] = head
+        if by == BY_CODE:
+            code[houses] = head
+    return parent, legal, code
 
 
 def _terminals(world: World, names: Names) -> pa.Table:
@@ -168,18 +190,29 @@ def _doctors(world: World, names: Names) -> pa.Table:
     home = places.doctor_place[row]
     clinics = places.of_kind(PlaceKind.CLINIC, PlaceKind.TOWNSHIP)
     home[count:] = rng.choice(clinics, len(second))
-    multi = np.isin(row, second)
+    # those who work at a second house have a row there; the others' second row is on paper only
+    standing = world.standing
+    at_two = np.flatnonzero(standing.second >= 0)
+    first = ~np.isin(row, at_two) | (np.arange(len(row)) < count)
+    row, home = np.concatenate([row[first], at_two]), np.concatenate([home[first], standing.second[at_two]])
+    multi = np.isin(row, second) | np.isin(row, at_two) | standing.reads[row]
+    nobody = standing.account[row]
     return as_table(
         "doctors",
         {
             "doctor_id": names.doctors.take(pa.array(row)),
-            "name": person_names(rng, count).take(pa.array(row)),
-            "id_number": names.id_numbers.take(pa.array(names.doctor_person[row])),
+            "name": pc.if_else(
+                pa.array(nobody), pa.scalar("测试科室公用账号"), person_names(rng, count).take(pa.array(row))
+            ),
+            "id_number": blank(names.id_numbers.take(pa.array(names.doctor_person[row])), nobody),
             "phone": names.phones.take(pa.array(names.doctor_person[row])),
             "institution_id": names.places.take(pa.array(home)),
-            "department": pick_from(DEPARTMENTS, places.doctor_ward[row]),
+            "department": pc.if_else(
+                pa.array(standing.reads[row]), pa.scalar("医学影像科"), pick_from(DEPARTMENTS, places.doctor_ward[row])
+            ),
             "multi_site": multi,
             "active_from": dates(world.first_day - rng.integers(100, 3000, count)[row]),
+            "active_to": dates(np.minimum(standing.left_on[row] - 1, 40_000), standing.left_on[row] >= NO_DEATH),
         },
     )
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from gangfinder.synth.catalogue import DEPARTMENTS, DIAGNOSES, VISIT_TYPES, Kind
 from gangfinder.synth.columns import instants, money, pick_from
-from gangfinder.synth.events import DAY, NONE, Events
+from gangfinder.synth.events import DAY, LEAVING, NONE, Events
 from gangfinder.synth.idents import opaque
 from gangfinder.synth.names import Names
 from gangfinder.synth.people import AREAS
@@ -122,14 +122,18 @@ def _who(world: World, names: Names, events: Events, bills: Bills, rows: Rows, k
         "visit_type": pick_from(VISIT_TYPES, kind),
         "department": pick_from(DEPARTMENTS, bills.ward[e]),
         "admission_way": pick_from(("1", "2", "9"), np.where(stay, rng.choice(3, count, p=[0.2, 0.75, 0.05]), NONE)),
-        "discharge_way": pick_from(
-            ("1", "2", "4", "9"), np.where(stay, rng.choice(4, count, p=[0.9, 0.03, 0.05, 0.02]), NONE)
-        ),
+        "discharge_way": pick_from(LEAVING, _leaving(rng, events["leaves"][e], stay)),
         "diagnosis_code": pick_from(DIAGNOSES, bills.diagnosis[e]),
         "credential_type": pick_from(("01", "02", "03"), credential),
         "invoice_no": opaque(count, key ^ 0xA5A5, "9900"),
         "area_code": pick_from(AREAS, world.people.area[who]),
     }
+
+
+def _leaving(rng: np.random.Generator, given: Ints, stay: Flags) -> Ints:
+    """Return how each stay ended: as conduct says, or mostly home."""
+    drawn = rng.choice(np.array([0, 1, 3, 4]), len(stay), p=[0.9, 0.03, 0.05, 0.02])
+    return np.where(stay, np.where(given != NONE, given, drawn), NONE)
 
 
 def _when(world: World, rng: np.random.Generator, events: Events, bills: Bills, rows: Rows) -> dict[str, pa.Array]:

@@ -171,9 +171,9 @@ def _split(rng: np.random.Generator, world: World, events: Events, total: Floats
     rest = np.where(events["waived"] & stay, 0.0, rest - assistance)
     total = np.where(events["waived"] & stay, pooled + catastrophic + assistance, total)
     holder = np.where(events["payer"] == NONE, who, events["payer"])
-    balance = np.round(_balances(world)[holder] * rng.uniform(0.6, 1.0, len(events)), 2)
+    balance = np.round(account_balances(world)[holder] * rng.uniform(0.6, 1.0, len(events)), 2)
     spent = np.where(stay | (events["payer"] != NONE) | ~people.guest[who], 0.0, rest)
-    balance = np.where(spent > 0, _running_down(_balances(world)[who], who, events["at"], spent), balance)
+    balance = np.where(spent > 0, _running_down(account_balances(world)[who], who, events["at"], spent), balance)
     pays = people.insured[holder] == EMPLOYEE
     from_account = np.where(pays & ~stay, np.minimum(rest, balance), np.where(pays & stay, np.minimum(rest, 500), 0.0))
     parts = {
@@ -214,7 +214,7 @@ def _running_down(balance: Floats, who: Ints, at: Ints, spent: Floats) -> Floats
     return np.round(np.maximum(balance - before, 0.0), 2)
 
 
-def _balances(world: World) -> Floats:
+def account_balances(world: World) -> Floats:
     """Return each person's account balance in yuan."""
     rng = world.streams.shared("balances")
     return np.where(world.people.insured == EMPLOYEE, np.exp(rng.normal(7.2, 0.9, world.people.count)), 0.0)
@@ -263,8 +263,23 @@ def _doctors(rng: np.random.Generator, world: World, events: Events, ward: Ints)
     anyone = house_low + (skew * house_count).astype(np.int64)
     drawn = np.where(high > low, specialist, np.minimum(anyone, len(order) - 1))
     given = events["doctor"].astype(np.int64)
+    drawn = _at_work(world, events, np.where(given != NONE, given, drawn))
     none = (house_count == 0) | (world.places.kind[events["place"]] == PlaceKind.PHARMACY)
-    return np.where(none, NONE, np.where(given != NONE, given, drawn))
+    return np.where(none, NONE, drawn)
+
+
+def _at_work(world: World, events: Events, doctor: Ints) -> Ints:
+    """Return a colleague of the house where the doctor is not there that day; nobody where all are away."""
+    standing, places = world.standing, world.places
+    where = events["place"].astype(np.int64)
+    first, count = places.doctor_first[where], np.maximum(places.doctor_count[where], 1)
+    for _ in range(4):
+        away = standing.absent(doctor, where, events["at"], places.doctor_place[np.maximum(doctor, 0)], world.marks.sick)
+        away &= ~events["fixed"]
+        if not away.any():
+            return doctor
+        doctor = np.where(away, first + (doctor - first + 1) % count, doctor)
+    return np.where(away, NONE, doctor)
 
 
 def _desk(rng: np.random.Generator, world: World, events: Events) -> tuple[Ints, Ints]:

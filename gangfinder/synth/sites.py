@@ -19,6 +19,10 @@ SITES = {
     "T03": (1, (PlaceKind.PHARMACY,)),
     "T04": (2, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
     "T22": (1, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
+    "T07": (3, (PlaceKind.SMALL,)),
+    "T12": (3, (PlaceKind.SMALL,)),
+    "T13": (2, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
+    "T21": (2, (PlaceKind.CLINIC,)),
     "lockstep": (4, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
 }
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from gangfinder.model.tables import TABLES
 from gangfinder.synth.batch import items_of, make_batch, plan_items, prescriptions_of, settlements_of
 from gangfinder.synth.beds import allot_beds
+from gangfinder.synth.benefits import further_claims
 from gangfinder.synth.casting import Part, Scene, make_scene
 from gangfinder.synth.catalogue import Kind
 from gangfinder.synth.claims import ordinary_claims
@@ -75,7 +76,7 @@ def _played(world: World) -> tuple[Conducts, ClaimPairs, list[Entries], PartPair
     rings = plant(scene)
     conduct = [_honest_events(scene, lookalikes), _planted_events(rings)]
     claims = (
-        Claims.joined([ordinary_claims(scene), *_numbered_claims(lookalikes, 1)]),
+        Claims.joined([*_honest_claims(scene), *_numbered_claims(lookalikes, 1)]),
         Claims.joined(_numbered_claims(rings, -1)),
     )
     bare = [[replace(p, events=Events.none(), cover=Events.none()) for p in part] for part in (lookalikes, rings)]
@@ -89,6 +90,11 @@ def _ordinary_year(world: World) -> Scene:
     # who lives elsewhere has an ordinary life there, of which little is seen here
     ordinary = Events.joined([ordinary.take(~world.people.guest[ordinary["patient"]]), guest_life(world)])
     return make_scene(world, habits, without_clashes(world, rerouted(world, habits, ordinary)))
+
+
+def _honest_claims(scene: Scene) -> list[Claims]:
+    far = ordinary_claims(scene)
+    return [far, further_claims(scene, far)]
 
 
 def _numbered_claims(parts: list[Part], sign: int) -> list[Claims]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from gangfinder.synth.casting import Part, Scene
 from gangfinder.synth.events import Conduct
 from gangfinder.synth.ledgers.contract import Ledger
+from gangfinder.synth.ledgers.contracts import CONTRACTS
 from gangfinder.synth.ledgers.enrolments import ENROLMENTS
 from gangfinder.synth.ledgers.filings import FILINGS
 from gangfinder.synth.ledgers.lab_reports import LAB_REPORTS
@@ -45,7 +46,7 @@ class Written:
         return tuple(sorted(set(self.table[self.key].take(pa.array(mine)).to_pylist())))
 
 
-LEDGERS: tuple[Ledger, ...] = (ENROLMENTS, FILINGS, LAB_REPORTS, SIGNALS)
+LEDGERS: tuple[Ledger, ...] = (CONTRACTS, ENROLMENTS, FILINGS, LAB_REPORTS, SIGNALS)
 
 
 def fill(scene: Scene, lookalikes: list[Part], rings: list[Part]) -> list[Entries]:

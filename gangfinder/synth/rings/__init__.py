@@ -12,8 +12,10 @@ from gangfinder.synth.rings.bills import forged_bills
 from gangfinder.synth.rings.cards import card_pool, crew, lockstep
 from gangfinder.synth.rings.drugs import goods_swap, recycled_drugs, stock_balance
 from gangfinder.synth.rings.entitlements import entitlement_collusion
+from gangfinder.synth.rings.owners import cycling_stays, owner_rotation
 from gangfinder.synth.rings.persons import impersonation
 from gangfinder.synth.rings.prescriptions import fake_prescriptions, special_drugs
+from gangfinder.synth.rings.standing import absent_practitioners, flow_shift
 
 RINGS: Mapping[str, Callable[[Scene, np.random.Generator, int], Part]] = {
     "T01": card_pool,
@@ -21,7 +23,11 @@ RINGS: Mapping[str, Callable[[Scene, np.random.Generator, int], Part]] = {
     "T06": brokered_admissions,
     "T08": ghost_beds,
     "T10": impersonation,
+    "T07": cycling_stays,
+    "T12": owner_rotation,
+    "T13": flow_shift,
     "T17": forged_bills,
+    "T21": absent_practitioners,
     "T11": entitlement_collusion,
     "T14": fake_prescriptions,
     "T15": special_drugs,
