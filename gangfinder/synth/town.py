@@ -28,8 +28,8 @@ from gangfinder.synth.reimbursed import reimbursements
 from gangfinder.synth.rerouting import rerouted
 from gangfinder.synth.rings import plant
 from gangfinder.synth.settings import TownSettings
-from gangfinder.synth.standing import sick_doctors
 from gangfinder.synth.special import special_sales
+from gangfinder.synth.standing import sick_doctors
 from gangfinder.synth.stock import stock_table
 from gangfinder.synth.streams import Flags, Ints
 from gangfinder.synth.truth import Claimed, Truth, make_truth
