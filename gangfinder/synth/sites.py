@@ -23,6 +23,11 @@ SITES = {
     "T12": (3, (PlaceKind.SMALL,)),
     "T13": (2, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
     "T21": (2, (PlaceKind.CLINIC,)),
+    "T02": (2, (PlaceKind.PHARMACY,)),
+    "T23": (1, (PlaceKind.SMALL,)),
+    "T24": (1, (PlaceKind.CLINIC,)),
+    "T16": (1, (PlaceKind.SMALL,)),
+    "T18": (1, (PlaceKind.SMALL,)),
     "lockstep": (4, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
 }
 

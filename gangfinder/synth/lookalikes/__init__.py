@@ -7,6 +7,18 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from gangfinder.synth.casting import Part, Scene
+from gangfinder.synth.lookalikes.benefits import (
+    assay_change,
+    commercial_top_up,
+    corrected_claims,
+    enrolment_desk,
+    lawful_layering,
+    maternity_trade,
+    outsourcing_firm,
+    referral_centre,
+    seasonal_farm,
+    sole_specialist,
+)
 from gangfinder.synth.lookalikes.claims import (
     collective_account,
     company_agent,
@@ -54,6 +66,19 @@ from gangfinder.synth.lookalikes.owners import (
     staged_rehabilitation,
     suspended_house,
 )
+from gangfinder.synth.lookalikes.remote import (
+    child_account,
+    dialysis_month,
+    flu_season,
+    hospital_outsiders,
+    hypertension_round,
+    market_clinic,
+    migrant_dormitory,
+    public_health_round,
+    season_elders,
+    station_pharmacy,
+    tourist_season,
+)
 from gangfinder.synth.lookalikes.treatment import (
     care_home,
     chemotherapy,
@@ -83,6 +108,17 @@ LOOKALIKES: Mapping[str, tuple[Play, int]] = {
     "psychiatric_stay": (psychiatric_stay, 25_000),
     "rehabilitation": (rehabilitation, 12_000),
     "gate_pharmacy": (gate_pharmacy, 40_000),
+    "migrant_dormitory": (migrant_dormitory, 40_000),
+    "hypertension_round": (hypertension_round, 25_000),
+    "dialysis_month": (dialysis_month, 20_000),
+    "child_account": (child_account, 15_000),
+    "public_health_round": (public_health_round, 25_000),
+    "flu_season": (flu_season, 25_000),
+    "market_clinic": (market_clinic, 40_000),
+    "station_pharmacy": (station_pharmacy, 40_000),
+    "hospital_outsiders": (hospital_outsiders, 40_000),
+    "tourist_season": (tourist_season, 40_000),
+    "season_elders": (season_elders, 40_000),
     "shared_login": (shared_login, 10**9),
     "suspended_house": (suspended_house, 10**9),
     "moved_house": (moved_house, 10**9),
@@ -109,6 +145,16 @@ LOOKALIKES: Mapping[str, tuple[Play, int]] = {
     "neighbour_pair": (neighbour_pair, 1_500),
     "carer": (carer, 1_500),
     "family": (family, 400),
+    "lawful_layering": (lawful_layering, 30_000),
+    "corrected_claims": (corrected_claims, 30_000),
+    "commercial_top_up": (commercial_top_up, 30_000),
+    "maternity_trade": (maternity_trade, 20_000),
+    "outsourcing_firm": (outsourcing_firm, 60_000),
+    "seasonal_farm": (seasonal_farm, 30_000),
+    "enrolment_desk": (enrolment_desk, 30_000),
+    "referral_centre": (referral_centre, 60_000),
+    "assay_change": (assay_change, 60_000),
+    "sole_specialist": (sole_specialist, 60_000),
 }
 
 

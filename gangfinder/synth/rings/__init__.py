@@ -10,12 +10,14 @@ from gangfinder.synth.casting import Part, Scene
 from gangfinder.synth.rings.beds import brokered_admissions, ghost_beds
 from gangfinder.synth.rings.bills import forged_bills
 from gangfinder.synth.rings.cards import card_pool, crew, lockstep
+from gangfinder.synth.rings.claims import double_bills, laboratory_ring, shell_employer
 from gangfinder.synth.rings.drugs import goods_swap, recycled_drugs, stock_balance
 from gangfinder.synth.rings.entitlements import entitlement_collusion
 from gangfinder.synth.rings.owners import cycling_stays, owner_rotation
 from gangfinder.synth.rings.persons import impersonation
 from gangfinder.synth.rings.prescriptions import fake_prescriptions, special_drugs
 from gangfinder.synth.rings.standing import absent_practitioners, flow_shift
+from gangfinder.synth.rings.remote import dialysis_padding, micro_claims, remote_cashout
 
 RINGS: Mapping[str, Callable[[Scene, np.random.Generator, int], Part]] = {
     "T01": card_pool,
@@ -26,7 +28,10 @@ RINGS: Mapping[str, Callable[[Scene, np.random.Generator, int], Part]] = {
     "T07": cycling_stays,
     "T12": owner_rotation,
     "T13": flow_shift,
+    "T16": laboratory_ring,
     "T17": forged_bills,
+    "T18": double_bills,
+    "T19": shell_employer,
     "T21": absent_practitioners,
     "T11": entitlement_collusion,
     "T14": fake_prescriptions,
@@ -34,6 +39,9 @@ RINGS: Mapping[str, Callable[[Scene, np.random.Generator, int], Part]] = {
     "T03": goods_swap,
     "T04": recycled_drugs,
     "T22": stock_balance,
+    "T02": remote_cashout,
+    "T23": dialysis_padding,
+    "T24": micro_claims,
     "lockstep": lockstep,
 }
 
