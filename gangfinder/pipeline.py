@@ -29,6 +29,7 @@ from gangfinder.scoring.defence import apply, defended, residual
 from gangfinder.scoring.grouping import RingSettings, group_up
 from gangfinder.scoring.judging import check_benign, judge_groups
 from gangfinder.scoring.ranking import ScoringParams, score
+from gangfinder.scoring.stamp import StampParams, stamped
 from gangfinder.typologies import typologies as all_typologies
 from gangfinder.typologies.contract import Typology
 from gangfinder.typologies.detection import detect, runnable
@@ -291,9 +292,10 @@ def inquire(
         windows = plugins.linkers["co_presence"].params
         assert isinstance(windows, PresenceParams)  # noqa: S101 - narrows the type of a registry entry
         rings = settings.tuned("rings", RingSettings())
-        groups = group_up(
+        grouped = group_up(
             engine, detected, linked, derived["visits"], applied, rings, windows, seed=settings.seed, clock=clock
         )
+        groups = grouped.groups
         stage.rows = sum(len(g) for g in groups.values())
     with stages("judging") as stage:
         judged = [
@@ -306,6 +308,10 @@ def inquire(
         made = defended(engine, made, plugins.typologies, plugins.explanations, applied, derived)
         n_groups = sum(len(g) for g in groups.values())
         scored = score(made, n_groups, _scoring(settings), clock=clock)
+        stage.rows = len(scored)
+    with stages("testing robustness") as stage:
+        stamp = settings.tuned("stamp", StampParams())
+        scored = stamped(scored, judged, grouped, _scoring(settings), stamp, clock=clock, seed=settings.seed)
         stage.rows = len(scored)
     gone = (*_parts("typology", skipped), *_parts("linker", linked.skipped), *_parts("benign", applied.skipped))
     return Inquiry(tuple(scored), gone, {slug: len(g) for slug, g in sorted(groups.items())})

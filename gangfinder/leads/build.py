@@ -12,7 +12,8 @@ from gangfinder.leads.identity import finding_id, lead_ids
 from gangfinder.leads.members import AssociationParams, members_of
 from gangfinder.leads.narrative import headline
 from gangfinder.leads.texts import Texts, installed_texts
-from gangfinder.model.lead import Lead, LeadEvidence, Ring, ScoredRing
+from gangfinder.leads.tokens import shown_id
+from gangfinder.model.lead import Lead, LeadEvidence, Ring, ScoredRing, Stamp
 
 if TYPE_CHECKING:
     from gangfinder.leads.facts import EntityFacts
@@ -68,6 +69,7 @@ def _lead(
     lead_id: str, rank: int, one: ScoredRing, entities: EntityFacts, key: Key, params: AssociationParams
 ) -> Lead:
     evidence = _evidence(one.ring, key)
+    one = replace(one, stamp=_shown(one.stamp, key))
     money = stake(e.row for e in evidence)
     return Lead(
         lead_id=lead_id,
@@ -82,6 +84,14 @@ def _lead(
         last_seen=money.last,
         headline="",
     )
+
+
+def _shown(stamp: Stamp | None, key: Key) -> Stamp | None:
+    """Return the stamp with the id of its bridge as it may be shown."""
+    if stamp is None or stamp.bridge is None:
+        return stamp
+    bridge = replace(stamp.bridge, entity_id=shown_id(key, stamp.bridge.entity_type, stamp.bridge.entity_id))
+    return replace(stamp, bridge=bridge)
 
 
 def _evidence(ring: Ring, key: Key) -> tuple[LeadEvidence, ...]:

@@ -37,6 +37,7 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "section.what": "发现了什么",
         "section.when": "何时发生",
         "section.surprise": "有多意外",
+        "section.robust": "有多牢固",
         "section.benign": "已检验的合理解释",
         "section.clears": "若能说明以下任一项，可排除",
         "section.records": "建议调取",
@@ -82,6 +83,14 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "family.attribute": "共享信息",
         "family.control": "控制关系",
         "family.contradiction": "记录矛盾",
+        # how robust
+        "robust.rows": "随机删去 {percent}% 的证据记录（重复 {draws} 次），本线索每次都仍然成立。",
+        "robust.rows.none": "随机删去一成证据记录后，本线索不一定成立；请先核实记录是否齐全。",
+        "robust.neighbours": "逐一调整检测参数共 {n} 次，{k} 次仍然成立。",
+        "robust.seeds": "更换随机种子 {n} 次，{k} 次得到同一群体。",
+        "robust.seeds.none": "成员不经随机划分，与随机种子无关。",
+        "robust.bridge.falls": "最薄弱的联结：{role} {id}（{n_rows} 条记录）；若这些记录不实，本线索不再成立。",
+        "robust.bridge.stands": "最薄弱的联结：{role} {id}（{n_rows} 条记录）；即使去掉，本线索仍然成立。",
         # innocent explanations
         "benign.line": "{title}——{reason}。",
         "benign.none": "该类型没有规定要检验的合理解释。",

@@ -58,6 +58,53 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class Bridge:
+    """The house or hub that a ring can spare least.
+
+    Parameters
+    ----------
+    entity_type, entity_id
+        What it is; in a lead the id as shown.
+    n_rows
+        Input rows that hang on it.
+    stands
+        Whether the ring would still be found without them.
+    """
+
+    entity_type: str
+    entity_id: str
+    n_rows: int
+    stands: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """How much a ring can lose before it falls.
+
+    Parameters
+    ----------
+    deletion_survived
+        Largest share of its evidence rows, 0 to 1, whose random loss it survives in every one of ``draws`` draws.
+    draws
+        Random deletions at each share.
+    neighbours_survived, neighbours
+        Changes of one parameter after which it still stands, and all that were tried.
+    seeds_survived, seeds
+        Other random seeds that give the same group, and all that were tried; 0 where no step is random.
+    bridge
+        The house or hub it can spare least, ``None`` where it has neither.
+    """
+
+    deletion_survived: float
+    draws: int
+    neighbours_survived: int
+    neighbours: int
+    seeds_survived: int
+    seeds: int
+    bridge: Bridge | None
+
+
+@dataclass(frozen=True, slots=True)
 class ScoredRing:
     """A ring that passed the admission rule, with its rank-deciding numbers.
 
@@ -71,12 +118,15 @@ class ScoredRing:
         Share of false leads expected among the leads at least as surprising as this one (Benjamini–Hochberg).
     admitted_by
         ``contradiction``, ``two_families`` or ``single_channel`` (DESIGN §6, last rules).
+    stamp
+        How robust it is; ``None`` until that was tried.
     """
 
     ring: Ring
     score: Score
     q_value: float
     admitted_by: str
+    stamp: Stamp | None = None
 
 
 @dataclass(frozen=True, slots=True)

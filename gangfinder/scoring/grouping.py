@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from gangfinder.errors import SettingsError, nearest
 from gangfinder.linking.co_presence import Params as PresenceParams
 from gangfinder.linking.execution import Linked
 from gangfinder.model.group import Group
+from gangfinder.network.graph import Network
 from gangfinder.rings.groups import GroupParams, Surroundings, communities, foreign_links, hub_groups, linked_groups
 from gangfinder.rings.partition import Algorithm, algorithms
 from gangfinder.rings.surroundings import surroundings
@@ -41,6 +42,41 @@ class RingSettings:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """Candidate groups, and what it takes to draw the communities again.
+
+    Parameters
+    ----------
+    groups
+        Typology slug → groups.
+    links
+        Residual links across units.
+    units
+        Patient → unit.
+    algorithm, params
+        How communities were taken.
+    """
+
+    groups: Mapping[str, list[Group]]
+    links: pd.DataFrame
+    units: Mapping[str, str]
+    algorithm: Algorithm
+    params: GroupParams
+
+    def communities_near(
+        self, kinds: Sequence[str], people: Collection[str], seed: int
+    ) -> list[tuple[str, ...]]:
+        """Return the communities that another seed gives in the components in which some people are."""
+        links = self.links[self.links["kind"].isin(kinds)]
+        if links.empty:
+            return []
+        network = Network.from_links(links)
+        wanted = set(people)
+        near = {i for part in network.components() if wanted & set(names := network.names(part)) for i in names}
+        return communities(links[links["source_id"].isin(near)], self.units, self.algorithm, self.params, seed)
+
+
 def group_up(
     engine: Engine,
     detected: Sequence[Detected],
@@ -52,7 +88,7 @@ def group_up(
     *,
     seed: int,
     clock: bool,
-) -> dict[str, list[Group]]:
+) -> Grouped:
     """Collect the candidate rows and make groups of them, per typology slug.
 
     Parameters
@@ -96,7 +132,8 @@ def group_up(
         # T01 and T05 judge the same groups: they are made once, and what is computed on them is remembered
         if _source(one) not in made:
             made[_source(one)] = _groups(one, rows[one.typology.slug], links, members, linked, applied, around)
-    return {one.typology.slug: made[_source(one)] for one in detected}
+    groups = {one.typology.slug: made[_source(one)] for one in detected}
+    return Grouped(groups, links, applied.units, algorithm, rings.groups)
 
 
 def chosen_algorithm(slug: str) -> Algorithm:

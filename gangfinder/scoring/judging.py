@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A finding, and what every innocent explanation that looks at groups said of it."""
+    """A finding, what every innocent explanation that looks at groups said of it, and the group it was made on."""
 
     finding: Finding
     judgements: tuple[Judgement, ...]
+    typology: Typology
+    group: Group
 
 
 def judge_groups(
@@ -88,7 +90,8 @@ def _judge_one(
         verdict = typology.confirm(rest, typology.params)
         if verdict is None or _too_small(typology, rest, verdict):
             return None
-    return Judged(_finding(typology, rest, verdict), tuple(judged[slug] for slug in sorted(judged)))
+    said = tuple(judged[slug] for slug in sorted(judged))
+    return Judged(finding_of(typology, rest, verdict), said, typology, rest)
 
 
 def _explained(
@@ -112,7 +115,19 @@ def _too_small(typology: Typology, group: Group, verdict: Verdict) -> bool:
     return group.n_units(verdict.core) < typology.minimum_subjects
 
 
-def _finding(typology: Typology, group: Group, verdict: Verdict) -> Finding:
+def finding_of(typology: Typology, group: Group, verdict: Verdict) -> Finding:
+    """Return the finding that a verdict makes of a group: its core's rows, and the weaker ones beside."""
+    rows = evidence_rows(typology, group, verdict)
+    evidence = tuple(_evidence(rows))
+    grade = min((e.grade for e in evidence), default=typology.grade)
+    return Finding(
+        typology=typology.code, core=tuple(sorted(verdict.core)), subject_type=typology.subject_type, grade=grade,
+        anomalies=verdict.anomalies, evidence=evidence, hubs=verdict.hubs, minimum_met_by=group.n_units(verdict.core),
+    )
+
+
+def evidence_rows(typology: Typology, group: Group, verdict: Verdict) -> pd.DataFrame:
+    """Return the rows of a group that a verdict makes evidence."""
     import pandas as pd
 
     others = group.rows["subject_type"].ne(typology.subject_type)
@@ -123,12 +138,7 @@ def _finding(typology: Typology, group: Group, verdict: Verdict) -> Finding:
         more = group.rows[verdict.weaker.reindex(group.rows.index, fill_value=False)]
         more = more.drop(index=rows.index, errors="ignore")
         rows = pd.concat([rows, more.assign(grade=Grade.E3.value, shows="outside")]).sort_index()
-    evidence = tuple(_evidence(rows))
-    grade = min((e.grade for e in evidence), default=typology.grade)
-    return Finding(
-        typology=typology.code, core=tuple(sorted(verdict.core)), subject_type=typology.subject_type, grade=grade,
-        anomalies=verdict.anomalies, evidence=evidence, hubs=verdict.hubs, minimum_met_by=group.n_units(verdict.core),
-    )
+    return rows
 
 
 def _evidence(rows: pd.DataFrame) -> Iterable[EvidenceRow]:
