@@ -101,7 +101,7 @@ class Standing:
         day = at // DAY
         weekday = (day + 3) % 7
         elsewhere = (self.second[known] != NONE) & (self.second_days[known] >> weekday & 1 == 1)
-        gone = (self.left_on[known] <= day) | (elsewhere & (home[known] == place)) | _ill(known, at, sick)
+        gone = (self.left_on[known] <= day) | (elsewhere & (home == place)) | _ill(known, at, sick)
         return np.asarray(gone & (doctor != NONE), dtype=bool)
 
 
