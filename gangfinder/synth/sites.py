@@ -23,7 +23,7 @@ SITES = {
     "T12": (3, (PlaceKind.SMALL,)),
     "T13": (2, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
     "T21": (2, (PlaceKind.CLINIC,)),
-    "T02": (2, (PlaceKind.PHARMACY,)),
+    "T02": (1, (PlaceKind.PHARMACY,)),
     "T23": (1, (PlaceKind.SMALL,)),
     "T24": (1, (PlaceKind.CLINIC,)),
     "T16": (1, (PlaceKind.SMALL,)),
