@@ -54,15 +54,15 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     import ibis
 
     joined, drawn = _joined(tables, params), _drawn(tables)
-    soon = joined.inner_join(drawn, "patient_id").drop("patient_id_right")
+    soon = joined.inner_join(drawn, "patient_id")
     soon = soon.filter((soon.on >= soon.since) & (soon.on <= add_days(soon.since, params.before_days)))
     whole = soon.group_by("hub").aggregate(m_all_kinds=soon.patient_id.nunique())
     mark = soon.group_by("hub", "kind").aggregate(m_benefit=soon.patient_id.nunique())
-    mark = mark.filter(mark.m_benefit >= params.people).inner_join(whole, "hub").drop("hub_right")
+    mark = mark.filter(mark.m_benefit >= params.people).inner_join(whole, "hub")
     mark = mark.filter(mark.m_benefit >= params.one_benefit_share * mark.m_all_kinds)
     mark = mark.inner_join(_expected(tables, joined, drawn, mark, params), ["hub", "kind"])
-    mark = mark.drop("hub_right", "kind_right").cross_join(_whole(joined, drawn, params))
-    found = soon.inner_join(mark, ["hub", "kind"]).drop("hub_right", "kind_right")
+    mark = mark.cross_join(_whole(joined, drawn, params))
+    found = soon.inner_join(mark, ["hub", "kind"])
     left = ibis.coalesce(days_between(found.until, found.on), ibis.literal(-1))
     measures = {c: found[c] for c in found.columns if c.startswith("m_")}
     return found.select(
@@ -137,7 +137,7 @@ def _drawn(tables: Tables) -> ir.Table:
     zero = ibis.literal("0").cast("decimal(18,2)")
     r = r.filter(r.fund_amount > zero)
     claims = r.select(
-        "patient_id", kind="benefit_kind", at="at", house="institution_id", key="reimbursement_id",
+        "patient_id", kind="benefit_kind", at=r["at"].cast("timestamp"), house="institution_id", key="reimbursement_id",
         amount="fund_amount", source=ibis.literal("reimbursements"),
     )
     s = s.filter(s.admitted_at.notnull() & s.diagnosis_code.startswith("O"))
@@ -171,8 +171,8 @@ def _expected(tables: Tables, joined: ir.Table, drawn: ir.Table, mark: ir.Table,
     inside = late.group_by("hub", "stratum").aggregate(n_h=late.count())
     own = late.inner_join(has, "patient_id")
     own = own.group_by("hub", "kind", "stratum").aggregate(b_h=own.count())
-    cell = mark.select("hub", "kind").inner_join(inside, "hub").drop("hub_right")
-    cell = cell.inner_join(size, "stratum").drop("stratum_right")
+    cell = mark.select("hub", "kind").inner_join(inside, "hub")
+    cell = cell.inner_join(size, "stratum")
     cell = cell.left_join(cases, ["kind", "stratum"]).drop("kind_right", "stratum_right")
     cell = cell.left_join(own, ["hub", "kind", "stratum"]).drop("hub_right", "kind_right", "stratum_right")
     b, b_h = ibis.coalesce(cell.b, ibis.literal(0)), ibis.coalesce(cell.b_h, ibis.literal(0))
