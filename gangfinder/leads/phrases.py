@@ -86,7 +86,7 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         # how robust
         "robust.rows": "随机删去 {percent}% 的证据记录（重复 {draws} 次），本线索每次都仍然成立。",
         "robust.rows.none": "随机删去一成证据记录后，本线索不一定成立；请先核实记录是否齐全。",
-        "robust.neighbours": "逐一调整检测参数共 {n} 次，{k} 次仍然成立。",
+        "robust.neighbours": "全部检测参数同时随机变动至多两成，共 {n} 次，{k} 次仍然成立。",
         "robust.seeds": "更换随机种子 {n} 次，{k} 次得到同一群体。",
         "robust.seeds.none": "成员不经随机划分，与随机种子无关。",
         "robust.bridge.falls": "最薄弱的联结：{role} {id}（{n_rows} 条记录）；若这些记录不实，本线索不再成立。",

@@ -88,7 +88,7 @@ class Stamp:
     draws
         Random deletions at each share.
     neighbours_survived, neighbours
-        Changes of one parameter after which it still stands, and all that were tried.
+        Sets of neighbouring parameters with which it still stands, and all that were tried.
     seeds_survived, seeds
         Other random seeds that give the same group, and all that were tried; 0 where no step is random.
     bridge

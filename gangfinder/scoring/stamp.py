@@ -32,12 +32,12 @@ class StampParams:
 
     Parameters
     ----------
-    step_share, most_share
-        Evidence is deleted at random in steps of this share of the rows, up to the most.
+    deleted_shares
+        Shares of the evidence rows that are deleted at random, the most first; the first that the lead survives counts.
     draws
-        Random deletions at every step; the lead must stand after each of them.
-    parameter_step
-        Every number of the typology is moved up and down by this share, one at a time.
+        Random deletions at every share; the lead must stand after each of them.
+    parameter_step, neighbours
+        All numbers of the typology are moved at random by up to this share, together, so many times.
     other_seeds
         Random seeds with which the communities are drawn again.
     bridges
@@ -46,12 +46,12 @@ class StampParams:
         A lead stands while so much of its core is still found, and the admission rule still holds.
     """
 
-    step_share: float = 0.1
-    most_share: float = 0.5
+    deleted_shares: tuple[float, ...] = (0.5, 0.3, 0.1)
     draws: int = 3
     parameter_step: float = 0.2
+    neighbours: int = 5
     other_seeds: int = 3
-    bridges: int = 8
+    bridges: int = 4
     least_core_share: float = 0.6
 
 
@@ -124,9 +124,9 @@ def stamped(
 
 
 def _stamp(case: _Case, grouped: Grouped, seed: int) -> Stamp:
-    survived, n = _neighbours(case)
     same, seeds = _other_seeds(case, grouped, seed)
-    return Stamp(_deletion(case, seed), case.params.draws, survived, n, same, seeds, _bridge(case))
+    stood = _neighbours(case, seed)
+    return Stamp(_deletion(case, seed), case.params.draws, stood, case.params.neighbours, same, seeds, _bridge(case))
 
 
 def _again(one: Judged, group: Group, params: Any) -> tuple[Finding, Amounts] | None:  # noqa: ANN401 - as declared
@@ -157,45 +157,43 @@ def _less(group: Group, gone: frozenset[Key]) -> Group:
 def _deletion(case: _Case, seed: int) -> float:
     """Return the largest share of evidence rows whose random loss the ring survives in every draw."""
     keys = sorted({(e.source_table, e.source_key) for f in case.scored.ring.findings for e in f.evidence})
-    params, best = case.params, 0.0
-    for step in range(1, round(params.most_share / params.step_share) + 1):
-        share = step * params.step_share
-        for draw in range(params.draws):
-            rng = np.random.default_rng([seed, int(case.scored.ring.ring_id[:12], 16), step, draw])
-            lost = rng.permutation(len(keys))[: round(share * len(keys))]
-            if not case.without(frozenset(keys[i] for i in lost.tolist())):
-                return best
-        best = round(share, 4)
-    return best
+    for share in case.params.deleted_shares:
+        lost = (_rng(case, seed, round(1000 * share), d).permutation(len(keys)) for d in range(case.params.draws))
+        if all(case.without(frozenset(keys[i] for i in order[: round(share * len(keys))].tolist())) for order in lost):
+            return share
+    return 0.0
 
 
-def _neighbours(case: _Case) -> tuple[int, int]:
-    """Return after how many changes of one parameter the ring still stands, and how many there are."""
-    stood = tried = 0
-    for changed in case.parts:
-        for params in neighbours(changed.typology.params, case.params.parameter_step):
-            tried += 1
-            stood += case.stands(
-                (one, replace(one.group, memo={}), params if one is changed else one.typology.params)
-                for one in case.parts
-            )
-    return stood, tried
+def _rng(case: _Case, seed: int, *part: int) -> np.random.Generator:
+    """Return the random numbers of one test of one ring: the same for the same ring and seed, whatever is beside."""
+    return np.random.default_rng([seed, int(case.scored.ring.ring_id[:12], 16), *part])
 
 
-def neighbours(params: Any, step: float) -> Iterator[Any]:  # noqa: ANN401 - every typology has parameters of its own
-    """Yield the same parameters with one number moved up or down, by the step's share or at least by one."""
+def _neighbours(case: _Case, seed: int) -> int:
+    """Return with how many sets of neighbouring parameters the ring still stands."""
+    stood = 0
+    for draw in range(case.params.neighbours):
+        rng = _rng(case, seed, draw)
+        moved = [neighbour(one.typology.params, case.params.parameter_step, rng) for one in case.parts]
+        stood += case.stands(
+            (one, replace(one.group, memo={}), params) for one, params in zip(case.parts, moved, strict=True)
+        )
+    return stood
+
+
+def neighbour(params: Any, step: float, rng: np.random.Generator) -> Any:  # noqa: ANN401 - every typology has its own
+    """Return the parameters with every number moved at random by up to a share of itself; whole numbers stay whole."""
     if not is_dataclass(params) or isinstance(params, type):
-        return
+        return params
+    moved: dict[str, Any] = {}
     for one in fields(params):
         value = getattr(params, one.name)
         if is_dataclass(value):
-            for inner in neighbours(value, step):
-                yield replace(params, **{one.name: inner})
-        elif isinstance(value, int | float) and not isinstance(value, bool) and value:
-            least = 1 if isinstance(value, int) else 0
-            move = max(least, abs(value) * step)
-            for moved in (value - move, value + move):
-                yield replace(params, **{one.name: round(moved) if isinstance(value, int) else moved})
+            moved[one.name] = neighbour(value, step, rng)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            changed = value * (1.0 + step * rng.uniform(-1.0, 1.0))
+            moved[one.name] = round(changed) if isinstance(value, int) else changed
+    return replace(params, **moved)
 
 
 def _other_seeds(case: _Case, grouped: Grouped, seed: int) -> tuple[int, int]:
