@@ -80,10 +80,10 @@ EXPLANATION = Explanation(
     rows=rows,
     sentences=MappingProxyType(
         {
-            "holds": "全部住院均按固定间隔分次进行，可解释全部成员",
-            "partly": "{n_covered} 人的 {n_rows} 次住院按固定间隔分次进行，已扣除；其余仍成立",
-            "fails": "所涉住院没有固定的治疗间隔",
-            "untestable": "缺少 {missing}，未能检验",
+            "holds": "成立：全部住院均按固定间隔分次进行，可解释全部成员",
+            "partly": "部分成立：{n_covered} 人的 {n_rows} 次住院按固定间隔分次进行，已扣除；其余仍成立",
+            "fails": "不成立：所涉住院没有固定的治疗间隔",
+            "untestable": "未能检验：缺少数据项 {missing}",
         }
     ),
     params=Params(),

@@ -24,19 +24,30 @@ def rerouted(world: World, habits: Habits, events: Events) -> Events:
     events
         Ordinary life as if every house were always open. Visits for which no open house is found are left out.
     """
-    standing, place = world.standing, events["place"].astype(np.int64)
+    place = events["place"].astype(np.int64)
     closed = _shut(world, events, place)
     for known in (True, False, False):
         rows = np.flatnonzero(closed)
         place[rows] = _another(world, habits, events.take(rows), known)
         closed[rows] = _shut(world, events.take(rows), place[rows])
+    return _moved(world, events.having(place=place).take(~closed))
+
+
+def at_open_houses(world: World, events: Events) -> Events:
+    """Return the events without those at a suspended house, and the others where their house has moved."""
+    return _moved(world, events.take(~_shut(world, events, events["place"].astype(np.int64))))
+
+
+def _moved(world: World, events: Events) -> Events:
+    """Return the events at the house that then stood for theirs: before it moved or after."""
+    standing, place = world.standing, events["place"].astype(np.int64)
     forerunner = np.full(world.places.count, NONE)
     old = np.flatnonzero((standing.moved_to != NONE) & ~standing.merged)
     forerunner[standing.moved_to[old]] = old
     day, before = events["at"] // DAY, forerunner[place]
     place = np.where((before != NONE) & (day < standing.moved_on[before]), before, place)
     late = (standing.moved_to[place] != NONE) & (day >= standing.moved_on[place])
-    return events.having(place=np.where(late, standing.moved_to[place], place)).take(~closed)
+    return events.having(place=np.where(late, standing.moved_to[place], place))
 
 
 def _shut(world: World, events: Events, place: Ints) -> Flags:

@@ -25,7 +25,7 @@ from gangfinder.synth.ordinary import make_habits, refills, stays, visits
 from gangfinder.synth.people import NO_DEATH
 from gangfinder.synth.registers import registers, shuffled
 from gangfinder.synth.reimbursed import reimbursements
-from gangfinder.synth.rerouting import rerouted
+from gangfinder.synth.rerouting import at_open_houses, rerouted
 from gangfinder.synth.rings import plant
 from gangfinder.synth.settings import TownSettings
 from gangfinder.synth.special import special_sales
@@ -74,7 +74,7 @@ def _played(world: World) -> tuple[Conducts, ClaimPairs, list[Entries], PartPair
     scene = _ordinary_year(world)
     lookalikes = play(scene)
     rings = plant(scene)
-    conduct = [_honest_events(scene, lookalikes), _planted_events(rings)]
+    conduct = [_honest_events(scene, lookalikes), _planted_events(scene, rings)]
     claims = (
         Claims.joined([*_honest_claims(scene), *_numbered_claims(lookalikes, 1)]),
         Claims.joined(_numbered_claims(rings, -1)),
@@ -104,14 +104,19 @@ def _numbered_claims(parts: list[Part], sign: int) -> list[Claims]:
 def _honest_events(scene: Scene, lookalikes: list[Part]) -> Events:
     """Return ordinary life and look-alikes, free of contradictions but for a live system's rare errors."""
     played = [part.events.having(origin=i + 1) for i, part in enumerate(lookalikes)]
-    lived = without_clashes(scene.world, Events.joined([scene.ordinary, *played]))
+    open_only = at_open_houses(scene.world, Events.joined(played))
+    lived = without_clashes(scene.world, Events.joined([scene.ordinary, open_only]))
     return Events.joined([lived, _errors(scene).having(fixed=True)])
 
 
-def _planted_events(rings: list[Part]) -> Events:
+def _planted_events(scene: Scene, rings: list[Part]) -> Events:
     """Return what rings do, and the ordinary visits their members make besides."""
     planted = [part.events.having(origin=-(i + 1)) for i, part in enumerate(rings)]
-    return Events.joined([*planted, *(part.cover for part in rings)])
+    # whoever lends a suspended house's system does not mind; everybody else finds it shut
+    lent = [events for part, events in zip(rings, planted, strict=True) if part.kind == "T13"]
+    others = [events for part, events in zip(rings, planted, strict=True) if part.kind != "T13"]
+    covers = [part.cover for part in rings]
+    return Events.joined([*lent, at_open_houses(scene.world, Events.joined([*others, *covers]))])
 
 
 def _errors(scene: Scene) -> Events:
