@@ -58,6 +58,19 @@ DEPARTMENTS = (
 DEPARTMENT = {name: index for index, name in enumerate(DEPARTMENTS)}
 WARD_WEIGHTS = np.array([0.34, 0.15, 0.12, 0.08, 0.07, 0.03, 0.05, 0.08, 0.03, 0.01, 0, 0, 0.04, 0])
 
+
+def _ward_shares(**only: float) -> Floats:
+    """Return what share of some people's stays each ward has: that of everybody, but for the wards named."""
+    shares = WARD_WEIGHTS.copy()
+    shares[[DEPARTMENT["妇产科"], DEPARTMENT["儿科"]]] = 0
+    for name, share in only.items():
+        shares[DEPARTMENT[name]] = share * shares.sum() / (1 - share)
+    return np.asarray(shares / shares.sum(), dtype=np.float64)
+
+
+WARD_SHARES = np.vstack([_ward_shares(), _ward_shares(儿科=0.75), _ward_shares(妇产科=0.4)])
+"""Share of each ward in the stays of most people, of children, and of women of an age to give birth."""
+
 DIAGNOSES = (
     "I10.x00",
     "E11.900",

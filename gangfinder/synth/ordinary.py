@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gangfinder.synth.catalogue import DISCHARGE_PROFILE, HOUR_PROFILE, WARD_WEIGHTS, Kind, PlaceKind
+from gangfinder.synth.catalogue import DISCHARGE_PROFILE, HOUR_PROFILE, WARD_SHARES, Kind, PlaceKind
 from gangfinder.synth.events import DAY, Events, clock
 from gangfinder.synth.people import EMPLOYEE
 from gangfinder.synth.places import choice_table
@@ -176,6 +176,24 @@ def stay_rate(world: World) -> Floats:
     return np.asarray(np.select(bands, [0.56, 0.4, 0.17, 0.2], 0.09), dtype=np.float64)
 
 
+def _ward_group(world: World) -> Ints:
+    """Return the row of ``WARD_SHARES`` that holds for each resident."""
+    people = world.people
+    gives_birth = ~people.male & (people.age >= 18) & (people.age < 46)
+    return np.where(people.age < 15, 1, np.where(gives_birth, 2, 0))
+
+
+def usual_wards(rng: np.random.Generator, world: World, patients: Ints) -> Ints:
+    """Return the ward in which each of these people would lie."""
+    return draw_rows(rng, np.cumsum(WARD_SHARES, axis=1), _ward_group(world)[patients])
+
+
+def ward_rate(world: World, ward: int) -> Floats:
+    """Return how often each resident lies in one ward, compared with the average resident."""
+    rate = stay_rate(world) * WARD_SHARES[_ward_group(world), ward]
+    return np.asarray(rate / rate.mean(), dtype=np.float64)
+
+
 def visit_rate(world: World) -> Floats:
     """Return how many visits a year each resident has on average."""
     mean, _, pharmacy = _rates(world)
@@ -193,7 +211,7 @@ def stays(world: World, habits: Habits) -> Events:
     away = rng.random(len(who)) < 0.03
     where = np.where(away, rng.choice(world.places.of_kind(PlaceKind.REMOTE), len(who)), where)
     days = world.first_day + rng.integers(0, world.days, len(who))
-    ward = rng.choice(len(WARD_WEIGHTS), len(who), p=WARD_WEIGHTS / WARD_WEIGHTS.sum())
+    ward = usual_wards(rng, world, who)
     kept = days + nights < world.first_day + world.days
     given = stay_events(rng, who, where, days, nights, ward=ward, waived=rng.random(len(who)) < 0.05)
     return given.take(kept)

@@ -115,9 +115,14 @@ def _ages(rng: np.random.Generator, household: Ints, rank: Ints) -> tuple[Ints, 
     return np.clip(head_age + shift, 0, 98).astype(np.int64), generation
 
 
+def mortality(age: Ints) -> Floats:
+    """Return the chance of dying within a year at each age."""
+    return np.asarray(0.00035 * np.exp(0.062 * np.maximum(age - 10, 0)), dtype=np.float64)
+
+
 def _deaths(rng: np.random.Generator, age: Ints, start: int, days: int) -> Ints:
     """Return the day of death: some died before the period and stay on the register, some die in it."""
-    yearly = 0.00035 * np.exp(0.062 * np.maximum(age - 10, 0))
+    yearly = mortality(age)
     draw = rng.random(len(age))
     past = draw < yearly
     inside = (draw >= yearly) & (draw < yearly + yearly * days / 365)

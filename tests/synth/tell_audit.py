@@ -1,29 +1,41 @@
 """The tell audit: can a classifier that sees one column at a time tell planted rows from honest ones?
 
 Planted rows are compared with honest rows at the same houses and of the same kind of visit. A
-gradient-boosted classifier is trained on some seeds and judged on others, once for each typology
+gradient-boosted classifier is trained on some towns and judged on others, once for each typology
 and column. What it learns from a single column must be worthless (AUC ≤ 0.6)
 unless the column is conduct itself.
+
+The rows of one ring resemble each other, so what counts as a sample is rings, not rows: many towns with many
+rings each, few rows of each ring. Each half of the towns is judged by what was learned from the other half, and the
+standard error is taken over towns, whose rings have nothing in common.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
 
 from gangfinder.synth import Town, TownSettings, build_town
 
 LIMIT = 0.6
 
+ROWS_PER_RING = 30
+"""Rows drawn of one ring: more of them say little that is new, and would let large rings outvote small ones."""
+
+HONEST_SHARE = 2
+"""Most honest rows kept for each planted one in a house and kind of visit."""
+
 CONDUCT: dict[tuple[str, str], str] = {
     ("T06", "cash_amount"): "the house waives what the recruits would have to pay",
     ("T06", "account_amount"): "the house waives what the recruits would have to pay",
-    ("T06", "department"): "a recruited group lies in one ward, and never in obstetrics or paediatrics",
     ("T10", "patient.age"): "the cards of the dead are used, and the dead were old",
     ("T17", "agent_name"): "agents hand in nearly all of the claims",
     ("T17", "agent_phone"): "agents hand in nearly all of the claims",
@@ -73,19 +85,27 @@ def _frame(table) -> pd.DataFrame:
 
 
 def settlement_columns(town: Town) -> pd.DataFrame:
-    """Settlements with what the registers and the items say about them, one row each."""
-    rows = _frame(town.tables["settlements"])
-    rows["position"] = np.arange(len(rows)) / len(rows)
+    """Settlements at ring sites with what one column of them can show, one row each."""
+    table = town.tables["settlements"]
+    sites = {house for ring in town.truth.rings for house in ring.institutions}
+    here = pc.is_in(table["institution_id"], pa.array(sorted(sites)))
+    position = pa.array(np.arange(len(table)) / len(table))
+    rows = _frame(table.append_column("position", position).filter(here))
     rows["is_duplicate"] = rows["settlement_id"].duplicated(keep=False).astype(int)
     rows["is_refund"] = rows["reversed_settlement_id"].notna().astype(int)
     rows["upload_delay"] = (rows["settled_at"] - rows["occurred_at"]).dt.total_seconds()
-    sites = {house for ring in town.truth.rings for house in ring.institutions}
-    rows = rows[rows["institution_id"].isin(sites)]
-    people = _frame(town.tables["patients"]).set_index("patient_id").add_prefix("patient.")
+    return rows
+
+
+def with_registers(town: Town, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return settlements with what the register of patients and the items say about them."""
+    people = town.tables["patients"]
+    people = _frame(people.filter(pc.is_in(people["patient_id"], pa.array(rows["patient_id"].unique()))))
+    people = people.set_index("patient_id").add_prefix("patient.")
     people["patient.age"] = 2025 - people["patient.birth_date"].dt.year
     people = people.drop(columns=["patient.birth_date", "patient.death_date"])
-    items = _frame(town.tables["items"])
-    items = items[items["settlement_id"].isin(set(rows["settlement_id"]))]
+    items = town.tables["items"]
+    items = _frame(items.filter(pc.is_in(items["settlement_id"], pa.array(rows["settlement_id"].unique()))))
     items["price"] = items["amount"] / items["quantity"]
     per = items.groupby("settlement_id").agg(
         **{
@@ -122,71 +142,124 @@ def samples(town: Town) -> Iterator[Sample]:
         ("settlements", settlement_columns(town), "settlement_id", ["institution_id", "visit_type"]),
         ("reimbursements", claims, "reimbursement_id", ["institution_id"]),
     )
-    every = {key for ring in town.truth.rings for key in (*ring.settlements, *ring.reimbursements)}
-    for typology in sorted({ring.kind for ring in town.truth.rings}):
-        rings = [ring for ring in town.truth.rings if ring.kind == typology]
-        own = {key for ring in rings for key in (*ring.settlements, *ring.reimbursements)}
+    ring_of = {key: ring.group_id for ring in town.truth.rings for key in (*ring.settlements, *ring.reimbursements)}
+    kind_of = {ring.group_id: ring.kind for ring in town.truth.rings}
+    rng = np.random.default_rng(1)
+    for typology in sorted(set(kind_of.values())):
         for table, frame, key, same in tables:
-            chosen = frame[frame[key].isin(own) | ~frame[key].isin(every)]
-            planted = chosen[key].isin(own)
-            n_planted = planted.groupby([chosen[c] for c in same]).transform("sum")
-            n_honest = (~planted).groupby([chosen[c] for c in same]).transform("sum")
-            usable = (n_planted > 0) & (n_honest > 0)
-            if usable.any():
-                weight = np.where(planted, 1.0, n_planted / n_honest.clip(lower=1))
-                yield Sample(table, typology, chosen[usable], planted[usable].to_numpy(), weight[usable])
+            ring = frame[key].map(ring_of)
+            own = (ring.map(kind_of) == typology).to_numpy()
+            kept = _thinned(rng, frame, same, ring, own, ring.isna().to_numpy())
+            if len(kept):
+                chosen, planted = frame.iloc[kept], own[kept]
+                n_planted, n_honest = _sizes(chosen, same, planted)
+                weight = np.where(planted, 1.0, n_planted / n_honest)
+                rows = with_registers(town, chosen) if table == "settlements" else chosen
+                yield Sample(table, typology, rows, planted, weight)
 
 
-def audit(train: tuple[int, ...], test: tuple[int, ...], **settings: int) -> pd.DataFrame:
-    """Return the AUC on unseen seeds for every typology and column."""
-    parts: dict[tuple[str, str], dict[str, list[Sample]]] = {}
-    for role, seeds in (("train", train), ("test", test)):
-        for seed in seeds:
-            for sample in samples(build_town(TownSettings(seed=seed, **settings))):
-                parts.setdefault((sample.table, sample.typology), {}).setdefault(role, []).append(sample)
-    found = [
-        (table, typology, name, column_auc(roles["train"], roles["test"], name))
-        for (table, typology), roles in parts.items()
-        for name in roles["train"][0].rows.columns
-    ]
-    return pd.DataFrame(found, columns=["table", "typology", "column", "auc"])
-
-
-def column_auc(train: list[Sample], test: list[Sample], name: str) -> float:
-    """Train on what one column shows in some towns and judge in others."""
-    fit, judge = (pd.concat([features(s.rows[name]) for s in part]).fillna(-1) for part in (train, test))
-    columns = [column for column in fit.columns if column in judge.columns]
-    model = HistGradientBoostingClassifier(max_iter=20, max_depth=3, min_samples_leaf=60, random_state=1)
-    model.fit(
-        fit[columns], np.concatenate([s.planted for s in train]), np.concatenate([s.weight for s in train])
+def _sizes(frame: pd.DataFrame, same: list[str], planted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each row, how many planted and how many honest rows its house has of its kind of visit."""
+    by = [frame[c].to_numpy() for c in same]
+    n_planted, n_honest = (
+        pd.Series(flag.astype(int)).groupby(by).transform("sum").to_numpy() for flag in (planted, ~planted)
     )
-    score = model.predict_proba(judge[columns])[:, 1]
-    truth = np.concatenate([s.planted for s in test])
-    return float(roc_auc_score(truth, score, sample_weight=np.concatenate([s.weight for s in test])))
+    return n_planted, n_honest
 
 
-def house_audit(seeds: tuple[int, ...], **settings: int) -> pd.DataFrame:
+def _thinned(
+    rng: np.random.Generator,
+    frame: pd.DataFrame,
+    same: list[str],
+    ring: pd.Series,
+    own: np.ndarray,
+    honest: np.ndarray,
+) -> np.ndarray:
+    """Positions of some rows of each ring, and of some honest rows of the same houses and kinds of visit."""
+    near = own | (honest & frame["institution_id"].isin(frame["institution_id"][own].unique()).to_numpy())
+    order = rng.permutation(np.flatnonzero(near))
+    planted = order[own[order]]
+    rank = ring.iloc[planted].groupby(ring.iloc[planted].to_numpy()).cumcount().to_numpy()
+    both = np.concatenate([planted[rank < ROWS_PER_RING], order[honest[order]]])
+    chosen = frame.iloc[both]
+    n_planted, n_honest = _sizes(chosen, same, own[both])
+    at = chosen.groupby([own[both], *(chosen[c].to_numpy() for c in same)]).cumcount().to_numpy()
+    usable = (n_planted > 0) & (n_honest > 0)
+    return both[usable & (own[both] | (at < HONEST_SHARE * n_planted))]
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What is kept of some towns: one list of samples and one frame of institutions for each."""
+
+    samples: list[list[Sample]]
+    houses: list[pd.DataFrame]
+
+
+def observe(seeds: Sequence[int], **settings: int) -> Observed:
+    """Build towns, one at a time, and keep what the audits look at."""
+    found = Observed([], [])
+    for seed in seeds:
+        town = build_town(TownSettings(seed=seed, **settings))
+        found.samples.append(list(samples(town)))
+        found.houses.append(houses_of(town))
+    return found
+
+
+def audit(towns: Sequence[list[Sample]]) -> pd.DataFrame:
+    """Return the AUC in unseen towns for every typology and column, with its standard error over towns."""
+    found = []
+    for table, typology in sorted({(s.table, s.typology) for town in towns for s in town}):
+        part = [s for town in towns for s in town if (s.table, s.typology) == (table, typology)]
+        for name in part[0].rows.columns:
+            aucs = column_aucs(part, name)
+            found.append((table, typology, name, np.mean(aucs), np.std(aucs, ddof=1) / len(aucs) ** 0.5))
+    return pd.DataFrame(found, columns=["table", "typology", "column", "auc", "error"])
+
+
+def column_aucs(samples: Sequence[Sample], name: str) -> list[float]:
+    """Learn from what one column shows in one half of the towns, judge in the other; one AUC for each town."""
+    shown = features(pd.concat([s.rows[name] for s in samples])).fillna(-1).to_numpy()
+    shown = shown[:, (shown != shown[0]).any(axis=0)]
+    if not shown.shape[1]:
+        return [0.5 for _ in samples]
+    town = np.repeat(np.arange(len(samples)), [len(s.rows) for s in samples])
+    planted, weight = (np.concatenate([getattr(s, part) for s in samples]) for part in ("planted", "weight"))
+    score = np.empty(len(shown))
+    for half in (0, 1):
+        seen = town % 2 == half
+        model = HistGradientBoostingClassifier(max_iter=20, max_depth=3, min_samples_leaf=60, random_state=1)
+        with threadpool_limits(1):
+            model.fit(shown[seen], planted[seen], weight[seen])
+            score[~seen] = model.predict_proba(shown[~seen])[:, 1]
+    return [
+        float(roc_auc_score(planted[town == t], score[town == t], sample_weight=weight[town == t]))
+        for t in range(len(samples))
+    ]
+
+
+def houses_of(town: Town) -> pd.DataFrame:
+    """Return the institutions of a town with what their settlements leave out, one row each."""
+    houses = _frame(town.tables["institutions"])
+    left_out = ["operator_id", "terminal_id", "credential_type", "occurred_at"]
+    rows = town.tables["settlements"].select(["institution_id", *left_out]).to_pandas()
+    for column in left_out:
+        houses[f"{column} left out"] = houses["institution_id"].map(
+            rows[column].isna().groupby(rows["institution_id"]).mean()
+        )
+    houses["terminals"] = houses["institution_id"].map(rows.groupby("institution_id")["terminal_id"].nunique())
+    sites = {house for ring in town.truth.rings for house in ring.institutions}
+    houses["planted"] = houses["institution_id"].isin(sites)
+    return houses[houses["level"].isin(["05", "11", "01"])]
+
+
+def house_audit(towns: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return how well each column of the institutions separates ring sites from others of their kind.
 
     One row is a house. The statistic is the rank AUC of the value, or of the null flag, whichever is further
     from one half.
     """
-    frames = []
-    for seed in seeds:
-        town = build_town(TownSettings(seed=seed, **settings))
-        houses = _frame(town.tables["institutions"])
-        rows = _frame(town.tables["settlements"])
-        for column in ("operator_id", "terminal_id", "credential_type", "occurred_at"):
-            houses[f"{column} left out"] = houses["institution_id"].map(
-                rows[column].isna().groupby(rows["institution_id"]).mean()
-            )
-        houses["terminals"] = houses["institution_id"].map(
-            rows.groupby("institution_id")["terminal_id"].nunique()
-        )
-        sites = {house for ring in town.truth.rings for house in ring.institutions}
-        houses["planted"] = houses["institution_id"].isin(sites)
-        frames.append(houses[houses["level"].isin(["05", "11", "01"])])
-    every = pd.concat(frames, ignore_index=True)
+    every = pd.concat(towns, ignore_index=True)
     found = []
     for name in every.columns.drop(["planted", "kind", "level"]):
         shown = features(every[name]).fillna(-1)

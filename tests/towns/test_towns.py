@@ -6,7 +6,6 @@ The seeds are none of those that the tables were made with, so nothing can have 
 from __future__ import annotations
 
 import pytest
-from scipy.stats import binom
 
 from tests.bench.towns import SETTINGS, cell, mean
 from tests.towns.rotation import choose, rotation
@@ -17,10 +16,7 @@ SEEDS = 1_000
 """Rotating seeds are 1101 … 2100."""
 
 LEAST_RECALL = {"standard": 0.85, "thin": 0.7}
-REFUTED = 0.01
-"""Chance under the claim of finding so few or fewer, below which the claim is refuted."""
-
-WORST_RECALL = {"standard": 0.7, "thin": 0.0}
+WORST_RECALL = {"standard": 0.7, "thin": 0.7}
 
 
 def seeds(what: str, count: int) -> list[int]:
@@ -33,13 +29,9 @@ def seeds(what: str, count: int) -> list[int]:
 def test_planted_rings_are_found(setting):
     cells = [cell(setting, seed, clean=False) for seed in seeds(f"{setting} rings", 2)]
     print(cells)
-    # what is claimed is a mean over towns (test_claims.py holds the table to it); two towns may lie below it by chance,
-    # but not so far that the claim would be refuted
-    found, planted = sum(c["found"] for c in cells), sum(c["k"] for c in cells)
-    assert binom.cdf(found, planted, LEAST_RECALL[setting]) >= REFUTED
+    assert mean(cells, "recall_at_k") >= LEAST_RECALL[setting]
     assert min(c["recall_at_k"] for c in cells) >= WORST_RECALL[setting]
-    if setting == "standard":
-        assert mean(cells, "precision_at_k") >= 0.95
+    assert mean(cells, "precision_at_k") >= 0.95
 
 
 @pytest.mark.parametrize("setting", SETTINGS)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from gangfinder.synth.casting import Part, Scene, attendance, cover_visits, recruit, villagers
-from gangfinder.synth.catalogue import DEPARTMENT, STAY_DAILY, WARD_WEIGHTS, Kind
+from gangfinder.synth.catalogue import STAY_DAILY, Kind
 from gangfinder.synth.events import DAY, NONE, Events
-from gangfinder.synth.ordinary import length_of_stay, stay_events, stay_rate
-from gangfinder.synth.streams import Floats, Ints, spread
+from gangfinder.synth.ordinary import length_of_stay, stay_events, stay_rate, usual_wards, ward_rate
+from gangfinder.synth.streams import Flags, Floats, Ints, spread
+from gangfinder.synth.world import World
 
 
-def _ward(rng: np.random.Generator) -> int:
-    """Return a ward that admits adults of both sexes, the larger ones more often."""
-    weights = WARD_WEIGHTS.copy()
-    weights[[DEPARTMENT["妇产科"], DEPARTMENT["儿科"]]] = 0
-    return int(rng.choice(len(weights), p=weights / weights.sum()))
+def _ward(rng: np.random.Generator, world: World) -> int:
+    """Return a ward as often as people lie in it."""
+    rate = stay_rate(world)
+    someone = rng.choice(world.people.count, 1, p=rate / rate.sum())
+    return int(usual_wards(rng, world, someone)[0])
 
 
 def _costs(rng: np.random.Generator, scene: Scene, site: int, nights: Ints, spread_of: float) -> Floats:
@@ -24,25 +25,28 @@ def _costs(rng: np.random.Generator, scene: Scene, site: int, nights: Ints, spre
     return np.asarray(np.round(level * np.exp(rng.normal(-0.12, spread_of, len(nights))), 2), dtype=np.float64)
 
 
-def _ward_doctor(rng: np.random.Generator, scene: Scene, site: int, ward: int) -> int:
-    """Return a doctor of the ward, or of the house where the ward has none."""
+def _ward_doctors(rng: np.random.Generator, scene: Scene, site: int, ward: int) -> Ints:
+    """Return two doctors of the ward, or of the house where the ward has none; the busy ones more often."""
     places = scene.world.places
     own = np.flatnonzero((places.doctor_place == site) & (places.doctor_ward == ward))
     own = own if len(own) else np.flatnonzero(places.doctor_place == site)
-    return int(rng.choice(own))
+    return np.asarray(own[(rng.random(2) ** 1.8 * len(own)).astype(np.int64)], dtype=np.int64)
+
+
+def _recruits(scene: Scene, rng: np.random.Generator, size: int, ward: int) -> Ints:
+    """Return people such as lie in the ward, mostly of one village, and of others when that has too few."""
+    weight = ward_rate(scene.world, ward)
+    able = scene.alive & (weight > 0)
+    near = villagers(scene, rng, size, able, weight) if rng.random() < 0.6 else np.empty(0, dtype=np.int64)
+    return np.concatenate([near, recruit(scene, rng, size - len(near), able, weight)])
 
 
 def brokered_admissions(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play one T06 ring: waves of recruits admitted and discharged together at one ward, for free."""
     world = scene.world
     site = int(world.ring_sites["T06", number][0])
-    ward = _ward(rng)
-    size = spread(rng, 8, min(25, int(world.places.beds[site] * 0.7)))
-    weight = stay_rate(world)
-    if rng.random() < 0.6:
-        members = villagers(scene, rng, size, world.people.age >= 16, weight)
-    else:
-        members = recruit(scene, rng, size, scene.alive & (world.people.age >= 16), weight)
+    ward = _ward(rng, world)
+    members = _recruits(scene, rng, spread(rng, 8, min(25, int(world.places.beds[site] * 0.7))), ward)
     broker = recruit(scene, rng, 1, scene.alive & (world.people.age >= 25) & (world.people.age < 65))
     waves = spread(rng, 3, 6)
     gap = max(world.days // (waves + 1), 18)
@@ -51,8 +55,9 @@ def brokered_admissions(scene: Scene, rng: np.random.Generator, number: int) -> 
     nights = np.clip(length_of_stay(rng, waves), 4, 18)[wave]
     offset, end = rng.integers(0, 2, len(wave)), rng.integers(0, 2, len(wave))
     drift = rng.integers(-1, 2, len(wave)) * world.settings.jitter_days
-    level = _costs(rng, scene, site, nights, 0.08) * np.exp(rng.normal(0, 0.5, waves))[wave]
-    doctors = np.array([_ward_doctor(rng, scene, site, ward) for _ in range(2)])
+    # the house asks a little more, which makes up for some of what it waives
+    level = _costs(rng, scene, site, nights, 0.08) * np.exp(rng.normal(0.08, 0.5, waves))[wave]
+    doctors = _ward_doctors(rng, scene, site, ward)
     events = stay_events(
         rng,
         members[person],
@@ -79,12 +84,11 @@ def ghost_beds(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play one T08 ring: a house bills stays of people who are elsewhere at the time."""
     world = scene.world
     site = int(world.ring_sites["T08", number][0])
-    ward = _ward(rng)
-    active = scene.alive & (scene.visit_weight >= 2) & (world.people.age >= 16)
-    members = recruit(scene, rng, spread(rng, 12, 40), active, stay_rate(world))
+    ward = _ward(rng, world)
+    members = _active(scene, rng, spread(rng, 12, 40), ward)
     who = np.repeat(members, rng.integers(2, 5, len(members)))
     nights = np.clip(length_of_stay(rng, len(who)), 4, 18)
-    doctors = np.array([_ward_doctor(rng, scene, site, ward) for _ in range(2)])
+    doctors = _ward_doctors(rng, scene, site, ward)
     events = stay_events(
         rng,
         who,
@@ -99,6 +103,18 @@ def ghost_beds(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     )
     events = events.take(_apart(events))
     return Part("T08", members, events, cover=cover_visits(scene, rng, events["patient"]), places=np.array([site]))
+
+
+def _active(scene: Scene, rng: np.random.Generator, size: int, ward: int) -> Ints:
+    """Return people such as lie in the ward who go out now and then.
+
+    Those who go out are of any age and insurance as often as those who lie in the ward are.
+    """
+    people, weight = scene.world.people, ward_rate(scene.world, ward)
+    active: Flags = scene.alive & (scene.visit_weight >= 2)
+    alike = people.age // 15 * 2 + people.insured
+    share = np.bincount(alike, active) / np.maximum(np.bincount(alike), 1)
+    return recruit(scene, rng, size, active & (weight > 0), weight / np.maximum(share[alike], 0.02))
 
 
 def _ghost_days(rng: np.random.Generator, scene: Scene, who: Ints, nights: Ints) -> Ints:

@@ -8,8 +8,11 @@ from gangfinder.synth.casting import Part, Scene, attendance, cover_visits, irre
 from gangfinder.synth.catalogue import PlaceKind
 from gangfinder.synth.events import DAY, Events
 from gangfinder.synth.observed import observed_baskets, observed_hours
-from gangfinder.synth.streams import Ints, spread
+from gangfinder.synth.streams import Floats, Ints, spread
 from gangfinder.synth.world import World
+
+_SLOT = 900  # seconds
+_LEG_SLOTS = 4.7  # from one stop of a tour to the next, waiting included
 
 
 def shifted(rng: np.random.Generator, world: World, at: Ints) -> Ints:
@@ -96,6 +99,43 @@ def _running(group: Ints, rank: Ints, step: Ints) -> Ints:
     return out
 
 
+def _busy_hours(scene: Scene, rng: np.random.Generator, sites: Ints) -> Floats:
+    """Return for each site how its visits are spread over the quarters of an hour of a day."""
+    drawn = observed_hours(scene, rng, np.repeat(sites, 2_000)).reshape(len(sites), -1) // _SLOT
+    return np.array([np.bincount(row, minlength=DAY // _SLOT) / len(row) for row in drawn])
+
+
+def _tour_start(rng: np.random.Generator, kinds: Ints, busy: Floats) -> int:
+    """Return the second of the day at which a tour begins.
+
+    Starts are chosen so that, over many tours, the hours at which the crew is at the shops are those at which anybody
+    is: the chance of each start is fitted by Richardson's and Lucy's iteration.
+
+    Parameters
+    ----------
+    rng
+        Random stream of the part.
+    kinds
+        Kind of the place at each stop.
+    busy
+        How visits are spread over the day at each stop.
+    """
+    leg, slots = np.arange(len(kinds))[:, None], busy.shape[1]
+    slot = np.arange(slots) + (_LEG_SLOTS * leg + 0.5).astype(np.int64)
+    possible = (slot < slots).all(axis=0)
+    slot = np.minimum(slot, slots - 1)
+    possible &= (busy[leg, slot] > 0).all(axis=0)
+    if not possible.any():  # nothing is open long enough in a tiny town: from nine o'clock on
+        return 9 * 3600
+    chance = possible / possible.sum()
+    for _ in range(20):
+        there = np.zeros((len(PlaceKind), slots))
+        np.add.at(there, (kinds[:, None], slot), chance / np.bincount(kinds)[kinds][:, None])
+        chance = chance * (busy[leg, slot] / np.maximum(there[kinds[:, None], slot], 1e-9)).mean(axis=0)
+        chance /= max(chance.sum(), 1e-9)
+    return int(rng.choice(slots, p=chance) * _SLOT + rng.integers(0, _SLOT))
+
+
 def crew(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play one T05 ring: a crew that goes through several shops in half a day, time after time."""
     world = scene.world
@@ -105,11 +145,9 @@ def crew(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     tours = irregular_days(rng, world, spread(rng, 10, 28), spread(rng, 3, 8))
     date, person = attendance(rng, len(tours), len(members), world.settings.participation)
     stops = [rng.permutation(sites)[: spread(rng, 2, min(4, len(sites)))] for _ in tours]
-    # some stop of the tour is at an hour like anybody's; the others lie before and after it
-    lead = np.array([spread(rng, 0, len(s) - 1) for s in stops])
-    hour = observed_hours(scene, rng, np.array([s[0] for s in stops])) - lead * 4000
-    last = 20.5 * 3600 - np.array([len(s) for s in stops]) * 4800
-    first_at = tours * DAY + np.clip(hour, 7.3 * 3600 + rng.integers(0, 3000, len(tours)), last).astype(np.int64)
+    kind, busy = world.places.kind, dict(zip(sites.tolist(), _busy_hours(scene, rng, sites), strict=True))
+    begin = [_tour_start(rng, kind[s], np.array([busy[site] for site in s.tolist()])) for s in stops]
+    first_at = tours * DAY + np.array(begin, dtype=np.int64)
     liked = observed_baskets(scene, rng, spread(rng, 10, 16))
     parts = []
     for leg in range(max(len(s) for s in stops)):

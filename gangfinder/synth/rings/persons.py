@@ -9,6 +9,7 @@ from gangfinder.synth.catalogue import Kind, PlaceKind
 from gangfinder.synth.events import DAY, Events
 from gangfinder.synth.observed import observed_baskets, observed_hours
 from gangfinder.synth.ordinary import visit_rate
+from gangfinder.synth.people import mortality
 from gangfinder.synth.streams import Ints, spread
 
 
@@ -36,7 +37,8 @@ def _after_death(scene: Scene, rng: np.random.Generator, site: int) -> Events:
     world = scene.world
     people, last = world.people, world.first_day + world.days
     dead = (people.death_day < last - 100) & (people.age >= 30)
-    members = recruit(scene, rng, spread(rng, 8, 24), dead, visit_rate(world))
+    # cards of customers: most of the dead were older than those who come to the counter
+    members = recruit(scene, rng, spread(rng, 8, 24), dead, visit_rate(world) / (100 * mortality(people.age)))
     uses = np.maximum(2, np.round(rng.integers(5, 13, len(members)) * world.settings.participation)).astype(np.int64)
     who = np.repeat(members, uses)
     begin = np.maximum(people.death_day[who] + 35, world.first_day)
