@@ -1,0 +1,305 @@
+"""T16: one laboratory finds what a special drug needs far oftener than others, for the patients of few doctors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import comb
+from typing import TYPE_CHECKING
+
+from gangfinder.engine.portable import add_days, days_between, string_key
+from gangfinder.model.evidence import Anomaly, Family, Grade
+from gangfinder.model.group import Group, Verdict
+from gangfinder.model.tails import log10_binomial_tail, log10_corrected
+from gangfinder.typologies.contract import Tables, Typology
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pandas as pd
+
+POSITIVE = ("positive", "pos", "1", "+", "阳性", "检出", "突变", "扩增")
+"""Texts of ``result`` that make the drug payable."""
+
+TUMOUR = ("C", "D0")
+"""Chapters of diagnosis that say the patient was known to be ill before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Parameters of T16.
+
+    Parameters
+    ----------
+    people
+        Fewest unrelated patients of a group.
+    tests
+        Fewest tests of a doctor's at the laboratory that are looked at.
+    lift
+        Least ratio of the share of positive results to the expected one for a doctor to be looked at.
+    doctors
+        Most doctors of a group: what a laboratory finds for everybody is its assay.
+    peers
+        Fewest tests of others from which an expected share is taken.
+    known_days
+        A patient was known to be ill when another house treated a tumour at most so many days before.
+    paid_days
+        The drug belongs to a report when it is paid at most so many days after.
+    quick_days
+        The drug was asked for at once when it was at most so many days after.
+    surprise_log10_p
+        An anomaly is reported when its tail, corrected for the run's tests, is at most this.
+    """
+
+    people: int = 5
+    tests: int = 5
+    lift: float = 1.25
+    doctors: int = 4
+    peers: int = 20
+    known_days: int = 365
+    paid_days: int = 180
+    quick_days: int = 10
+    surprise_log10_p: float = -3.0
+
+
+def detect(tables: Tables, params: Params) -> ir.Table:
+    """Return the positive reports of doctors with too many of them at one laboratory, and the drugs paid after them."""
+    import ibis
+
+    reports = _reports(tables, params)
+    drugs = _drugs(tables, reports, params)
+    cells = _cells(reports, params).cross_join(_run(reports, drugs, params))
+    found = reports.filter(reports.positive == 1).inner_join(cells, ["laboratory_id", "doctor_id"])
+    paid = drugs.inner_join(cells, ["laboratory_id", "doctor_id"])
+    zero = ibis.literal("0").cast("decimal(18,2)")
+    return _shown(found, "positive", "lab_reports", found.report_id, found.reported_at, zero, params).union(
+        _shown(paid, "drug", paid.source, paid.key, paid["at"], paid.amount, params), distinct=False
+    )
+
+
+def _shown(
+    rows: ir.Table, shows: str, source: str | ir.StringValue, key: ir.StringValue, at: ir.TimestampValue,
+    amount: ir.DecimalValue, params: Params,
+) -> ir.Table:
+    """Return evidence rows."""
+    import ibis
+
+    measures = {c: rows[c] for c in rows.columns if c.startswith("m_")}
+    return rows.select(
+        group_id=rows.laboratory_id, subject_type=ibis.literal("patient"),
+        subject_id=rows.patient_id, institution_id=rows.institution_id,
+        source_table=ibis.literal(source) if isinstance(source, str) else source, source_key=key,
+        event_at=at.cast("timestamp"), amount=amount.cast("decimal(18,2)"),
+        grade=ibis.literal(Grade.E2.value), shows=ibis.literal(shows), **measures,
+        m_doctor=rows.doctor_id, m_laboratory=rows.laboratory_id, m_waited=rows.waited,
+    )
+
+
+def _reports(tables: Tables, params: Params) -> ir.Table:
+    """Return the reports with their stratum: the test, and whether the patient was known to be ill elsewhere."""
+    import ibis
+
+    given, s = tables["lab_reports"], tables["settlements"]
+    given = given.filter(given.laboratory_id.notnull() & given.doctor_id.notnull() & given.result.notnull())
+    ill = s.diagnosis_code.startswith(TUMOUR[0]) | s.diagnosis_code.startswith(TUMOUR[1])
+    seen = s.filter(ill).select("patient_id", elsewhere="institution_id", on=s.settled_at.cast("date")).distinct()
+    near = given.select("report_id", "patient_id", "institution_id", "reported_at").inner_join(seen, "patient_id")
+    gap = days_between(near.reported_at.cast("date"), near.on)
+    other = ibis.coalesce(near.elsewhere != near.institution_id, ibis.literal(value=True))
+    known = near.filter((gap > 0) & (gap <= params.known_days) & other).select("report_id").distinct().mutate(known=1)
+    r = given.left_join(known, "report_id").drop("report_id_right")
+    r = r.mutate(
+        positive=r.result.isin(POSITIVE).cast("int64"), known=ibis.coalesce(r.known, ibis.literal(0)),
+    )
+    r = r.mutate(stratum=string_key(r.item_code, r.known))
+    files = r.filter(r.report_digest.notnull()).group_by("report_digest").aggregate(n=r.patient_id.nunique())
+    r = r.left_join(files.filter(files.n >= 2), "report_digest").drop("report_digest_right")
+    return r.mutate(m_same_file=r.n.notnull().cast("int64"), waited=ibis.null().cast("int64")).drop("n")
+
+
+def _cells(reports: ir.Table, params: Params) -> ir.Table:
+    """Return the (laboratory, doctor) pairs with more positive results than the same tests have elsewhere.
+
+    The expected share of a test is that of the other laboratories, or that of the laboratory's other doctors where it
+    is higher: a finer assay raises everybody's.
+    """
+    import ibis
+
+    pair = ("laboratory_id", "doctor_id")
+    own = reports.group_by(*pair, "stratum").aggregate(n=reports.count(), k=reports.positive.sum())
+    every = own.group_by("stratum").aggregate(n_all=own.n.sum(), k_all=own.k.sum())
+    lab = own.group_by("laboratory_id", "stratum").aggregate(n_lab=own.n.sum(), k_lab=own.k.sum())
+    cell = own.inner_join(every, "stratum").inner_join(lab, ["laboratory_id", "stratum"])
+    outside, inside = cell.n_all - cell.n_lab, cell.n_lab - cell.n
+    others = (cell.k_all - cell.k_lab + 0.5) / (outside + 1.0)
+    siblings = ibis.ifelse(inside >= params.peers, (cell.k_lab - cell.k + 0.5) / (inside + 1.0), ibis.literal(0.0))
+    # a test that hardly anybody else made has nothing to be compared with: every result counts as expected
+    cell = cell.mutate(share=ibis.ifelse(outside >= params.peers, ibis.greatest(others, siblings), ibis.literal(1.0)))
+    cell = cell.mutate(expected=cell.share * cell.n.cast("float64"))
+    pairs = cell.group_by(*pair).aggregate(
+        m_made=cell.n.sum(), m_found=cell.k.sum(), m_expected=cell.expected.sum()
+    )
+    large = pairs.filter(pairs.m_made >= params.tests)
+    labs = large.group_by("laboratory_id").aggregate(m_lab_doctors=large.count())
+    odd = large.filter(large.m_found.cast("float64") >= params.lift * large.m_expected)
+    return odd.inner_join(labs, "laboratory_id").cross_join(large.aggregate(m_labs=large.laboratory_id.nunique()))
+
+
+def _run(reports: ir.Table, drugs: ir.Table, params: Params) -> ir.Table:
+    """Return what the nulls need to know of the run: one row."""
+    filed = reports.filter(reports.report_digest.notnull())
+    files = filed.aggregate(m_run_filed=filed.count(), m_run_same_file=filed.m_same_file.sum())
+    positive = reports.filter(reports.positive == 1)
+    asked = drugs.filter(drugs.claimed == 1)
+    asked = asked.group_by("report_id").aggregate(waited=asked.waited.min())
+    quick = (asked.waited <= params.quick_days).cast("int64")
+    paid = asked.aggregate(m_run_paid=asked.count(), m_run_quick=quick.sum())
+    return files.cross_join(positive.aggregate(m_run_positive=positive.count())).cross_join(paid)
+
+
+def _drugs(tables: Tables, reports: ir.Table, params: Params) -> ir.Table:
+    """Return what was paid to patients with positive results: special drugs by claim, or what the doctor settled."""
+    import ibis
+
+    r, s = tables["reimbursements"], tables["settlements"]
+    at = ibis.coalesce(r.submitted_at, r.handled_at, r.paid_at)
+    r = r.mutate(at=at.cast("timestamp")).filter((r.benefit_kind == "special_drug") & at.notnull())
+    nothing = ibis.null().cast("string")
+    claims = r.select(
+        "patient_id", "at", source=ibis.literal("reimbursements"), key="reimbursement_id", amount="fund_amount",
+        by=nothing, claimed=ibis.literal(1),
+    )
+    positive = reports.filter(reports.positive == 1)
+    s = s.semi_join(positive, ["patient_id", "doctor_id"])
+    sold = s.select(
+        "patient_id", at=s.settled_at.cast("timestamp"), source=ibis.literal("settlements"), key="settlement_id",
+        amount="fund_amount", by="doctor_id", claimed=ibis.literal(0),
+    )
+    paid = positive.drop("waited").inner_join(claims.union(sold, distinct=False), "patient_id")
+    paid = paid.filter(paid["by"].isnull() | (paid["by"] == paid.doctor_id))
+    on = paid.reported_at.cast("date")
+    paid = paid.filter((paid["at"].cast("date") >= on) & (paid["at"].cast("date") <= add_days(on, params.paid_days)))
+    waited = days_between(paid["at"].cast("date"), paid.reported_at.cast("date"))
+    return paid.mutate(waited=ibis.ifelse(paid.claimed == 1, waited, ibis.null().cast("int64")))
+
+
+def confirm(group: Group, params: Params) -> Verdict | None:
+    """Confirm that few doctors' patients are positive beyond chance at one laboratory, and what else is odd there."""
+    reports = group.rows[group.rows["shows"] == "positive"]
+    doctors = sorted(reports["m_doctor"].unique())
+    if group.n_units(reports["subject_id"].unique()) < params.people or len(doctors) > params.doctors:
+        return None
+    asked = _asked(group.rows)
+    found = (_excess(reports, doctors), _paid(reports, asked), _quick(reports, asked, params), _same_file(reports))
+    kept = tuple(
+        a for a in found if a is not None and log10_corrected(a.log10_p, a.n_tests) <= params.surprise_log10_p
+    )
+    if not kept or kept[0].name != "positive_results":
+        return None
+    core = tuple(sorted(reports["subject_id"].unique()))
+    laboratory = ("laboratory", str(reports["m_laboratory"].iloc[0]), "tests")
+    return Verdict(core, kept, None, (laboratory, *(("doctor", str(d), "orders") for d in doctors)))
+
+
+def _asked(rows: pd.DataFrame) -> pd.Series[float]:
+    """Return, for each patient who asked for the drug, after how many days."""
+    claims = rows[(rows["shows"] == "drug") & rows["m_waited"].notna()]
+    return claims.groupby("subject_id")["m_waited"].min()
+
+
+def _tests(reports: pd.DataFrame, n_doctors: int) -> int:
+    """Return in how many ways as many doctors of a laboratory could have been looked at, over all laboratories."""
+    first = reports.iloc[0]
+    return max(1, int(first["m_labs"])) * comb(max(int(first["m_lab_doctors"]), n_doctors), n_doctors)
+
+
+def _excess(reports: pd.DataFrame, doctors: list[str]) -> Anomaly:
+    """Test the positive results of these doctors' tests at the laboratory against the shares elsewhere.
+
+    Notes
+    -----
+    The shares differ by test; the binomial tail at their mean is at least that of the sum (W. Hoeffding 1956).
+    """
+    cells = reports.drop_duplicates("m_doctor")
+    made, found = int(cells["m_made"].sum()), int(cells["m_found"].sum())
+    expected = float(cells["m_expected"].sum())
+    detail = {
+        "n_positive": found, "n_made": made, "expected": round(expected, 4), "n_doctors": len(doctors),
+        "n_core": int(reports["subject_id"].nunique()),
+    }
+    tail = float(log10_binomial_tail(found, made, min(1.0, expected / made)))
+    return Anomaly(Family.ATTRIBUTE, "positive_results", tail, _tests(reports, len(doctors)), detail)
+
+
+def _share(k: int, n: int, run_k: int, run_n: int) -> float:
+    """Return the share in the rest of the run, smoothed."""
+    return min(1.0, (max(0, run_k - k) + 0.5) / (max(0, run_n - n) + 1))
+
+
+def _binomial(
+    family: Family, name: str, counts: tuple[int, int, int, int], reports: pd.DataFrame
+) -> Anomaly | None:
+    """Test k of n against the rest of the run's ``run_k`` of ``run_n``."""
+    k, n, run_k, run_n = counts
+    if k == 0:
+        return None
+    tail = float(log10_binomial_tail(k, n, _share(k, n, run_k, run_n)))
+    detail = {"n_hit": k, "n_of": n, "n_rest_hit": max(0, run_k - k), "n_rest": max(0, run_n - n)}
+    return Anomaly(family, name, tail, max(1, int(reports["m_labs"].iloc[0])), detail)
+
+
+def _paid(reports: pd.DataFrame, asked: pd.Series[float]) -> Anomaly | None:
+    """Test how many of the positive went on to the drug."""
+    first, k = reports.iloc[0], int(reports["subject_id"].isin(asked.index).sum())
+    counts = (k, len(reports), int(first["m_run_paid"]), int(first["m_run_positive"]))
+    return _binomial(Family.AMOUNT, "drug_paid", counts, reports)
+
+
+def _quick(reports: pd.DataFrame, asked: pd.Series[float], params: Params) -> Anomaly | None:
+    """Test how many of those asked for it within days."""
+    first, k = reports.iloc[0], int((asked <= params.quick_days).sum())
+    counts = (k, len(asked), int(first["m_run_quick"]), int(first["m_run_paid"]))
+    return _binomial(Family.TEMPO, "asked_at_once", counts, reports)
+
+
+def _same_file(reports: pd.DataFrame) -> Anomaly | None:
+    """Test how many reports are one file with another patient's: one is a mistake in filing."""
+    first, k = reports.iloc[0], int(reports["m_same_file"].sum())
+    counts = (k, len(reports), int(first["m_run_same_file"]), int(first["m_run_filed"]))
+    return _binomial(Family.CONTRADICTION, "same_file", counts, reports) if k > 2 else None
+
+
+TYPOLOGY = Typology(
+    code="T16",
+    slug="laboratory_results",
+    title="疑似检测结果异常并据此享受特药待遇",
+    grade=Grade.E2,
+    requires={
+        "lab_reports": frozenset(
+            {"report_id", "patient_id", "item_code", "reported_at", "laboratory_id", "doctor_id", "result"}
+        )
+    },
+    optional={
+        "lab_reports": frozenset({"institution_id", "report_digest"}),
+        "reimbursements": frozenset({"benefit_kind", "submitted_at", "handled_at", "paid_at"}),
+        "settlements": frozenset({"diagnosis_code", "doctor_id"}),
+    },
+    detect=detect,
+    confirm=confirm,
+    grouping="hub",
+    benign=("family", "referral_centre"),
+    provisions=("医疗保障基金使用监督管理条例 第四十条", "刑法第二百六十六条及 2014 年立法解释"),
+    clears=("病理切片或原始检测数据复核一致", "转诊医院的既往检测或病理报告", "检测方法更换及质控记录"),
+    records=("检测机构原始数据与样本接收记录", "病理标本与影像资料", "特药申请与审批材料", "检测报告编号与文件原件"),
+    sentences={
+        "positive": "该检测报告为阳性",
+        "drug": "阳性报告之后支付的特药或同一医师开具的费用",
+        "positive_results": (
+            "同一检测机构为 {n_doctors} 名医师出具的 {n_made} 份报告中有 {n_positive} 份阳性，涉及 {n_core} 人；"
+            "按同项目、同病情患者在其他机构的阳性率预计 {expected} 份"
+        ),
+        "drug_paid": "{n_of} 份阳性报告中有 {n_hit} 份之后申领特药；其余 {n_rest} 份阳性报告中有 {n_rest_hit} 份",
+        "asked_at_once": "{n_of} 人中有 {n_hit} 人在报告出具后数日内即申领特药；其余 {n_rest} 人中有 {n_rest_hit} 人",
+        "same_file": "{n_of} 份报告中有 {n_hit} 份与他人报告为同一文件；其余 {n_rest} 份报告中有 {n_rest_hit} 份",
+    },
+    params=Params(),
+    minimum_subjects=5,
+)
