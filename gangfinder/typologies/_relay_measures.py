@@ -73,7 +73,8 @@ def _with_others(own: ir.Table, others: ir.Table, gap_days: int) -> ir.Table:
     n = n.cross_join(others.aggregate(other_stays=others.count()))
     share = others.group_by("institution_id").aggregate(here=others.count())
     joined = own.cross_join(n).left_join(share, "institution_id").drop("institution_id_right")
-    rate = joined.here.fill_null(0) / (joined.other_stays + 1)
+    # half a stay, so that a house with nobody else has a share, too
+    rate = (joined.here.fill_null(0) + 0.5) / (joined.other_stays + 1)
     return joined.mutate(m_house_share=rate.cast("float64").round(9)).drop("here", "other_stays")
 
 
