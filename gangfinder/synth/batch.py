@@ -103,7 +103,7 @@ def settlements_of(world: World, batches: Sequence[Batch]) -> pa.Table:
 
 @dataclass(frozen=True, slots=True)
 class ItemPlan:
-    """Item lines decided but not yet written: which are kept, what left the shelves, and their columns when asked for."""
+    """Item lines decided but not yet written: which are kept, what left the shelves, and their columns when asked."""
 
     kept: Flags
     left: Leaving

@@ -43,7 +43,7 @@ _COLUMNS: Mapping[str, tuple[str, Any]] = {
     "parcel": ("int32", NONE),  # number of the boxes handed over: the same number twice, the same boxes twice
     "split": ("bool", False),  # sold by the piece from an opened box
     "undone": ("bool", False),  # refunded later
-    "unstocked": ("bool", False),  # settled, but nothing left the shelf
+    "unstocked": ("int8", 0),  # settled, but nothing left the shelf: 1 the books know it, 2 they call it sold
     "origin": ("int32", FREE),  # 0 ordinary, > 0 look-alike number, < 0 ring number; never written
     "fixed": ("bool", False),  # must not be dropped when it contradicts another row
 }

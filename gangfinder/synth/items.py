@@ -153,7 +153,10 @@ def drug_lines(world: World, events: Events, bills: Bills, rows: Rows) -> Lines:
     event = rows.event[lines[0]]
     place = events["place"][event]
     coded = events["at"][event] >= world.marks.shelves.coded_from[place] * DAY
-    return Lines(*narrow, place, events["parcel"][event], events["split"][event], rows.refunded[lines[0]], coded)
+    parcel, split = events["parcel"][event], events["split"][event]
+    return Lines(
+        narrow[0], narrow[1], narrow[2], narrow[3], place, parcel, split, rows.refunded[lines[0]], coded
+    )
 
 
 def _service_lines(events: Events, bills: Bills, rows: Rows) -> tuple[Ints, Ints]:

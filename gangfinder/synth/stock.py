@@ -37,7 +37,7 @@ class Leaving:
     slot
         ``(place * drugs + drug) * months + month``, sorted, distinct.
     settled
-        Boxes settled.
+        Boxes that the books call sold.
     gone
         Boxes among them that left the shelf.
     """
@@ -52,7 +52,7 @@ class Leaving:
 
 
 def leaving(world: World, events: Events, rows: Rows, lines: Lines, kept: Flags) -> Leaving:
-    """Count the boxes that were settled and those that left the shelf.
+    """Count the boxes that are called sold and those that left the shelf.
 
     Parameters
     ----------
@@ -66,7 +66,8 @@ def leaving(world: World, events: Events, rows: Rows, lines: Lines, kept: Flags)
     boxes = np.where(lines.split[sold], 0.25, lines.box[sold])
     drugs = np.int64(len(world.catalogue.prices))
     slot = (lines.place[sold] * drugs + drug) * world.settings.months + _months(world, events["at"][event])
-    return _summed(slot, boxes, np.where(events["unstocked"][event], 0.0, boxes))
+    unstocked = events["unstocked"][event]
+    return _summed(slot, np.where(unstocked == 1, 0.0, boxes), np.where(unstocked > 0, 0.0, boxes))
 
 
 def _months(world: World, at: Ints) -> Ints:
@@ -76,7 +77,8 @@ def _months(world: World, at: Ints) -> Ints:
 
 def _summed(slot: Ints, settled: Floats, gone: Floats) -> Leaving:
     found, where = np.unique(slot, return_inverse=True)
-    return Leaving(found, np.bincount(where, settled, len(found)), np.bincount(where, gone, len(found)))
+    called: Floats = np.bincount(where, settled, len(found)).astype(np.float64)
+    return Leaving(found, called, np.bincount(where, gone, len(found)).astype(np.float64))
 
 
 def stock_table(world: World, names: Names, parts: Sequence[Leaving]) -> pa.Table:

@@ -302,10 +302,20 @@ def check_evidence(typology: Typology, cases: Cases) -> None:
     keys = {name: set(table[TABLES[name].key[0]].to_pylist()) for name, table in tables.items() if TABLES[name].key}
     amounts = net_amounts(tables)
     for row in evidence(found):
+        if len(TABLES[row["source_table"]].key) != 1:  # lines and books: all parts of the key, joined
+            assert row["source_key"] in joined_keys(row["source_table"], tables[row["source_table"]])
+            assert row["amount"] >= 0
+            continue
         assert row["source_key"] in keys[row["source_table"]]
         assert row["shows"] in typology.sentences
         assert Grade(row["grade"]) >= typology.grade
         assert row["amount"] in amounts[row["source_table"], row["source_key"]]
+
+
+def joined_keys(name: str, table: pa.Table) -> set[str]:
+    """Return the keys of a table whose key has several columns, its parts joined by a bar."""
+    parts = [table[c].to_pylist() if c in table.column_names else [None] * table.num_rows for c in TABLES[name].key]
+    return {"|".join("" if v is None else str(v) for v in row) for row in zip(*parts, strict=True)}
 
 
 def evidence(found: runner.Outcome) -> Iterator[Mapping[str, Any]]:

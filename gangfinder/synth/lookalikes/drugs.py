@@ -84,7 +84,7 @@ def retried_upload(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     count = spread(rng, 20, 50)
     days = rng.choice(_some_days(scene, rng, spread(rng, 2, 4)), count)
     sold = _purchases(scene, rng, int(shop[0]), days, parcel=parcels(_RETRIED, number, count))
-    again = sold.having(at=sold["at"] + rng.integers(540, 3300, count), unstocked=True)
+    again = sold.having(at=sold["at"] + rng.integers(540, 3300, count), unstocked=1)
     return Part("retried_upload", np.unique(sold["patient"]), Events.joined([sold, again]), places=shop)
 
 
@@ -133,7 +133,7 @@ def chain_transfer(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     count = spread(rng, 15, 40)
     parcel, basket = parcels(_CHAIN, number, count), observed_baskets(scene, rng, count)
     first = _some_days(scene, rng, count)
-    sold = _purchases(scene, rng, int(shops[0]), first, basket=basket, parcel=parcel, unstocked=True)
+    sold = _purchases(scene, rng, int(shops[0]), first, basket=basket, parcel=parcel, unstocked=1)
     again = _purchases(scene, rng, int(shops[1]), first + rng.integers(3, 40, count), basket=basket, parcel=parcel)
     events = Events.joined([sold, again])
     return Part("chain_transfer", np.unique(events["patient"]), events, places=shops)

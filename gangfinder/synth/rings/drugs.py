@@ -1,4 +1,4 @@
-"""T03 goods swapped for drugs at one till, T04 boxes bought to be sold again, T22 drugs settled that were never there."""
+"""T03 goods swapped for drugs at a till, T04 boxes bought to be sold again, T22 drugs settled that were never there."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def stock_balance(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     padded = observed_baskets(scene, rng, spread(rng, 12, 24), _is_shop(scene, site))
     events = world.visits(
         rng, who, np.full(len(who), site), days, basket=rng.choice(padded, len(who)),
-        unstocked=rng.random(len(who)) < world.settings.participation,
+        unstocked=np.where(rng.random(len(who)) < world.settings.participation, 1 + number % 2, 0),
     )
     return Part("T22", members, events, cover=cover_visits(scene, rng, who), places=np.array([site]))
 

@@ -1,0 +1,67 @@
+"""Sales of traced boxes, after the duplicates that are nobody's doing are taken out (DOMAIN §5.18).
+
+Left out: opened packs sold by the piece, lines brought back, refunded settlements (the visits are net of refunds), the
+same sale uploaded again (one person, one house, one day counts once), codes too short to be codes, and codes that
+stand on different drugs.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from gangfinder.engine.portable import first_rows
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from gangfinder.model.registry import Requirements
+
+PIECES = ("片", "粒", "丸", "支", "袋", "贴", "ml", "mL", "g", "克", "毫升")
+"""Units of what is inside a box: such a line is a part of a box."""
+
+CODE_CHARACTERS = 15
+"""Fewest characters of a trace code; the national ones have 20."""
+
+ITEM_COLUMNS = frozenset({"line_no", "split_pack", "returned", "quantity", "unit"})
+"""Optional columns of ``items`` that tell a whole box from a part of one and from one that came back."""
+
+REQUIRES: Requirements = MappingProxyType({"items": frozenset({"trace_code", "settlement_id"})})
+"""What a typology of traced boxes cannot do without."""
+
+
+def whole_boxes(items: ir.Table) -> ir.Table:
+    """Return the lines that hand over whole traced boxes: code, key (settlement), item, line."""
+    import ibis
+
+    no = ibis.literal(value=False)
+    boxes = items.filter(items.trace_code.notnull() & (items.trace_code.length() >= CODE_CHARACTERS))
+    boxes = boxes.filter(~ibis.coalesce(boxes.split_pack, no) & ~ibis.coalesce(boxes.returned, no))
+    boxes = boxes.filter((ibis.coalesce(boxes.quantity, 1.0) > 0) & ~ibis.coalesce(boxes.unit.isin(PIECES), no))
+    return boxes.select(code="trace_code", key="settlement_id", item="item_code", line="line_no")
+
+
+def sold_again(items: ir.Table, visits: ir.Table) -> ir.Table:
+    """Return the sales of boxes that were settled more than once.
+
+    Parameters
+    ----------
+    items
+        With all of :data:`ITEM_COLUMNS`.
+    visits
+        Visits net of refunds.
+
+    Returns
+    -------
+    ir.Table
+        code, item, key (settlement), line, patient_id, house, at, on, amount (fund money of the settlement, yuan); one
+        row for each code, person, house and day.
+    """
+    boxes = whole_boxes(items)
+    often = boxes.group_by("code").aggregate(n=boxes.count(), items=boxes.item.nunique())
+    lines = boxes.semi_join(often.filter((often.n > 1) & (often["items"] == 1)), "code")
+    lines = lines.group_by("code", "key").aggregate(item=lines.item.min(), line=lines.line.min())
+    sold = lines.inner_join(
+        visits.select("patient_id", "at", "on", "amount", key="settlement_id", house="institution_id"), "key"
+    )
+    return first_rows(sold, ("code", "patient_id", "house", "on"), ("at", "key"))
