@@ -12,8 +12,11 @@ from gangfinder.synth.ordinary import Habits, pick
 from gangfinder.synth.streams import Flags, Ints
 from gangfinder.synth.world import World
 
-DISEASES = ("I10.x00", "E11.900", "J44.100", "I25.103", "I63.900")
+DISEASES = ("I10.x00", "E11.900", "J44.100", "I25.103", "I63.900", "F20.900", "C34.900", "N18.001")
 """Diseases that entitle."""
+
+COMMON_DISEASES = 5
+"""The first so many of them are certified at every hospital, the others by one expert of the county."""
 
 EXPERTS = 3  # doctors of a hospital who may certify
 
@@ -53,7 +56,7 @@ def found_ill(world: World, habits: Habits) -> FoundIll:
     found = world.first_day + rng.integers(0, max(world.days - 30, 1), size)
     filed = found + rng.integers(0, 26, size)
     seen = rng.random(size) >= _ELSEWHERE
-    return FoundIll(who, place, experts(rng, world, place), rng.integers(0, len(DISEASES), size), found, filed, seen)
+    return FoundIll(who, place, experts(rng, world, place), rng.integers(0, COMMON_DISEASES, size), found, filed, seen)
 
 
 def experts(rng: np.random.Generator, world: World, place: Ints) -> Ints:

@@ -91,6 +91,7 @@ def make_scripts(world: World, events: Events, baskets: Ints) -> Scripts:
     there = (flags & PRESENT) > 0
     renews = _renewals(events, sold, baskets[sold], flags, doctor, issued)
     consult = _consults(rng, events, sold, flags, renews != NONE)
+    consult = np.where(np.isin(house, stamping(world)), rng.integers(0, 9, len(sold)), consult)
     checked = np.where(lead > 120, events["at"][sold] - rng.integers(30, 110, len(sold)), issued + 25)
     diagnosis = _diagnosed(rng, world, doctor)
     position = np.cumsum(there) - 1
@@ -110,6 +111,18 @@ def silent(world: World) -> Flags:
         if typology == "T14":
             drawn[sites] = False
     return drawn
+
+
+def stamping(world: World) -> Ints:
+    """Return the houses whose software writes the hour of the visit when the prescription is saved."""
+    places = world.places
+    houses = places.of_kind(PlaceKind.TOWNSHIP, PlaceKind.SMALL)
+    taken = np.zeros(places.count, dtype=bool)
+    for sites in world.ring_sites.values():
+        taken[sites] = True
+    free = houses[~taken[houses]]
+    size = min(len(free) // 3, max(3, world.settings.lookalikes))
+    return world.streams.shared("stamping houses").choice(free, size, replace=False)
 
 
 def _flags(rng: np.random.Generator, world: World, events: Events, sold: Ints, basket: Ints) -> Ints:

@@ -107,13 +107,14 @@ def _sold(tables: Tables, params: Params) -> ir.Table:
     online = ibis.coalesce(p.online, none)
     written = p.select(
         "prescription_id", "issued_at", "renewal_of", doctor="doctor_id", house=ibis.coalesce(p.institution_id, p.doctor_id),
-        consult=epoch_seconds(p.issued_at) - epoch_seconds(p.visited_at),
+        entered=ibis.coalesce(p.paper, none), consult=epoch_seconds(p.issued_at) - epoch_seconds(p.visited_at),
         timed=(p.visited_at.notnull() & p.renewal_of.isnull()).cast("int64"), online=online.cast("int64"),
         unseen=(online & ibis.coalesce(p.first_visit, none)).cast("int64"),
     )
     met = sold.inner_join(written, "prescription_id").filter(lambda t: t.house != t.shop)
     quick = (met.timed == 1) & (met.consult >= 0) & (met.consult < params.fast_seconds)
-    after = epoch_seconds(met.issued_at) - epoch_seconds(met["at"]) > params.late_seconds
+    # a paper prescription is entered when there is time
+    after = ~met.entered & (epoch_seconds(met.issued_at) - epoch_seconds(met["at"]) > params.late_seconds)
     known = _known(met, tables["visits"])
     met = met.left_join(known, "settlement_id").drop("settlement_id_right")
     return met.select(
@@ -236,7 +237,7 @@ TYPOLOGY = Typology(
     },
     optional={
         "settlements": frozenset({"occurred_at", "reversed", "reversed_settlement_id"}),
-        "prescriptions": frozenset({"institution_id", "visited_at", "online", "first_visit", "renewal_of"}),
+        "prescriptions": frozenset({"institution_id", "visited_at", "online", "paper", "first_visit", "renewal_of"}),
     },
     uses=frozenset({"visits"}),
     detect=detect,

@@ -45,6 +45,12 @@ from gangfinder.synth.lookalikes.drugs import (
     shelf_label,
     split_pack,
 )
+from gangfinder.synth.lookalikes.entitlements import (
+    mass_recertification,
+    record_migration,
+    sole_expert,
+    village_filer,
+)
 from gangfinder.synth.lookalikes.neighbours import (
     carer,
     elderly_neighbours,
@@ -65,6 +71,16 @@ from gangfinder.synth.lookalikes.owners import (
     reading_centre,
     staged_rehabilitation,
     suspended_house,
+)
+from gangfinder.synth.lookalikes.prescriptions import (
+    broken_line,
+    flu_peak,
+    online_follow_up,
+    paper_entry,
+    prescriber_account,
+    rare_disease,
+    repeat_prescriptions,
+    saved_at_once,
 )
 from gangfinder.synth.lookalikes.remote import (
     child_account,
@@ -108,6 +124,18 @@ LOOKALIKES: Mapping[str, tuple[Play, int]] = {
     "psychiatric_stay": (psychiatric_stay, 25_000),
     "rehabilitation": (rehabilitation, 12_000),
     "gate_pharmacy": (gate_pharmacy, 40_000),
+    "village_filer": (village_filer, 40_000),
+    "sole_expert": (sole_expert, 60_000),
+    "mass_recertification": (mass_recertification, 40_000),
+    "record_migration": (record_migration, 60_000),
+    "repeat_prescriptions": (repeat_prescriptions, 30_000),
+    "online_follow_up": (online_follow_up, 30_000),
+    "rare_disease": (rare_disease, 60_000),
+    "broken_line": (broken_line, 60_000),
+    "flu_peak": (flu_peak, 30_000),
+    "saved_at_once": (saved_at_once, 60_000),
+    "paper_entry": (paper_entry, 60_000),
+    "prescriber_account": (prescriber_account, 60_000),
     "migrant_dormitory": (migrant_dormitory, 40_000),
     "hypertension_round": (hypertension_round, 25_000),
     "dialysis_month": (dialysis_month, 20_000),

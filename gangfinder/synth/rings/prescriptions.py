@@ -8,7 +8,7 @@ from gangfinder.synth.casting import Part, Scene, cover_visits, recruit
 from gangfinder.synth.catalogue import N_SPECIAL, PlaceKind
 from gangfinder.synth.events import DAY, NONE, Events
 from gangfinder.synth.observed import observed_baskets, observed_hours
-from gangfinder.synth.scripts import FIRST, FORGED, ONLINE, PAPER, PRESENT
+from gangfinder.synth.scripts import FIRST, FORGED, ONLINE, PAPER, PRESENT, stamping
 from gangfinder.synth.special import doses
 from gangfinder.synth.streams import Flags, Ints, spread
 
@@ -17,7 +17,8 @@ def willing_doctor(scene: Scene, rng: np.random.Generator, *kinds: PlaceKind) ->
     """Return a doctor of a house of several doctors at which no ring is."""
     places = scene.world.places
     houses = places.of_kind(*kinds)
-    free = houses[~scene.world.seats.place_taken[houses] & (places.doctor_count[houses] >= 3)]
+    fit = ~scene.world.seats.place_taken[houses] & (places.doctor_count[houses] >= 3)
+    free = houses[fit & ~np.isin(houses, stamping(scene.world))]
     house = int(rng.choice(free if len(free) else houses))
     return int(places.doctor_first[house] + rng.integers(0, min(3, places.doctor_count[house])))
 

@@ -1,0 +1,388 @@
+"""T11: one doctor certifies people who were never treated for it, and they collect their drugs together."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gangfinder.engine.portable import add_days, first_rows
+from gangfinder.model.evidence import Anomaly, Family, Grade
+from gangfinder.model.group import Group, Verdict
+from gangfinder.model.tails import log10_binomial_tail, log10_corrected
+from gangfinder.typologies.contract import Tables, Typology
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pandas as pd
+
+SALE_TYPES = ("41", "15")
+"""``visit_type`` codes of sales at a pharmacy: nobody is found ill there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Parameters of T11.
+
+    Parameters
+    ----------
+    people
+        Fewest unrelated people certified without an earlier visit for it.
+    look_back_days
+        Days before a filing in which a stay or a visit for the disease is looked for.
+    history_days
+        Days of data before a filing that make it testable at all.
+    least_rate
+        Share of filings without an earlier visit among honest doctors, at least: people are treated elsewhere.
+    register_filings
+        So many filings of one doctor or hospital on one day are of a register, and no measure of other doctors.
+    agent_people
+        An agent is shared from so many filers on, if they do not belong to one employer or village.
+    agent_rate
+        Share of filings through shared agents, at least, whatever the rest of the run says.
+    together_share
+        Share of an agent's people from one employer or village from which on he acts for his own.
+    house_rate
+        Share of filers who fetch drugs at a given house, at least.
+    house_people
+        Fewest unrelated people who fetch at a house that is common to them.
+    fetches
+        A house is a person's when he has fetched there so often after filing.
+    surprise_log10_p
+        An anomaly is reported when its tail, corrected for the run's tests, is at most this.
+    """
+
+    people: int = 5
+    look_back_days: int = 365
+    history_days: int = 90
+    least_rate: float = 0.1
+    register_filings: int = 15
+    agent_people: int = 3
+    agent_rate: float = 0.04
+    together_share: float = 0.8
+    house_rate: float = 0.05
+    house_people: int = 3
+    fetches: int = 2
+    surprise_log10_p: float = -3.0
+
+
+def detect(tables: Tables, params: Params) -> ir.Table:
+    """Return the filings of doctors with enough filers never treated for it, and what these fetched afterwards."""
+    import ibis
+
+    filed = _filings(tables, params)
+    filed = _with_bare(filed, tables, params)
+    hub = filed.group_by("hub").aggregate(n_people=filed.patient_id.nunique(where=filed.bare == 1))
+    hub = hub.filter(hub.n_people >= params.people).select("hub")
+    filed = filed.left_join(_agents(filed), "agent").drop("agent_right")
+    # what other doctors file for one by one is the null; a register moved in a night says nothing of it
+    single = filed.filter(filed.day_filings < params.register_filings)
+    hub = _joined(hub, single.group_by("hub").aggregate(
+        m_hub_single=single.count().cast("int64"), m_hub_single_bare=single.bare.sum().cast("int64")
+    ))
+    shared = ibis.coalesce(single.agent_people >= params.agent_people, ibis.literal(value=False)).cast("int64")
+    whole = single.aggregate(
+        m_all_filings=single.count().cast("int64"), m_all_bare=single.bare.sum().cast("int64"),
+        m_all_shared=shared.sum().cast("int64"),
+    )
+    chosen = filed.inner_join(hub, "hub").cross_join(whole)
+    nothing = ibis.null().cast("int64")
+    papers = chosen.select(
+        *_OF_PERSON, *_OF_HUB, house="house", source_table=ibis.literal("filings"), source_key="filing_id",
+        at=chosen.filed_at.cast("timestamp"), amount=ibis.literal("0").cast("decimal(18,2)"),
+        shows=ibis.literal("filing"), house_filers=nothing, filers=nothing,
+    )
+    return _evidence(papers.union(_fetched(chosen, filed, tables), distinct=False))
+
+
+def _joined(hub: ir.Table, counts: ir.Table) -> ir.Table:
+    """Return the hubs with their counts, 0 where there are none."""
+    met = hub.left_join(counts, "hub").drop("hub_right")
+    return met.mutate(**{c: met[c].fill_null(0) for c in counts.columns if c != "hub"})
+
+
+_OF_PERSON = (
+    "hub", "patient_id", "doctor_id", "bare", "agent", "agent_people", "day_filings", "disease_filings",
+    "hub_disease_filings", "employer", "address",
+)
+_OF_HUB = ("m_hub_single", "m_hub_single_bare", "m_all_filings", "m_all_bare", "m_all_shared")
+
+
+def _evidence(t: ir.Table) -> ir.Table:
+    import ibis
+
+    return t.select(
+        group_id=t.hub,
+        subject_type=ibis.literal("patient"),
+        subject_id=t.patient_id,
+        institution_id=t.house,
+        source_table=t.source_table,
+        source_key=t.source_key,
+        event_at=t["at"],
+        amount=t.amount,
+        grade=ibis.literal(Grade.E2.value),
+        shows=t.shows,
+        **{f"m_{c}": t[c] for c in (*_OF_PERSON[2:], "house_filers", "filers")},
+        **{c: t[c] for c in _OF_HUB},
+    )
+
+
+def _filings(tables: Tables, params: Params) -> ir.Table:
+    """Return first filings that can be tested, with how many more the hub took that day and for that disease."""
+    import ibis
+
+    f, p = tables["filings"], tables["patients"]
+    rejected = ibis.coalesce(f.decision == "rejected", ibis.literal(value=False))
+    f = f.filter(f.disease_code.notnull() & ~rejected).select(
+        "filing_id", "patient_id", "filed_at", "doctor_id", house="institution_id",
+        hub=ibis.coalesce(f.doctor_id, f.institution_id), agent=ibis.coalesce(f.agent_id_number, f.agent_phone),
+        disease=f.disease_code.upper().substr(0, 3), on=f.filed_at.date(),
+    )
+    of_hub = f.group_by("hub", "disease").aggregate(hub_disease_filings=f.count().cast("int64"))
+    of_all = f.group_by("disease").aggregate(disease_filings=f.count().cast("int64"))
+    of_day = f.group_by("hub", "on").aggregate(day_filings=f.count().cast("int64"))
+    first = f.group_by("patient_id", "disease").aggregate(first_at=f.filed_at.min())
+    f = f.inner_join(first, ["patient_id", "disease"]).filter(lambda t: t.filed_at == t.first_at)
+    f = f.drop(*[c for c in f.columns if c.endswith("_right")], "first_at")
+    seen = tables["visits"].aggregate(begin=tables["visits"].on.min())
+    f = f.filter(f.hub.notnull()).cross_join(seen)
+    f = f.filter(f.on >= add_days(f.begin, params.history_days)).drop("begin")
+    for facts, by in ((of_hub, ["hub", "disease"]), (of_all, ["disease"]), (of_day, ["hub", "on"])):
+        f = f.inner_join(facts, by)
+        f = f.drop(*[c for c in f.columns if c.endswith("_right")])
+    return f.left_join(p.select("patient_id", "employer", "address"), "patient_id").drop("patient_id_right")
+
+
+def _with_bare(filed: ir.Table, tables: Tables, params: Params) -> ir.Table:
+    """Add whether neither a stay nor a visit for the disease comes before the filing."""
+    import ibis
+
+    own = filed.select("filing_id", "patient_id", "disease", "on", "house")
+    houses = tables["institutions"]
+    shops = houses.filter(houses.kind == "pharmacy").select("institution_id").distinct()
+    v = tables["visits"]
+    v = v.filter(~ibis.coalesce(v.visit_type.isin(SALE_TYPES), ibis.literal(value=False)))
+    v = v.anti_join(shops, "institution_id").semi_join(own, "patient_id")
+    seen = v.select("patient_id", day=v.on, at=v.institution_id, code=v.diagnosis_code.upper().substr(0, 3))
+    met = own.inner_join(seen, "patient_id")
+    fits = ibis.coalesce(met.code == met.disease, met["at"] == met.house)
+    treated = met.filter(fits).select("filing_id", "on", "day")
+    lying = tables["stays"].select("patient_id", day="admitted_on")
+    claims = tables["reimbursements"]
+    lying = lying.union(claims.select("patient_id", day=claims.admitted_at.date()), distinct=False)
+    lay = own.inner_join(lying, "patient_id").select("filing_id", "on", "day")
+    before = treated.union(lay, distinct=False)
+    before = before.filter((before.day <= before.on) & (before.day >= add_days(before.on, -params.look_back_days)))
+    known = before.select("filing_id", treated=ibis.literal(1)).distinct()
+    joined = filed.left_join(known, "filing_id").drop("filing_id_right")
+    return joined.mutate(bare=joined.treated.isnull().cast("int64")).drop("treated")
+
+
+def _agents(filed: ir.Table) -> ir.Table:
+    """Return agent, agent_people: how many filers each acts for."""
+    known = filed.filter(filed.agent.notnull())
+    return known.group_by("agent").aggregate(agent_people=known.patient_id.nunique().cast("int64"))
+
+
+def _fetched(chosen: ir.Table, filed: ir.Table, tables: Tables) -> ir.Table:
+    """Return what the filers fetched after filing, and how many of all filers fetch at each house."""
+    import ibis
+
+    v = tables["visits"]
+    since = filed.group_by("patient_id").aggregate(since=filed.on.min())
+    after = v.inner_join(since, "patient_id").filter(lambda t: t.on >= t.since)
+    by_house = after.group_by("institution_id").aggregate(house_filers=after.patient_id.nunique().cast("int64"))
+    filers = since.aggregate(filers=since.count().cast("int64"))
+    # one settlement is one row, whatever its person filed for
+    own = first_rows(chosen, ["hub", "patient_id"], ["on", "filing_id"])
+    own = own.select(*_OF_PERSON, *_OF_HUB, filed_on="on")
+    bought = v.select("settlement_id", "patient_id", "amount", house="institution_id", at="at", day="on")
+    rows = bought.inner_join(own, "patient_id").filter(lambda t: t.day >= t.filed_on)
+    rows = rows.inner_join(by_house, rows.house == by_house.institution_id).cross_join(filers)
+    return rows.select(
+        *_OF_PERSON, *_OF_HUB, house="house", source_table=ibis.literal("settlements"), source_key="settlement_id",
+        at=rows["at"].cast("timestamp"), amount=rows.amount, shows=ibis.literal("fetched"),
+        house_filers="house_filers", filers="filers",
+    )
+
+
+def confirm(group: Group, params: Params) -> Verdict | None:
+    """Confirm filings without earlier treatment, and that the filers share agents or the houses they go to."""
+    if group.n_units() < params.people:
+        return None
+    rows = group.rows.assign(unit=[group.units.get(s, s) for s in group.rows["subject_id"]])
+    papers, fetched = rows[rows["source_table"] == "filings"], rows[rows["source_table"] == "settlements"]
+    if papers.empty:
+        return None
+    n = max(1, group.n_tests)
+    bare = _bare(papers, n, params)
+    if bare is None or not _surprising(bare, params):
+        return None
+    houses = _houses(rows, params)
+    ties = (_agent(papers, n, params), _common(papers, fetched, houses, n, params))
+    told = [(a, people) for a, people in ties if a is not None and _surprising(a, params)]
+    points = papers.groupby("subject_id", sort=True)["m_bare"].max().astype(int)
+    for _, people in told:
+        points = points + points.index.isin(people).astype(int)
+    core = tuple(str(p) for p in points[points >= 2].index)
+    if not told or group.n_units(core) < params.people:
+        return None
+    own = rows["subject_id"].isin(core)
+    common = [h for h, (_, tail) in houses.items() if tail <= _COMMON_LOG10_P]
+    keep = own & (rows["source_table"].eq("filings") | rows["institution_id"].isin(common))
+    return Verdict(core, (bare, *(a for a, _ in told)), keep, _hubs(papers, core, params), own & ~keep)
+
+
+_COMMON_LOG10_P = -2.0  # a house is named as common from here on; the test itself is corrected
+
+
+def _surprising(anomaly: Anomaly, params: Params) -> bool:
+    return log10_corrected(anomaly.log10_p, anomaly.n_tests) <= params.surprise_log10_p
+
+
+def _bare(papers: pd.DataFrame, n_groups: int, params: Params) -> Anomaly | None:
+    """Test the hub's filings without earlier treatment against those of all other hubs."""
+    first = papers.iloc[0]
+    k = int(papers.loc[papers["m_bare"].eq(1), "unit"].nunique())
+    n = int(papers["unit"].nunique())
+    if k < params.people:
+        return None
+    rest = int(first["m_all_filings"] - first["m_hub_single"])
+    rest_bare = int(first["m_all_bare"] - first["m_hub_single_bare"])
+    rate = round(max(params.least_rate, (rest_bare + 0.5) / (rest + 1)), 6)
+    detail = {"n_bare": k, "n_filings": n, "n_rest": rest, "n_rest_bare": rest_bare, "rate": rate,
+              "days": params.look_back_days}
+    return Anomaly(Family.CONTROL, "no_treatment_before", float(log10_binomial_tail(k, n, rate)), n_groups, detail)
+
+
+def _shared_agents(papers: pd.DataFrame, params: Params) -> list[str]:
+    """Return agents of several unrelated filers who do not belong to one employer or village."""
+    found = []
+    for agent, own in papers[papers["m_agent"].notna()].groupby("m_agent", sort=True):
+        people = own.drop_duplicates("unit")
+        if len(people) < params.agent_people:
+            continue
+        village = people["m_address"].map(_village)
+        most = max(int(c.value_counts().max() or 0) if c.notna().any() else 0 for c in (people["m_employer"], village))
+        if most < params.together_share * len(people):
+            found.append(str(agent))
+    return found
+
+
+def _village(address: object) -> str | None:
+    """Return the address up to the last digits before the door, which name the village or the estate."""
+    if not isinstance(address, str) or not address:
+        return None
+    return re.split(r"(?<=\d)(?:组|栋|号|弄|幢|单元)", address)[0].rstrip("0123456789组栋号") or address
+
+
+def _agent(papers: pd.DataFrame, n_groups: int, params: Params) -> tuple[Anomaly | None, set[str]]:
+    """Test filings through agents of strangers against their share in the rest of the run."""
+    agents = _shared_agents(papers, params)
+    own = papers[papers["m_agent"].isin(agents)]
+    k, n = int(own["unit"].nunique()), int(papers["unit"].nunique())
+    if k < params.agent_people:
+        return None, set()
+    first = papers.iloc[0]
+    rest = max(0, int(first["m_all_filings"]) - len(papers))
+    shared = max(0, int(first["m_all_shared"]) - int(papers["m_agent_people"].ge(params.agent_people).sum()))
+    rate = round(max(params.agent_rate, (shared + 0.5) / (rest + 1)), 6)
+    detail = {"n_shared": k, "n_filings": n, "n_agents": len(agents), "n_rest": rest, "n_rest_shared": shared,
+              "rate": rate}
+    tail = float(log10_binomial_tail(k, n, rate))
+    return Anomaly(Family.ATTRIBUTE, "shared_agents", tail, n_groups, detail), set(own["subject_id"])
+
+
+def _houses(rows: pd.DataFrame, params: Params) -> dict[str, tuple[dict[str, float], float]]:
+    """Return, per house, its numbers and the tail of how many untreated filers fetch there.
+
+    Notes
+    -----
+    The chance is the largest of: the least rate; the share of all other filers who fetch there; the share of those
+    whom the same doctor certified after treatment, who are of the same neighbourhood.
+    """
+    people = rows.groupby("unit", sort=True)["m_bare"].max()
+    bare, others = set(people[people.eq(1)].index), set(people[people.eq(0)].index)
+    fetched = rows[rows["source_table"] == "settlements"]
+    found: dict[str, tuple[dict[str, float], float]] = {}
+    for house, own in fetched.groupby("institution_id", sort=True):
+        came = set(own["unit"])
+        k, beside = len(came & bare), len(came & others)
+        if k < params.house_people:
+            continue
+        every, filers = int(own["m_house_filers"].iloc[0]), int(own["m_filers"].iloc[0])
+        rates = [params.house_rate, max(0, every - len(came)) / max(1, filers - len(people))]
+        if len(others) >= params.people:
+            rates.append((beside + 0.5) / (len(others) + 1))
+        rate = round(min(1.0, max(rates)), 6)
+        found[str(house)] = ({"n_people": k, "n_bare": len(bare), "rate": rate},
+                             float(log10_binomial_tail(k, len(bare), rate)))
+    return found
+
+
+def _common(
+    papers: pd.DataFrame, fetched: pd.DataFrame, houses: dict[str, tuple[dict[str, float], float]], n_groups: int,
+    params: Params,
+) -> tuple[Anomaly | None, set[str]]:
+    """Test the house at which most of the untreated filers fetch; who fetches at such houses is tied."""
+    common = [h for h, (_, tail) in houses.items() if tail <= _COMMON_LOG10_P]
+    if not common:
+        return None, set()
+    best = min(common, key=lambda h: (houses[h][1], h))
+    detail, tail = houses[best]
+    tests = n_groups * max(1, int(fetched["institution_id"].nunique()))
+    visits = fetched[fetched["institution_id"].isin(common)].groupby("subject_id", sort=True)["source_key"].nunique()
+    numbers = {**detail, "n_houses": len(common), "percent": round(100 * detail["rate"], 1)}
+    return Anomaly(Family.CALENDAR, "common_houses", tail, tests, numbers), set(visits[visits >= params.fetches].index)
+
+
+def _hubs(papers: pd.DataFrame, core: tuple[str, ...], params: Params) -> tuple[tuple[str, str, str], ...]:
+    """Name the doctor, the certifying houses and the agents of strangers."""
+    own = papers[papers["subject_id"].isin(core)]
+    hubs = [("doctor", str(d), "doctor") for d in sorted(own["m_doctor_id"].dropna().unique())]
+    return (*hubs, *(("agent", a, "agent") for a in _shared_agents(own, params)))
+
+
+TYPOLOGY = Typology(
+    code="T11",
+    slug="entitlement_collusion",
+    title="疑似医患合谋办理门诊慢特病待遇",
+    grade=Grade.E2,
+    requires={
+        "filings": frozenset({"filing_id", "patient_id", "kind", "filed_at", "disease_code"}),
+        "settlements": frozenset({"settlement_id", "patient_id", "institution_id", "settled_at", "fund_amount"}),
+    },
+    optional={
+        "filings": frozenset({"doctor_id", "institution_id", "agent_id_number", "agent_phone", "decision"}),
+        "patients": frozenset({"employer", "address"}),
+        "institutions": frozenset({"kind"}),
+        "reimbursements": frozenset({"admitted_at"}),
+    },
+    uses=frozenset({"visits", "stays"}),
+    detect=detect,
+    confirm=confirm,
+    grouping="hub",
+    benign=("family", "local_agent", "mass_recertification", "sole_expert"),
+    provisions=("医疗保障基金使用监督管理条例 第二十条、第四十条、第四十一条", "刑法第二百六十六条及 2014 年立法解释"),
+    clears=("异地或自费就诊的病历与检查报告", "鉴定机构的年度复审或数据迁移说明", "代办人与参保人的关系证明"),
+    records=("待遇认定申请表与鉴定材料", "影像、检验与住院病历原件", "取药签名与监控", "经办受理与复核日志"),
+    sentences={
+        "filing": "该项门诊慢特病待遇申报",
+        "fetched": "认定后在共同就诊点的结算",
+        "outside": "认定后的其他结算",
+        "no_treatment_before": (
+            "该医师鉴定的 {n_filings} 户首次申报中，有 {n_bare} 户在此前 {days} 天内没有相应就诊或住院；"
+            "其他医师的 {n_rest} 件中有 {n_rest_bare} 件"
+        ),
+        "shared_agents": (
+            "{n_filings} 户申报中有 {n_shared} 户由 {n_agents} 名共同代办人办理，且不属同一单位或村社；"
+            "其余 {n_rest} 件申报中此种情形有 {n_rest_shared} 件"
+        ),
+        "common_houses": (
+            "{n_bare} 户无相应就诊的申报人中，有 {n_people} 户认定后在同一机构取药（此类机构共 {n_houses} 家），"
+            "可比申报人在该机构取药的至多占 {percent}%"
+        ),
+    },
+    params=Params(),
+    minimum_subjects=5,
+)
