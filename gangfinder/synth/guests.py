@@ -14,7 +14,7 @@ NEIGHBOUR = 1
 """The region whose hospitals the data hold; see ``people.AREAS``."""
 _HOLIDAYS = np.array([28, 29, 30, 31, 32, 33, 120, 121, 122, 123, 273, 274, 275, 276, 277, 278])
 """Days of the year on which people travel."""
-_AT_HOME, _TRAVELLERS, _TREATED = 2.2, 0.4, 0.05
+_AT_HOME, _TRAVEL, _TRAVELLERS, _TREATED = 2.2, 0.6, 0.65, 0.08
 
 
 def guest_life(world: World) -> Events:
@@ -29,6 +29,12 @@ def guest_life(world: World) -> Events:
     here = Events.joined([trips, treated])
     home = _at_home(world)
     return Events.joined([home.take(~_meanwhile(home, here)), here])
+
+
+def travellers(world: World) -> Ints:
+    """Return those who live elsewhere and come here at all, for whatever reason."""
+    goes = world.streams.shared("who travels").random(world.people.count) < _TRAVEL
+    return np.flatnonzero(world.people.guest & world.living() & goes)
 
 
 def _at_home(world: World) -> Events:
@@ -53,8 +59,8 @@ def travel_days(rng: np.random.Generator, world: World, size: int) -> Ints:
 def _trips(world: World) -> Events:
     """Return what travellers buy and see a doctor for during trips of some days."""
     rng = world.streams.rng("guests", "trips")
-    people, places = world.people, world.places
-    guests = np.flatnonzero(people.guest & world.living())
+    places = world.places
+    guests = travellers(world)
     who = rng.choice(guests, int(len(guests) * _TRAVELLERS), replace=False)
     count = 1 + rng.poisson(0.8, len(who))
     nights = rng.integers(1, 7, len(who))
@@ -71,8 +77,8 @@ def _trips(world: World) -> Events:
 def _treated(world: World) -> Events:
     """Return the treatment of those who come for a hospital: visits, the shop at its gate, sometimes a bed."""
     rng = world.streams.rng("guests", "treated")
-    people, places = world.people, world.places
-    guests = np.flatnonzero(people.guest & world.living())
+    places = world.places
+    guests = travellers(world)
     who = rng.choice(guests, max(1, int(len(guests) * _TREATED)), replace=False)
     houses = places.of_kind(PlaceKind.LARGE, PlaceKind.SMALL)
     pull = places.weight[houses]

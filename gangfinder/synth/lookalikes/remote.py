@@ -7,7 +7,7 @@ import numpy as np
 from gangfinder.synth.casting import Part, Scene, recruit
 from gangfinder.synth.catalogue import BULK_BASKET, BULK_BOXES, BULK_DRUGS, DIAGNOSIS, Kind, PlaceKind
 from gangfinder.synth.events import DAY, NONE, Events
-from gangfinder.synth.guests import nearest_shop, travel_days
+from gangfinder.synth.guests import nearest_shop, travel_days, travellers
 from gangfinder.synth.people import EMPLOYEE
 from gangfinder.synth.streams import Ints, spread
 
@@ -28,7 +28,8 @@ def _shop(scene: Scene, rng: np.random.Generator, *kinds: PlaceKind) -> int:
 def _guests(scene: Scene, rng: np.random.Generator, size: int, oldest: int = 120, youngest: int = 0) -> Ints:
     """Draw people who live elsewhere; they may turn up in several places of the town."""
     people = scene.world.people
-    pool = np.flatnonzero(people.guest & scene.alive & (people.age >= youngest) & (people.age <= oldest))
+    pool = travellers(scene.world)
+    pool = pool[(people.age[pool] >= youngest) & (people.age[pool] <= oldest)]
     return rng.choice(pool, min(size, len(pool) // 2), replace=False)
 
 

@@ -26,7 +26,7 @@ def remote_cashout(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     are also seen to buy something small here or elsewhere in the town.
     """
     world, settings = scene.world, scene.world.settings
-    sites = world.ring_sites["T02", number][: 1 if rng.random() < 0.75 else 2]
+    site = int(world.ring_sites["T02", number][0])
     balance = account_balances(world)
     holders = _strangers(scene, rng, spread(rng, 30, max(32, min(120, world.people.count // 170))), balance)
     span = (40, 48, 56, 59)[settings.difficulty]
@@ -35,7 +35,7 @@ def remote_cashout(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     row = np.repeat(np.arange(len(holders)), swipes)
     drained = rng.random(len(holders)) < (1.0, 0.9, 0.78, 0.6)[settings.difficulty]
     share = np.where(drained, rng.uniform(0.93, 1.02, len(holders)), rng.uniform(0.25, 0.7, len(holders)))
-    where = sites[(rng.random(len(holders)) < 0.3).astype(np.int64) % len(sites)][row]
+    where = np.full(len(row), site)
     first = start + rng.integers(0, max(span - 8, 1), len(holders))
     days = first[row] + rng.integers(0, 7, len(row)) * (swipes[row] > 1)
     at, fixed = _while_at_home(scene, rng, holders, row, days * DAY + observed_hours(scene, rng, where), start, span)
@@ -45,13 +45,13 @@ def remote_cashout(scene: Scene, rng: np.random.Generator, number: int) -> Part:
         place=where,
         at=at,
         kind=int(Kind.PHARMACY),
-        basket=_bulk(scene, rng, sites[0], (share * balance[holders])[row], swipes[row]),
+        basket=_bulk(scene, rng, site, (share * balance[holders])[row], swipes[row]),
         credential=0,
         operator=operator,
         terminal=terminal,
         fixed=fixed,
     )
-    return Part("T02", holders, events, cover=_small_purchases(scene, rng, events), places=np.unique(where))
+    return Part("T02", holders, events, cover=_small_purchases(scene, rng, events), places=np.array([site]))
 
 
 def _strangers(scene: Scene, rng: np.random.Generator, size: int, balance: Floats) -> Ints:
