@@ -28,6 +28,7 @@ from gangfinder.run import InputDigest, RunRecord, SkippedPart, Stage, Stages, n
 from gangfinder.scoring.defence import apply, defended, residual
 from gangfinder.scoring.grouping import RingSettings, group_up
 from gangfinder.scoring.judging import check_benign, judge_groups
+from gangfinder.scoring.proximity import ProximityParams, expand, near_known
 from gangfinder.scoring.ranking import ScoringParams, score
 from gangfinder.scoring.stamp import StampParams, stamped
 from gangfinder.typologies import typologies as all_typologies
@@ -312,6 +313,8 @@ def inquire(
     with stages("testing robustness") as stage:
         stamp = settings.tuned("stamp", StampParams())
         scored = stamped(scored, judged, grouped, _scoring(settings), stamp, clock=clock, seed=settings.seed)
+        near = expand(engine, canonical, derived["visits"], settings.tuned("proximity", ProximityParams()))
+        scored = near_known(scored, near)
         stage.rows = len(scored)
     gone = (*_parts("typology", skipped), *_parts("linker", linked.skipped), *_parts("benign", applied.skipped))
     return Inquiry(tuple(scored), gone, {slug: len(g) for slug, g in sorted(groups.items())})

@@ -14,7 +14,7 @@ from gangfinder.leads.amounts import stake
 from gangfinder.leads.catalogue import Phrase, Value
 from gangfinder.leads.members import CORE
 from gangfinder.leads.phrases import PHRASES, chance, phrase, role_title
-from gangfinder.leads.robustness import robustness
+from gangfinder.leads.robustness import nearness, robustness
 from gangfinder.leads.texts import Texts
 from gangfinder.model.evidence import Anomaly, EvidenceRow, Family, Finding, Judgement, Result
 from gangfinder.model.lead import Lead, Member
@@ -93,6 +93,7 @@ def narrate(lead: Lead, texts: Texts) -> Narrative:
         "section.when": _when(lead),
         "section.surprise": _surprise(lead),
         "section.robust": robustness(lead.scored.stamp),
+        "section.near": nearness(lead.scored.proximity),
         "section.benign": _benign(lead, texts),
         "section.clears": _declared(lead, texts, "clears"),
         "section.records": _declared(lead, texts, "records"),

@@ -38,6 +38,7 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "section.when": "何时发生",
         "section.surprise": "有多意外",
         "section.robust": "有多牢固",
+        "section.near": "与已知案件的距离",
         "section.benign": "已检验的合理解释",
         "section.clears": "若能说明以下任一项，可排除",
         "section.records": "建议调取",
@@ -91,6 +92,12 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "robust.seeds.none": "成员不经随机划分，与随机种子无关。",
         "robust.bridge.falls": "最薄弱的联结：{role} {id}（{n_rows} 条记录）；若这些记录不实，本线索不再成立。",
         "robust.bridge.stands": "最薄弱的联结：{role} {id}（{n_rows} 条记录）；即使去掉，本线索仍然成立。",
+        # how near to known cases
+        "near.known": "核心 {n_core} 个对象中有 {n} 个本身就是已知案件或举报对象。",
+        "near.near": "核心 {n_core} 个对象中有 {n} 个经由共同机构与已知案件相连（最近 {step} 轮，倍数最高 {lift}）。",
+        "near.houses": "涉及机构中有 {known} 家被举报或处罚过，另有 {near} 家的就诊人与已知案件明显重合。",
+        "near.none": "与已知案件没有可见的联系。",
+        "near.note": "接近已知案件只供参考，不作为证据，也不影响排序。",
         # innocent explanations
         "benign.line": "{title}——{reason}。",
         "benign.none": "该类型没有规定要检验的合理解释。",

@@ -105,6 +105,31 @@ class Stamp:
 
 
 @dataclass(frozen=True, slots=True)
+class Proximity:
+    """How near a ring is to known cases; shown, never counted as evidence.
+
+    Parameters
+    ----------
+    n_known, n_near, n_core
+        Core members who are known cases themselves, who are near one, and all.
+    n_known_houses, n_near_houses
+        The same of the institutions in its evidence.
+    least_round
+        Fewest rounds of the expansion that reach it; 0 when none does.
+    most_lift
+        Highest lift among what is near: how many times as frequent known ones are there as anywhere.
+    """
+
+    n_known: int
+    n_near: int
+    n_core: int
+    n_known_houses: int
+    n_near_houses: int
+    least_round: int
+    most_lift: float
+
+
+@dataclass(frozen=True, slots=True)
 class ScoredRing:
     """A ring that passed the admission rule, with its rank-deciding numbers.
 
@@ -120,6 +145,8 @@ class ScoredRing:
         ``contradiction``, ``two_families`` or ``single_channel`` (DESIGN §6, last rules).
     stamp
         How robust it is; ``None`` until that was tried.
+    proximity
+        How near it is to known cases; ``None`` where the data name none.
     """
 
     ring: Ring
@@ -127,6 +154,7 @@ class ScoredRing:
     q_value: float
     admitted_by: str
     stamp: Stamp | None = None
+    proximity: Proximity | None = None
 
 
 @dataclass(frozen=True, slots=True)
