@@ -26,6 +26,7 @@ ELSEWHERE = -100_000
 """Prescribers from here down are doctors of houses outside the town, which keep registers of their own."""
 
 _ONLINE_DOCTORS = 3
+_HOUSES_ELSEWHERE = 9
 _CHAIN_DAYS = 200
 
 
@@ -42,7 +43,7 @@ class Scripts:
     doctor
         Prescriber: a number of the register, or a code from ``FORGED`` down.
     house
-        Where he prescribes, -1 for nowhere.
+        Where he prescribes, -1 for nowhere; numbers behind the town's places are houses elsewhere.
     visited, issued, checked
         Seconds since 1970.
     diagnosis
@@ -163,9 +164,8 @@ def _prescribers(
     drawn = places.doctor_first[house] + (skew**1.8 * span).astype(np.int64)
     given = events["doctor"][sold].astype(np.int64)
     doctor = np.where(given != NONE, given, drawn)
-    remote = places.of_kind(PlaceKind.REMOTE)
     own = np.where(doctor >= 0, places.doctor_place[np.maximum(doctor, 0)], NONE)
-    return doctor, np.where(doctor <= ELSEWHERE, remote[(ELSEWHERE - doctor) % len(remote)], own)
+    return doctor, np.where(doctor <= ELSEWHERE, places.count + (ELSEWHERE - doctor) % _HOUSES_ELSEWHERE, own)
 
 
 def _near(world: World, shops: Ints, at: Floats) -> Ints:
@@ -260,7 +260,7 @@ def script_table(world: World, names: Names, events: Events, scripts: Scripts, k
         "doctor_id": _doctor_ids(names, s.doctor[rows]),
         "patient_id": names.patients.take(pa.array(events["patient"][event].astype(np.int64))),
         "issued_at": instants(s.issued[rows]),
-        "institution_id": pick_from(names.places, s.house[rows]),
+        "institution_id": pick_from(_houses(names), s.house[rows]),
         "pharmacy_id": names.places.take(pa.array(place.astype(np.int64))),
         "pharmacist_id": joined("HY990101", words(1_000 + place.astype(np.int64) * 4 + shift)),
         "visited_at": blank(instants(s.visited[rows]), flag["paper"]),
@@ -270,6 +270,11 @@ def script_table(world: World, names: Names, events: Events, scripts: Scripts, k
         "dual_channel": events["kind"][event] == Kind.SPECIAL,
         **flag,
     })
+
+
+def _houses(names: Names) -> pa.Array:
+    """Return the numbers of all houses, and behind them of some that the town knows only from prescriptions."""
+    return pa.concat_arrays([names.places, joined("H995200", words(90_001 + np.arange(_HOUSES_ELSEWHERE)))])
 
 
 def _doctor_ids(names: Names, doctor: Ints) -> pa.Array:

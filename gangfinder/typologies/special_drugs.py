@@ -20,6 +20,8 @@ SPECIAL_VISIT_TYPES = ("15",)
 SIGNS = ("forged", "missing", "piled")
 """Of a person at a shop: prescribers that do not exist; no prescription; far more boxes than days."""
 
+_AMONG = {"forged": "m_hub_buyers", "missing": "m_hub_buyers", "piled": "m_hub_measured"}
+
 
 @dataclass(frozen=True, slots=True)
 class Params:
@@ -33,6 +35,10 @@ class Params:
         A buyer counts when so many of his sales, one of them here, lack a valid prescription: one is a slip of the pen.
     least_share
         … and this share of them.
+    common_buyers
+        Shops with so many such buyers in common are one.
+    rounds
+        Rounds in which shops take over the smallest name of those they are tied to.
     supply_ratio
         Days supplied per day elapsed from which on boxes pile up.
     supply_days
@@ -46,6 +52,8 @@ class Params:
     people: int = 5
     least_sales: int = 2
     least_share: float = 0.2
+    common_buyers: int = 3
+    rounds: int = 3
     supply_ratio: float = 1.5
     supply_days: int = 90
     least_rate: float = 0.04
@@ -53,19 +61,20 @@ class Params:
 
 
 def detect(tables: Tables, params: Params) -> ir.Table:
-    """Return the sales of dual-channel drugs at shops where enough buyers show a sign."""
+    """Return the sales of dual-channel drugs at shops where enough buyers show a sign; shops of one ring are one."""
     import ibis
 
     sales = _sales(tables)
-    buyers = _buyers(sales, tables["items"], params)
-    shops = _shops(buyers)
-    chosen = shops.filter((shops.m_shop_forged + shops.m_shop_missing) >= params.people)
-    rows = sales.drop("at_day").inner_join(chosen, "shop")
-    rows = rows.inner_join(buyers, ["patient_id", "shop"])
-    rows = rows.drop(*[c for c in rows.columns if c.endswith("_right")])
+    people = _people(sales, params)
+    sales = sales.inner_join(_names(sales, people, params), "shop")
+    buyers = _buyers(sales, people, tables["items"], params)
+    hubs = _hubs(buyers)
+    chosen = hubs.filter(hubs.m_hub_wrong >= params.people)
+    rows = sales.drop("at_day").inner_join(chosen, "hub").inner_join(buyers, ["patient_id", "hub"])
     false = rows.is_forged == 1
+    bare = ibis.ifelse(rows.is_missing == 1, ibis.literal("bare"), ibis.literal("sale"))
     return rows.select(
-        group_id=rows.shop,
+        group_id=rows.hub,
         subject_type=ibis.literal("patient"),
         subject_id=rows.patient_id,
         institution_id=rows.shop,
@@ -74,14 +83,10 @@ def detect(tables: Tables, params: Params) -> ir.Table:
         event_at=rows["at"],
         amount=rows.fund_amount,
         grade=ibis.ifelse(false, ibis.literal(Grade.E1.value), ibis.literal(Grade.E2.value)),
-        shows=ibis.ifelse(
-            false, ibis.literal("prescriber"), ibis.ifelse(rows.is_missing == 1, ibis.literal("bare"), ibis.literal("sale"))
-        ),
+        shows=ibis.ifelse(false, ibis.literal("prescriber"), bare),
         m_is_forged=rows.is_forged,
         m_is_missing=rows.is_missing,
-        m_forged=rows.forged,
-        m_missing=rows.missing,
-        m_piled=rows.piled,
+        **{f"m_{sign}": rows[sign] for sign in (*SIGNS, "wrong")},
         **{c: rows[c] for c in sorted(chosen.columns) if c.startswith("m_")},
     )
 
@@ -136,73 +141,96 @@ def _written(tables: Tables) -> ir.Table:
     )
 
 
-def _buyers(sales: ir.Table, items: ir.Table, params: Params) -> ir.Table:
-    """Return, per buyer and shop, whether he shows each sign: 0 or 1."""
-    here = sales.group_by("patient_id", "shop").aggregate(
-        here_forged=sales.is_forged.sum(), here_missing=sales.is_missing.sum()
+def _people(sales: ir.Table, params: Params) -> ir.Table:
+    """Return, per buyer, whether he shows each sign in all of his sales: 0 or 1."""
+    n = sales.group_by("patient_id").aggregate(
+        n=sales.count(), forged=sales.is_forged.sum(), missing=sales.is_missing.sum()
     )
-    # a person is judged by all his sales: who shops at two houses of a ring is a buyer without prescription at both
-    own = sales.group_by("patient_id").aggregate(
-        n=sales.count(), own_forged=sales.is_forged.sum(), own_missing=sales.is_missing.sum()
+    n = n.mutate(wrong=n.forged + n.missing)
+
+    def enough(count: ir.IntegerValue) -> ir.IntegerValue:
+        return ((count >= params.least_sales) & (count >= params.least_share * n.n)).cast("int64")
+
+    return n.select("patient_id", **{sign: enough(n[sign]) for sign in ("forged", "missing", "wrong")})
+
+
+def _names(sales: ir.Table, people: ir.Table, params: Params) -> ir.Table:
+    """Return shop, hub: shops with enough wrong buyers in common bear one name, the smallest among them."""
+    wrong = people.filter(people.wrong == 1)
+    came = sales.semi_join(wrong, "patient_id").select("patient_id", "shop").distinct()
+    other = came.select("patient_id", shop_r="shop")
+    met = came.inner_join(other, "patient_id")
+    tied = met.group_by("shop", "shop_r").aggregate(n=met.count())
+    tied = tied.filter((tied.n >= params.common_buyers) | (tied.shop == tied.shop_r)).select("shop", "shop_r")
+    name = sales.select("shop", hub="shop").distinct()
+    for _ in range(params.rounds):
+        near = tied.inner_join(name.select(shop_r="shop", near="hub"), "shop_r")
+        near = near.group_by("shop").aggregate(near=near.near.min())
+        joined = name.left_join(near, "shop")
+        name = joined.select("shop", hub=joined.near.fill_null(joined.hub))
+    return name
+
+
+def _buyers(sales: ir.Table, people: ir.Table, items: ir.Table, params: Params) -> ir.Table:
+    """Return, per buyer and hub, whether he shows each sign: 0 or 1; one of his wrong sales must be of this hub."""
+    here = sales.group_by("patient_id", "hub").aggregate(
+        here_forged=sales.is_forged.max(), here_missing=sales.is_missing.max()
     )
-    n = here.inner_join(own, "patient_id")
-
-    def enough(sign: str) -> ir.IntegerValue:
-        count = n[f"own_{sign}"]
-        told = (n[f"here_{sign}"] > 0) & (count >= params.least_sales) & (count >= params.least_share * n.n)
-        return told.cast("int64")
-
-    n = n.select("patient_id", "shop", forged=enough("forged"), missing=enough("missing"))
-    piled = _piled(sales, items, params)
-    both = n.left_join(piled, ["patient_id", "shop"]).drop("patient_id_right", "shop_right")
-    return both.mutate(piled=both.piled.fill_null(0).cast("int64"), measured=both.measured.fill_null(0).cast("int64"))
+    n = here.inner_join(people, "patient_id").inner_join(_piled(sales, items, params), ["patient_id", "hub"])
+    either = (n.here_forged + n.here_missing > 0).cast("int64")
+    return n.select(
+        "patient_id", "hub", "measured", "piled",
+        forged=n.forged * n.here_forged, missing=n.missing * n.here_missing, wrong=n.wrong * either,
+    )
 
 
 def _piled(sales: ir.Table, items: ir.Table, params: Params) -> ir.Table:
-    """Return, per buyer and shop, whether a drug could be measured, and whether its boxes outrun the days."""
+    """Return, per buyer and hub, whether a drug could be measured, and whether its boxes outrun the days."""
     lines = items.filter(items.days_supplied > 0).select("settlement_id", "item_code", "days_supplied")
-    sold = sales.inner_join(lines, "settlement_id")
-    drug = sold.group_by("patient_id", "shop", "item_code").aggregate(
+    sold = sales.left_join(lines, "settlement_id").drop("settlement_id_right")
+    drug = sold.group_by("patient_id", "hub", "item_code").aggregate(
         supplied=sold.days_supplied.sum(), first=sold.at_day.min(), last=sold.at_day.max(), sales=sold.count()
     )
     # what is fetched last is taken after the last day
     span = days_between(drug["last"], drug["first"]).cast("float64")
-    taken = drug.supplied * (drug.sales - 1) / drug.sales
-    drug = drug.mutate(ok=(span >= params.supply_days).cast("int64"))
-    drug = drug.mutate(much=((drug.ok == 1) & (taken > params.supply_ratio * span)).cast("int64"))
-    return drug.group_by("patient_id", "shop").aggregate(measured=drug.ok.max(), piled=drug.much.max())
+    taken = (drug.supplied * (drug.sales - 1) / drug.sales).fill_null(0.0)
+    known = (span >= params.supply_days) & drug.supplied.notnull()
+    drug = drug.mutate(ok=known.cast("int64"), much=(known & (taken > params.supply_ratio * span)).cast("int64"))
+    return drug.group_by("patient_id", "hub").aggregate(measured=drug.ok.max(), piled=drug.much.max())
 
 
-def _shops(buyers: ir.Table) -> ir.Table:
-    """Return each shop's buyers who show each sign, and the same for the quieter half of the shops.
+def _hubs(buyers: ir.Table) -> ir.Table:
+    """Return each hub's buyers who show each sign, and the same for the quieter half of the hubs.
 
     Notes
     -----
-    Several shops may be under question at once: the null is taken from the shops whose rate is no higher than that
-    of the shop in the middle.
+    Several shops may be under question at once: the null is taken from the hubs whose rate is no higher than that
+    of the hub in the middle.
     """
     import ibis
 
-    wrong = ((buyers.forged + buyers.missing) > 0).cast("int64")
-    b = buyers.mutate(piled=buyers.piled * wrong, any_piled=buyers.piled)
-    shops = b.group_by("shop").aggregate(
-        m_shop_buyers=b.count().cast("int64"), m_shop_measured=b.measured.sum().cast("int64"),
-        n_piled=b.any_piled.sum().cast("int64"),
-        **{f"m_shop_{sign}": b[sign].sum().cast("int64") for sign in SIGNS},
+    hubs = buyers.group_by("hub").aggregate(
+        m_hub_buyers=buyers.count().cast("int64"), m_hub_measured=buyers.measured.sum().cast("int64"),
+        m_hub_wrong=buyers.wrong.sum().cast("int64"),
+        **{f"n_{sign}": buyers[sign].sum().cast("int64") for sign in SIGNS},
     )
-    counts = {"forged": ("m_shop_forged", "m_shop_buyers"), "missing": ("m_shop_missing", "m_shop_buyers"),
-              "piled": ("n_piled", "m_shop_measured")}
-    shops = shops.mutate(one=ibis.literal(1))
-    for sign, (cases, among) in counts.items():
-        rated = shops.filter(shops[among] > 0)
-        rated = rated.mutate(rate=(rated[cases].cast("float64") / rated[among].cast("float64")).round(9))
-        middle = median_low(rated, ["one"], "rate").select("one", middle="rate")
-        met = rated.inner_join(middle, "one")
-        quiet = met.filter(met.rate <= met.middle).group_by("one").aggregate(
-            **{f"m_base_{sign}": met[cases].sum().cast("int64"), f"m_base_{sign}_of": met[among].sum().cast("int64")}
-        )
-        shops = shops.left_join(quiet, "one").drop("one_right")
-    return shops.drop("one", "n_piled")
+    hubs = hubs.mutate(one=ibis.literal(1))
+    for sign in SIGNS:
+        hubs = hubs.inner_join(_quiet(hubs, f"n_{sign}", _AMONG[sign], f"m_base_{sign}"), "one")
+    return hubs.drop("one", *(f"n_{sign}" for sign in SIGNS))
+
+
+def _quiet(hubs: ir.Table, cases: str, among: str, name: str) -> ir.Table:
+    """Return how many cases there are among how many buyers of the quieter half of the hubs."""
+    import ibis
+
+    size = ibis.greatest(hubs[among], 1).cast("float64")
+    rated = hubs.mutate(rate=(hubs[cases].cast("float64") / size).round(9))
+    met = rated.inner_join(median_low(rated, ["one"], "rate").select("one", middle="rate"), "one")
+    quiet = met.filter(met.rate <= met.middle)
+    return quiet.group_by("one").aggregate(
+        **{name: quiet[cases].sum().cast("int64"), f"{name}_of": quiet[among].sum().cast("int64")}
+    )
 
 
 def confirm(group: Group, params: Params) -> Verdict | None:
@@ -216,12 +244,12 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     wrong = [sign for sign in ("forged", "missing") if sign in told]
     if not wrong:
         return None
-    chosen = rows[[f"m_{sign}" for sign in wrong]].eq(1).any(axis=1)
-    core = tuple(sorted(set(rows.loc[chosen, "subject_id"])))
+    core = tuple(sorted(set(rows.loc[rows["m_wrong"].eq(1), "subject_id"])))
     own = rows["subject_id"].isin(core)
     keep = own & rows[[f"m_is_{sign}" for sign in wrong]].eq(1).any(axis=1)
     anomalies = tuple(told.values())
-    return Verdict(core, anomalies, keep, (("institution", group.group_id, "pharmacy"),), own & ~keep)
+    hubs = tuple(("institution", str(h), "pharmacy") for h in sorted(rows.loc[keep, "institution_id"].unique()))
+    return Verdict(core, anomalies, keep, hubs, own & ~keep)
 
 
 _NAMES = {
@@ -236,19 +264,17 @@ def _sign(group: Group, sign: str, n_groups: int, params: Params) -> Anomaly | N
     rows = group.rows
     shown = rows[f"m_{sign}"].eq(1)
     if sign == "piled":
-        shown &= rows["m_forged"].eq(1) | rows["m_missing"].eq(1)
+        shown &= rows["m_wrong"].eq(1)
     k = group.n_units(set(rows.loc[shown, "subject_id"]))
     if k < params.people:
         return None
-    among = "m_shop_measured" if sign == "piled" else "m_shop_buyers"
-    n = min(int(rows[among].iloc[0]), group.n_units())
-    base, of = rows[f"m_base_{sign}"].iloc[0], rows[f"m_base_{sign}_of"].iloc[0]
-    base, of = (0 if b != b or b is None else int(b) for b in (base, of))
+    n = max(k, min(int(rows[_AMONG[sign]].iloc[0]), group.n_units()))
+    base, of = int(rows[f"m_base_{sign}"].iloc[0]), int(rows[f"m_base_{sign}_of"].iloc[0])
     rate = round(max(params.least_rate, (base + 0.5) / (of + 1) if of else 0.0), 6)
     family, name = _NAMES[sign]
-    detail = {"n_sign": k, "n_buyers": max(n, k), "rate": rate, "percent": round(100 * rate, 1),
+    detail = {"n_sign": k, "n_buyers": n, "rate": rate, "percent": round(100 * rate, 1),
               "ratio": params.supply_ratio, "days": params.supply_days}
-    return Anomaly(family, name, float(log10_binomial_tail(k, max(n, k), rate)), n_groups, detail)
+    return Anomaly(family, name, float(log10_binomial_tail(k, n, rate)), n_groups, detail)
 
 
 TYPOLOGY = Typology(
