@@ -44,8 +44,9 @@ def judge(group: Group, params: Params) -> Judgement:
     papers = rows[rows["source_table"] == "filings"]
     share = papers["m_hub_disease_filings"] / papers["m_disease_filings"]
     expert = set(papers.loc[share >= params.disease_share, "subject_id"])
-    agents = papers.groupby("m_agent", sort=True)["subject_id"].transform("nunique")
-    tied = set(papers.loc[agents.ge(params.agent_people).fillna(False), "subject_id"])  # noqa: FBT003
+    known = papers[papers["m_agent"].notna()]
+    agents = known.groupby("m_agent", sort=True)["subject_id"].transform("nunique")
+    tied = set(known.loc[agents >= params.agent_people, "subject_id"])
     fetched = rows[rows["source_table"] == "settlements"]
     came = fetched.groupby("institution_id", sort=True)["subject_id"].nunique()
     busy = came[came >= max(params.agent_people, params.house_share * len(group.members))].index

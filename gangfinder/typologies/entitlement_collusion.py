@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gangfinder.engine.portable import add_days, first_rows
+from gangfinder.engine.portable import add_days, first_rows, mode
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected
@@ -15,6 +14,9 @@ from gangfinder.typologies.contract import Tables, Typology
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
+
+AREA_WORDS = ("村", "小区", "社区", "街道", "镇", "乡")
+"""An address names an area up to the first of these that it contains, finest first, and the number behind it."""
 
 SALE_TYPES = ("41", "15")
 """``visit_type`` codes of sales at a pharmacy: nobody is found ill there."""
@@ -27,7 +29,7 @@ class Params:
     Parameters
     ----------
     people
-        Fewest unrelated people certified without an earlier visit for it.
+        Fewest unrelated people of a group.
     look_back_days
         Days before a filing in which a stay or a visit for the disease is looked for.
     history_days
@@ -36,6 +38,8 @@ class Params:
         Share of filings without an earlier visit among honest doctors, at least: people are treated elsewhere.
     register_filings
         So many filings of one doctor or hospital on one day are of a register, and no measure of other doctors.
+    least_bare
+        Fewest unrelated people certified without an earlier visit for it.
     agent_people
         An agent is shared from so many filers on, if they do not belong to one employer or village.
     agent_rate
@@ -46,6 +50,8 @@ class Params:
         Share of filers who fetch drugs at a given house, at least.
     house_people
         Fewest unrelated people who fetch at a house that is common to them.
+    neighbours
+        From so many filers of the same hospital's other doctors on, they have a rate of their own.
     fetches
         A house is a person's when he has fetched there so often after filing.
     surprise_log10_p
@@ -55,57 +61,67 @@ class Params:
     people: int = 5
     look_back_days: int = 365
     history_days: int = 90
-    least_rate: float = 0.1
+    least_rate: float = 0.05
+    least_bare: int = 4
     register_filings: int = 15
     agent_people: int = 3
-    agent_rate: float = 0.04
+    agent_rate: float = 0.015
     together_share: float = 0.8
     house_rate: float = 0.05
     house_people: int = 3
+    neighbours: int = 8
     fetches: int = 2
-    surprise_log10_p: float = -3.0
+    surprise_log10_p: float = -2.0
 
 
 def detect(tables: Tables, params: Params) -> ir.Table:
     """Return the filings of doctors with enough filers never treated for it, and what these fetched afterwards."""
     import ibis
 
-    filed = _filings(tables, params)
-    filed = _with_bare(filed, tables, params)
+    filed = _with_bare(_filings(tables, params), tables, params)
+    filed = filed.left_join(_agents(filed, params), "agent").drop("agent_right")
+    filed = filed.mutate(stranger=filed.stranger.fill_null(0))
     hub = filed.group_by("hub").aggregate(n_people=filed.patient_id.nunique(where=filed.bare == 1))
-    hub = hub.filter(hub.n_people >= params.people).select("hub")
-    filed = filed.left_join(_agents(filed), "agent").drop("agent_right")
-    # what other doctors file for one by one is the null; a register moved in a night says nothing of it
-    single = filed.filter(filed.day_filings < params.register_filings)
-    hub = _joined(hub, single.group_by("hub").aggregate(
-        m_hub_single=single.count().cast("int64"), m_hub_single_bare=single.bare.sum().cast("int64")
-    ))
-    shared = ibis.coalesce(single.agent_people >= params.agent_people, ibis.literal(value=False)).cast("int64")
-    whole = single.aggregate(
-        m_all_filings=single.count().cast("int64"), m_all_bare=single.bare.sum().cast("int64"),
-        m_all_shared=shared.sum().cast("int64"),
-    )
-    chosen = filed.inner_join(hub, "hub").cross_join(whole)
+    hub = hub.filter(hub.n_people >= params.least_bare).select("hub")
+    chosen = filed.inner_join(hub, "hub").cross_join(_rest(filed, params))
     nothing = ibis.null().cast("int64")
     papers = chosen.select(
-        *_OF_PERSON, *_OF_HUB, house="house", source_table=ibis.literal("filings"), source_key="filing_id",
+        *_OF_PERSON, *_OF_REST, house="house", source_table=ibis.literal("filings"), source_key="filing_id",
         at=chosen.filed_at.cast("timestamp"), amount=ibis.literal("0").cast("decimal(18,2)"),
-        shows=ibis.literal("filing"), house_filers=nothing, filers=nothing,
+        shows=ibis.literal("filing"), **dict.fromkeys(_OF_HOUSE, nothing),
     )
     return _evidence(papers.union(_fetched(chosen, filed, tables), distinct=False))
 
 
-def _joined(hub: ir.Table, counts: ir.Table) -> ir.Table:
-    """Return the hubs with their counts, 0 where there are none."""
-    met = hub.left_join(counts, "hub").drop("hub_right")
-    return met.mutate(**{c: met[c].fill_null(0) for c in counts.columns if c != "hub"})
+def _rest(filed: ir.Table, params: Params) -> ir.Table:
+    """Return one row: how many filings of ordinary doctors are bare, and how many come through agents of strangers.
+
+    Notes
+    -----
+    What doctors file for one by one is the null; a register moved in a night says nothing of it. Doctors with more than
+    twice the common rate of bare filings are under question themselves, or experts: they are left out of the rate.
+    """
+    import ibis
+
+    single = filed.filter(filed.day_filings < params.register_filings)
+    by_hub = single.group_by("hub").aggregate(n=single.count().cast("int64"), bare=single.bare.sum().cast("int64"))
+    whole = single.aggregate(
+        m_all_filings=single.count().cast("int64"), m_all_stranger=single.stranger.sum().cast("int64"),
+        all_bare=single.bare.sum().cast("int64"),
+    )
+    met = by_hub.cross_join(whole)
+    quiet = met.filter(met.bare * met.m_all_filings <= 2 * met.all_bare * met.n)
+    usual = quiet.aggregate(m_rest=quiet.n.sum().cast("int64"), m_rest_bare=quiet.bare.sum().cast("int64"))
+    usual = usual.mutate(m_rest=usual.m_rest.fill_null(0), m_rest_bare=usual.m_rest_bare.fill_null(0))
+    return usual.cross_join(whole.mutate(m_all_stranger=ibis.coalesce(whole.m_all_stranger, 0)).drop("all_bare"))
 
 
 _OF_PERSON = (
-    "hub", "patient_id", "doctor_id", "bare", "agent", "agent_people", "day_filings", "disease_filings",
-    "hub_disease_filings", "employer", "address",
+    "hub", "patient_id", "doctor_id", "bare", "agent", "stranger", "day_filings", "disease_filings",
+    "hub_disease_filings",
 )
-_OF_HUB = ("m_hub_single", "m_hub_single_bare", "m_all_filings", "m_all_bare", "m_all_shared")
+_OF_REST = ("m_rest", "m_rest_bare", "m_all_filings", "m_all_stranger")
+_OF_HOUSE = ("house_filers", "filers", "place_house_filers", "place_filers")
 
 
 def _evidence(t: ir.Table) -> ir.Table:
@@ -122,8 +138,8 @@ def _evidence(t: ir.Table) -> ir.Table:
         amount=t.amount,
         grade=ibis.literal(Grade.E2.value),
         shows=t.shows,
-        **{f"m_{c}": t[c] for c in (*_OF_PERSON[2:], "house_filers", "filers")},
-        **{c: t[c] for c in _OF_HUB},
+        **{f"m_{c}": t[c] for c in (*_OF_PERSON[2:], *_OF_HOUSE)},
+        **{c: t[c] for c in _OF_REST},
     )
 
 
@@ -136,7 +152,7 @@ def _filings(tables: Tables, params: Params) -> ir.Table:
     f = f.filter(f.disease_code.notnull() & ~rejected).select(
         "filing_id", "patient_id", "filed_at", "doctor_id", house="institution_id",
         hub=ibis.coalesce(f.doctor_id, f.institution_id), agent=ibis.coalesce(f.agent_id_number, f.agent_phone),
-        disease=f.disease_code.upper().substr(0, 3), on=f.filed_at.date(),
+        disease=f.disease_code.upper().substr(0, 3), on=f.filed_at.date(), place=ibis.coalesce(f.institution_id, f.doctor_id),
     )
     of_hub = f.group_by("hub", "disease").aggregate(hub_disease_filings=f.count().cast("int64"))
     of_all = f.group_by("disease").aggregate(disease_filings=f.count().cast("int64"))
@@ -150,7 +166,14 @@ def _filings(tables: Tables, params: Params) -> ir.Table:
     for facts, by in ((of_hub, ["hub", "disease"]), (of_all, ["disease"]), (of_day, ["hub", "on"])):
         f = f.inner_join(facts, by)
         f = f.drop(*[c for c in f.columns if c.endswith("_right")])
-    return f.left_join(p.select("patient_id", "employer", "address"), "patient_id").drop("patient_id_right")
+    area = ibis.coalesce(*(_first(p.address, word) for word in AREA_WORDS))
+    homes = p.select("patient_id", "employer", household=p.household_id, area=area)
+    return f.left_join(homes, "patient_id").drop("patient_id_right")
+
+
+def _first(address: ir.StringValue, word: str) -> ir.StringValue:
+    """Return the address up to the first such word and the number behind it, null where there is none."""
+    return address.re_extract(f"^(.*?{word}[0-9]*)", 1).nullif("")
 
 
 def _with_bare(filed: ir.Table, tables: Tables, params: Params) -> ir.Table:
@@ -178,31 +201,57 @@ def _with_bare(filed: ir.Table, tables: Tables, params: Params) -> ir.Table:
     return joined.mutate(bare=joined.treated.isnull().cast("int64")).drop("treated")
 
 
-def _agents(filed: ir.Table) -> ir.Table:
-    """Return agent, agent_people: how many filers each acts for."""
+def _agents(filed: ir.Table, params: Params) -> ir.Table:
+    """Return agent, stranger: 1 where he acts for several filers who belong to no one employer, village or home."""
+    import ibis
+
     known = filed.filter(filed.agent.notnull())
-    return known.group_by("agent").aggregate(agent_people=known.patient_id.nunique().cast("int64"))
+    people = known.group_by("agent").aggregate(n=known.patient_id.nunique())
+    people = people.filter(people.n >= params.agent_people)
+    for column in ("employer", "area", "household"):
+        origin = known.select("agent", "patient_id", origin=known[column]).distinct()
+        most = mode(origin, ["agent"], "origin").select("agent", **{f"n_{column}": "n_rows"})
+        people = people.left_join(most, "agent").drop("agent_right")
+    most = ibis.greatest(*(people[f"n_{c}"].fill_null(0) for c in ("employer", "area", "household")))
+    return people.select("agent", stranger=(most < params.together_share * people.n).cast("int64"))
 
 
 def _fetched(chosen: ir.Table, filed: ir.Table, tables: Tables) -> ir.Table:
-    """Return what the filers fetched after filing, and how many of all filers fetch at each house."""
+    """Return what the filers fetched after filing, and how many others fetch at each house.
+
+    Notes
+    -----
+    Others are all filers, and those whom other doctors of the same hospital certified: they are of its neighbourhood.
+    """
     import ibis
 
     v = tables["visits"]
-    since = filed.group_by("patient_id").aggregate(since=filed.on.min())
-    after = v.inner_join(since, "patient_id").filter(lambda t: t.on >= t.since)
-    by_house = after.group_by("institution_id").aggregate(house_filers=after.patient_id.nunique().cast("int64"))
-    filers = since.aggregate(filers=since.count().cast("int64"))
+    since = filed.select("patient_id", "place", "hub", "on")
+    after = v.select("patient_id", "institution_id", day="on").semi_join(since, "patient_id")
+    after = after.inner_join(since, "patient_id").filter(lambda t: t.day >= t.on)
+    after = after.select("patient_id", "institution_id", "place", "hub").distinct()
+    of_all = after.group_by("institution_id").aggregate(house_filers=after.patient_id.nunique().cast("int64"))
+    filers = since.aggregate(filers=since.patient_id.nunique().cast("int64"))
+    at_place = since.group_by("place").aggregate(n_place=since.patient_id.nunique().cast("int64"))
+    place_house = after.group_by("place", "institution_id").aggregate(n_both=after.patient_id.nunique().cast("int64"))
+    at_hub = since.group_by("place", "hub").aggregate(n_hub=since.patient_id.nunique().cast("int64"))
+    hub_house = after.group_by("hub", "institution_id").aggregate(n_hub_house=after.patient_id.nunique().cast("int64"))
     # one settlement is one row, whatever its person filed for
     own = first_rows(chosen, ["hub", "patient_id"], ["on", "filing_id"])
-    own = own.select(*_OF_PERSON, *_OF_HUB, filed_on="on")
-    bought = v.select("settlement_id", "patient_id", "amount", house="institution_id", at="at", day="on")
+    own = own.select(*_OF_PERSON, *_OF_REST, "place", filed_on="on")
+    own = own.left_join(at_place, "place").drop("place_right").left_join(at_hub, ["place", "hub"])
+    own = own.drop("place_right", "hub_right")
+    bought = v.select("settlement_id", "patient_id", "amount", "institution_id", at="at", day="on")
     rows = bought.inner_join(own, "patient_id").filter(lambda t: t.day >= t.filed_on)
-    rows = rows.inner_join(by_house, rows.house == by_house.institution_id).cross_join(filers)
+    rows = rows.inner_join(of_all, "institution_id").cross_join(filers)
+    rows = rows.left_join(place_house, ["place", "institution_id"]).drop("place_right", "institution_id_right")
+    rows = rows.left_join(hub_house, ["hub", "institution_id"]).drop("hub_right", "institution_id_right")
     return rows.select(
-        *_OF_PERSON, *_OF_HUB, house="house", source_table=ibis.literal("settlements"), source_key="settlement_id",
-        at=rows["at"].cast("timestamp"), amount=rows.amount, shows=ibis.literal("fetched"),
-        house_filers="house_filers", filers="filers",
+        *_OF_PERSON, *_OF_REST, house="institution_id", source_table=ibis.literal("settlements"),
+        source_key="settlement_id", at=rows["at"].cast("timestamp"), amount=rows.amount, shows=ibis.literal("fetched"),
+        house_filers=rows.house_filers - rows.n_hub_house, filers=rows.filers - rows.n_hub,
+        place_house_filers=(rows.n_both - rows.n_hub_house).fill_null(0),
+        place_filers=(rows.n_place - rows.n_hub).fill_null(0),
     )
 
 
@@ -215,25 +264,37 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     if papers.empty:
         return None
     n = max(1, group.n_tests)
-    bare = _bare(papers, n, params)
+    houses = _houses(rows, params)
+    ties = (_agent(papers, n, params), _common(fetched, houses, n, params))
+    told = [(a, people) for a, people in ties if a is not None and _surprising(a, params)]
+    tied = {p for _, people in told for p in people}
+    bare = _bare(papers[papers["subject_id"].isin(tied)], n, params)
     if bare is None or not _surprising(bare, params):
         return None
-    houses = _houses(rows, params)
-    ties = (_agent(papers, n, params), _common(papers, fetched, houses, n, params))
-    told = [(a, people) for a, people in ties if a is not None and _surprising(a, params)]
-    points = papers.groupby("subject_id", sort=True)["m_bare"].max().astype(int)
-    for _, people in told:
-        points = points + points.index.isin(people).astype(int)
-    core = tuple(str(p) for p in points[points >= 2].index)
-    if not told or group.n_units(core) < params.people:
+    common = [h for h, (_, tail) in houses.items() if tail <= _COMMON_LOG10_P]
+    core = _core(papers, fetched, [people for _, people in told], common, params)
+    if group.n_units(core) < params.people:
         return None
     own = rows["subject_id"].isin(core)
-    common = [h for h, (_, tail) in houses.items() if tail <= _COMMON_LOG10_P]
     keep = own & (rows["source_table"].eq("filings") | rows["institution_id"].isin(common))
-    return Verdict(core, (bare, *(a for a, _ in told)), keep, _hubs(papers, core, params), own & ~keep)
+    return Verdict(core, (bare, *(a for a, _ in told)), keep, _hubs(papers, core), own & ~keep)
 
 
 _COMMON_LOG10_P = -2.0  # a house is named as common from here on; the test itself is corrected
+
+
+def _core(
+    papers: pd.DataFrame, fetched: pd.DataFrame, ties: list[set[str]], common: list[str], params: Params
+) -> tuple[str, ...]:
+    """Return who meets two of: no earlier treatment, each tie, and going to several of the common houses."""
+    points = papers.groupby("subject_id", sort=True)["m_bare"].max().astype(int)
+    for people in ties:
+        points = points + points.index.isin(people).astype(int)
+    shared = fetched[fetched["institution_id"].isin(common)].groupby("subject_id", sort=True)
+    often = shared["source_key"].nunique() > params.fetches
+    round_trip = often[often & (shared["institution_id"].nunique() >= 2)].index
+    points = points + points.index.isin(round_trip).astype(int)
+    return tuple(str(p) for p in points[points >= 2].index)
 
 
 def _surprising(anomaly: Anomaly, params: Params) -> bool:
@@ -241,106 +302,88 @@ def _surprising(anomaly: Anomaly, params: Params) -> bool:
 
 
 def _bare(papers: pd.DataFrame, n_groups: int, params: Params) -> Anomaly | None:
-    """Test the hub's filings without earlier treatment against those of all other hubs."""
-    first = papers.iloc[0]
+    """Test the tied filers without earlier treatment against the filings of ordinary doctors.
+
+    Notes
+    -----
+    Who is tied is decided without regard to treatment, so that the binomial tail is that of a test made once.
+    """
     k = int(papers.loc[papers["m_bare"].eq(1), "unit"].nunique())
-    n = int(papers["unit"].nunique())
-    if k < params.people:
+    if k < params.least_bare:
         return None
-    rest = int(first["m_all_filings"] - first["m_hub_single"])
-    rest_bare = int(first["m_all_bare"] - first["m_hub_single_bare"])
+    n, first = int(papers["unit"].nunique()), papers.iloc[0]
+    rest, rest_bare = int(first["m_rest"]), int(first["m_rest_bare"])
     rate = round(max(params.least_rate, (rest_bare + 0.5) / (rest + 1)), 6)
     detail = {"n_bare": k, "n_filings": n, "n_rest": rest, "n_rest_bare": rest_bare, "rate": rate,
               "days": params.look_back_days}
     return Anomaly(Family.CONTROL, "no_treatment_before", float(log10_binomial_tail(k, n, rate)), n_groups, detail)
 
 
-def _shared_agents(papers: pd.DataFrame, params: Params) -> list[str]:
-    """Return agents of several unrelated filers who do not belong to one employer or village."""
-    found = []
-    for agent, own in papers[papers["m_agent"].notna()].groupby("m_agent", sort=True):
-        people = own.drop_duplicates("unit")
-        if len(people) < params.agent_people:
-            continue
-        village = people["m_address"].map(_village)
-        most = max(int(c.value_counts().max() or 0) if c.notna().any() else 0 for c in (people["m_employer"], village))
-        if most < params.together_share * len(people):
-            found.append(str(agent))
-    return found
-
-
-def _village(address: object) -> str | None:
-    """Return the address up to the last digits before the door, which name the village or the estate."""
-    if not isinstance(address, str) or not address:
-        return None
-    return re.split(r"(?<=\d)(?:组|栋|号|弄|幢|单元)", address)[0].rstrip("0123456789组栋号") or address
-
-
 def _agent(papers: pd.DataFrame, n_groups: int, params: Params) -> tuple[Anomaly | None, set[str]]:
     """Test filings through agents of strangers against their share in the rest of the run."""
-    agents = _shared_agents(papers, params)
-    own = papers[papers["m_agent"].isin(agents)]
+    known = papers[papers["m_agent"].notna() & papers["m_stranger"].eq(1)]
+    own = known[known.groupby("m_agent", sort=True)["unit"].transform("nunique") >= params.agent_people]
     k, n = int(own["unit"].nunique()), int(papers["unit"].nunique())
     if k < params.agent_people:
         return None, set()
     first = papers.iloc[0]
     rest = max(0, int(first["m_all_filings"]) - len(papers))
-    shared = max(0, int(first["m_all_shared"]) - int(papers["m_agent_people"].ge(params.agent_people).sum()))
-    rate = round(max(params.agent_rate, (shared + 0.5) / (rest + 1)), 6)
-    detail = {"n_shared": k, "n_filings": n, "n_agents": len(agents), "n_rest": rest, "n_rest_shared": shared,
-              "rate": rate}
+    others = max(0, int(first["m_all_stranger"]) - int(papers["m_stranger"].sum()))
+    rate = round(max(params.agent_rate, (others + 0.5) / (rest + 1)), 6)
+    detail = {"n_shared": k, "n_filings": n, "n_agents": int(own["m_agent"].nunique()), "n_rest": rest,
+              "n_rest_shared": others, "rate": rate}
     tail = float(log10_binomial_tail(k, n, rate))
     return Anomaly(Family.ATTRIBUTE, "shared_agents", tail, n_groups, detail), set(own["subject_id"])
 
 
-def _houses(rows: pd.DataFrame, params: Params) -> dict[str, tuple[dict[str, float], float]]:
-    """Return, per house, its numbers and the tail of how many untreated filers fetch there.
+Houses = dict[str, tuple[dict[str, float], float]]
+"""House → its numbers and its tail."""
+
+
+def _houses(rows: pd.DataFrame, params: Params) -> Houses:
+    """Return, per house, the tail of how many of the doctor's filers fetch there.
 
     Notes
     -----
     The chance is the largest of: the least rate; the share of all other filers who fetch there; the share of those
-    whom the same doctor certified after treatment, who are of the same neighbourhood.
+    whom other doctors of the same hospital certified, who are of the same neighbourhood.
     """
-    people = rows.groupby("unit", sort=True)["m_bare"].max()
-    bare, others = set(people[people.eq(1)].index), set(people[people.eq(0)].index)
-    fetched = rows[rows["source_table"] == "settlements"]
-    found: dict[str, tuple[dict[str, float], float]] = {}
-    for house, own in fetched.groupby("institution_id", sort=True):
-        came = set(own["unit"])
-        k, beside = len(came & bare), len(came & others)
+    n = int(rows["unit"].nunique())
+    found: Houses = {}
+    for house, own in rows[rows["source_table"] == "settlements"].groupby("institution_id", sort=True):
+        k = int(own["unit"].nunique())
         if k < params.house_people:
             continue
-        every, filers = int(own["m_house_filers"].iloc[0]), int(own["m_filers"].iloc[0])
-        rates = [params.house_rate, max(0, every - len(came)) / max(1, filers - len(people))]
-        if len(others) >= params.people:
-            rates.append((beside + 0.5) / (len(others) + 1))
+        one = own.iloc[0]
+        rates = [params.house_rate, (one["m_house_filers"] + 0.5) / (one["m_filers"] + 1)]
+        if one["m_place_filers"] >= params.neighbours:
+            rates.append((one["m_place_house_filers"] + 0.5) / (one["m_place_filers"] + 1))
         rate = round(min(1.0, max(rates)), 6)
-        found[str(house)] = ({"n_people": k, "n_bare": len(bare), "rate": rate},
-                             float(log10_binomial_tail(k, len(bare), rate)))
+        found[str(house)] = {"n_people": k, "n_filings": n, "rate": rate}, float(log10_binomial_tail(k, n, rate))
     return found
 
 
 def _common(
-    papers: pd.DataFrame, fetched: pd.DataFrame, houses: dict[str, tuple[dict[str, float], float]], n_groups: int,
-    params: Params,
+    fetched: pd.DataFrame, houses: Houses, n_groups: int, params: Params
 ) -> tuple[Anomaly | None, set[str]]:
-    """Test the house at which most of the untreated filers fetch; who fetches at such houses is tied."""
+    """Test the house at which most of the filers fetch; who fetches at such houses is tied."""
     common = [h for h, (_, tail) in houses.items() if tail <= _COMMON_LOG10_P]
     if not common:
         return None, set()
     best = min(common, key=lambda h: (houses[h][1], h))
     detail, tail = houses[best]
-    tests = n_groups * max(1, int(fetched["institution_id"].nunique()))
     visits = fetched[fetched["institution_id"].isin(common)].groupby("subject_id", sort=True)["source_key"].nunique()
     numbers = {**detail, "n_houses": len(common), "percent": round(100 * detail["rate"], 1)}
+    tests = n_groups * max(1, len(houses))
     return Anomaly(Family.CALENDAR, "common_houses", tail, tests, numbers), set(visits[visits >= params.fetches].index)
 
 
-def _hubs(papers: pd.DataFrame, core: tuple[str, ...], params: Params) -> tuple[tuple[str, str, str], ...]:
-    """Name the doctor, the certifying houses and the agents of strangers."""
+def _hubs(papers: pd.DataFrame, core: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
+    """Name the doctor and the agents of strangers."""
     own = papers[papers["subject_id"].isin(core)]
-    hubs = [("doctor", str(d), "doctor") for d in sorted(own["m_doctor_id"].dropna().unique())]
-    return (*hubs, *(("agent", a, "agent") for a in _shared_agents(own, params)))
+    agents = own.loc[own["m_stranger"].eq(1), "m_agent"].dropna().unique()
+    doctors = [("doctor", str(d), "doctor") for d in sorted(own["m_doctor_id"].dropna().unique())]
+    return (*doctors, *(("agent", str(a), "agent") for a in sorted(agents)))
 
 
 TYPOLOGY = Typology(
@@ -354,7 +397,7 @@ TYPOLOGY = Typology(
     },
     optional={
         "filings": frozenset({"doctor_id", "institution_id", "agent_id_number", "agent_phone", "decision"}),
-        "patients": frozenset({"employer", "address"}),
+        "patients": frozenset({"employer", "address", "household_id"}),
         "institutions": frozenset({"kind"}),
         "reimbursements": frozenset({"admitted_at"}),
     },
@@ -371,16 +414,16 @@ TYPOLOGY = Typology(
         "fetched": "认定后在共同就诊点的结算",
         "outside": "认定后的其他结算",
         "no_treatment_before": (
-            "该医师鉴定的 {n_filings} 户首次申报中，有 {n_bare} 户在此前 {days} 天内没有相应就诊或住院；"
-            "其他医师的 {n_rest} 件中有 {n_rest_bare} 件"
+            "同一医师鉴定、彼此有联系的 {n_filings} 户首次申报中，有 {n_bare} 户在此前 {days} 天内没有相应就诊或住院；"
+            "其他医师的 {n_rest} 件申报中有 {n_rest_bare} 件"
         ),
         "shared_agents": (
             "{n_filings} 户申报中有 {n_shared} 户由 {n_agents} 名共同代办人办理，且不属同一单位或村社；"
             "其余 {n_rest} 件申报中此种情形有 {n_rest_shared} 件"
         ),
         "common_houses": (
-            "{n_bare} 户无相应就诊的申报人中，有 {n_people} 户认定后在同一机构取药（此类机构共 {n_houses} 家），"
-            "可比申报人在该机构取药的至多占 {percent}%"
+            "该医师鉴定的 {n_filings} 户申报人中，有 {n_people} 户认定后在同一机构就诊取药（此类机构共 {n_houses} 家），"
+            "可比申报人在该机构就诊取药的至多占 {percent}%"
         ),
     },
     params=Params(),
