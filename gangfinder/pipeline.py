@@ -20,12 +20,12 @@ from gangfinder.linking import Linker
 from gangfinder.linking import linkers as all_linkers
 from gangfinder.linking.behaviour import behaviour, has_clock
 from gangfinder.linking.co_presence import Params as PresenceParams
-from gangfinder.linking.execution import run_linkers
+from gangfinder.linking.execution import Linked, run_linkers
 from gangfinder.linking.projection import Skipped, count, filled_columns
 from gangfinder.model.lead import Lead, ScoredRing
 from gangfinder.rings.merge import merge
 from gangfinder.run import InputDigest, RunRecord, SkippedPart, Stage, Stages, new_run_id
-from gangfinder.scoring.defence import apply, defended, residual
+from gangfinder.scoring.defence import Applied, apply, defended, residual
 from gangfinder.scoring.grouping import RingSettings, group_up
 from gangfinder.scoring.judging import check_benign, judge_groups
 from gangfinder.scoring.proximity import ProximityParams, expand, near_known
@@ -33,7 +33,7 @@ from gangfinder.scoring.ranking import ScoringParams, score
 from gangfinder.scoring.stamp import StampParams, stamped
 from gangfinder.typologies import typologies as all_typologies
 from gangfinder.typologies.contract import Typology
-from gangfinder.typologies.detection import detect, runnable
+from gangfinder.typologies.detection import Detected, detect, runnable
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -149,7 +149,7 @@ def run(
     started = datetime.now()  # noqa: DTZ005 - wall clock of the installation, in run.json alone
     key = load_key(settings)
     plugins = Plugins.tuned(settings)
-    with publication(out) as published, _canonical(
+    with publication(out) as published, canonical_tables(
         source, settings, engine, profile, published.folder / "rejects", stages
     ) as (work, tables, intake):
         found = inquire(work, tables, settings, stages, plugins)
@@ -198,7 +198,7 @@ def check(
 
     stages = stages or Stages(quiet=True)
     plugins = Plugins.tuned(settings)
-    with _canonical(source, settings, "duckdb", profile, None, stages) as (work, tables, intake):
+    with canonical_tables(source, settings, "duckdb", profile, None, stages) as (work, tables, intake):
         assert isinstance(work, DuckDBEngine)  # noqa: S101 - asked for by name above
         with stages("checking"):
             findings = quality_report(intake, work.connection)
@@ -212,10 +212,14 @@ def check(
 
 
 @contextmanager
-def _canonical(
+def canonical_tables(
     source: Path | str, settings: Settings, engine: str, profile: Path | None, rejects: Path | None, stages: Stages
 ) -> Iterator[tuple[Engine, dict[str, ir.Table], Intake]]:
-    """Open the engine and read the input into it; everything is gone afterwards."""
+    """Open the engine and read the input into it; everything is gone afterwards.
+
+    Yields where the tables are, the canonical tables by name, and the report of what was read. Parameters are those of
+    :func:`run`; unusable rows go to the folder ``rejects``, or nowhere where that is ``None``.
+    """
     memory = f"{settings.memory_gb or DEFAULT_MEMORY_GB}GB"
     with tempfile.TemporaryDirectory(prefix="gangfinder-") as scratch:
         reader = DuckDBEngine(Path(scratch), threads=settings.threads, memory_limit=memory)
@@ -256,10 +260,40 @@ def _handed_over(
     return handed
 
 
-def inquire(
-    engine: Engine, canonical: Mapping[str, ir.Table], settings: Settings, stages: Stages, plugins: Plugins
-) -> Inquiry:
-    """Find, explain, judge and rank rings in canonical tables.
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The population as the detectors see it, and the candidate rows of those that ran.
+
+    Parameters
+    ----------
+    available
+        Table → columns with at least one value.
+    derived
+        Visits, stays, their residuals, and links.
+    clock
+        Whether instants carry a time of day.
+    applied
+        What the innocent explanations say of the population.
+    linked
+        All links.
+    detected, skipped
+        Typologies that ran, and those that could not.
+    windows
+        Windows of co-presence, which the groups' tests share.
+    """
+
+    available: Mapping[str, frozenset[str]]
+    derived: Mapping[str, ir.Table]
+    clock: bool
+    applied: Applied
+    linked: Linked
+    detected: Sequence[Detected]
+    skipped: Sequence[Skipped]
+    windows: PresenceParams
+
+
+def prepare(engine: Engine, canonical: Mapping[str, ir.Table], stages: Stages, plugins: Plugins) -> Prepared:
+    """Read behaviour, explain it, link people, and ask the typologies for candidate rows; nothing is judged yet.
 
     Parameters
     ----------
@@ -267,8 +301,6 @@ def inquire(
         Where the tables are.
     canonical
         Canonical tables by name; ``settlements`` at least.
-    settings
-        Settings of the run.
     stages
         Recorder of the stages.
     plugins
@@ -288,20 +320,44 @@ def inquire(
         linked = run_linkers(engine, plugins.linkers, canonical, derived, available, wanted)
         derived = {**derived, "links": linked.links}
         stage.rows = sum(linked.rows.values())
+    detected, skipped = detect(plugins.typologies, canonical, derived, available, clock=clock)
+    windows = plugins.linkers["co_presence"].params
+    assert isinstance(windows, PresenceParams)  # noqa: S101 - narrows the type of a registry entry
+    return Prepared(available, derived, clock, applied, linked, detected, skipped, windows)
+
+
+def inquire(
+    engine: Engine, canonical: Mapping[str, ir.Table], settings: Settings, stages: Stages, plugins: Plugins
+) -> Inquiry:
+    """Find, explain, judge and rank rings in canonical tables.
+
+    Parameters
+    ----------
+    engine
+        Where the tables are.
+    canonical
+        Canonical tables by name; ``settlements`` at least.
+    settings
+        Settings of the run.
+    stages
+        Recorder of the stages.
+    plugins
+        Linkers, explanations and typologies.
+    """
+    ready = prepare(engine, canonical, stages, plugins)
+    derived, clock, applied, detected = ready.derived, ready.clock, ready.applied, ready.detected
     with stages("detecting") as stage:
-        detected, skipped = detect(plugins.typologies, canonical, derived, available, clock=clock)
-        windows = plugins.linkers["co_presence"].params
-        assert isinstance(windows, PresenceParams)  # noqa: S101 - narrows the type of a registry entry
         rings = settings.tuned("rings", RingSettings())
         grouped = group_up(
-            engine, detected, linked, derived["visits"], applied, rings, windows, seed=settings.seed, clock=clock
+            engine, detected, ready.linked, derived["visits"], applied, rings, ready.windows,
+            seed=settings.seed, clock=clock,
         )
         groups = grouped.groups
         stage.rows = sum(len(g) for g in groups.values())
     with stages("judging") as stage:
         judged = [
             j for d in detected
-            for j in judge_groups(d.typology, groups[d.typology.slug], plugins.explanations, available)
+            for j in judge_groups(d.typology, groups[d.typology.slug], plugins.explanations, ready.available)
         ]
         stage.rows = len(judged)
     with stages("scoring") as stage:
@@ -316,7 +372,9 @@ def inquire(
         near = expand(engine, canonical, derived["visits"], settings.tuned("proximity", ProximityParams()))
         scored = near_known(scored, near)
         stage.rows = len(scored)
-    gone = (*_parts("typology", skipped), *_parts("linker", linked.skipped), *_parts("benign", applied.skipped))
+    gone = (
+        *_parts("typology", ready.skipped), *_parts("linker", ready.linked.skipped), *_parts("benign", applied.skipped)
+    )
     return Inquiry(tuple(scored), gone, {slug: len(g) for slug, g in sorted(groups.items())})
 
 
@@ -329,4 +387,7 @@ def _parts(kind: str, skipped: Sequence[Skipped]) -> tuple[SkippedPart, ...]:
     return tuple(SkippedPart(kind, s.slug, s.reason) for s in skipped)
 
 
-__all__ = ["CheckReport", "Inquiry", "Plugins", "RunResult", "check", "inquire", "run"]
+__all__ = [
+    "CheckReport", "Inquiry", "Plugins", "Prepared", "RunResult", "canonical_tables", "check", "inquire", "prepare",
+    "run",
+]
