@@ -61,6 +61,7 @@ TABLES = {
     "shared_attribute": _attributes(),
     "control": _owners(),
     "trace_code": _boxes(),
+    "relay": suite.reference(suite.cases_of("cycling_stays")),
 }
 """Tables in which each linker finds something; a new linker adds its own."""
 
