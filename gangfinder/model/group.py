@@ -43,6 +43,10 @@ class Group:
         Visits per institution and whole yuan by everybody (institution_id, yuan, n).
     desks
         Visits per institution and desk by everybody (institution_id, kind, desk, n): terminal, operator, doctor.
+    n_houses
+        Institutions with visits in the whole run; 0 where it is not known.
+    shared
+        (institution, institution), in order → people seen at both; filled where only dates are known.
     memo
         What was computed of exactly this group, for typologies that ask the same; never passed on.
     """
@@ -59,6 +63,8 @@ class Group:
     calendar: pd.DataFrame | None = None
     amounts: pd.DataFrame | None = None
     desks: pd.DataFrame | None = None
+    n_houses: int = 0
+    shared: Mapping[tuple[str, str], int] = field(default_factory=dict)
     memo: dict[object, object] = field(default_factory=dict, compare=False, repr=False)
 
     def n_units(self, members: Iterable[str] | None = None) -> int:

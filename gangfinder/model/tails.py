@@ -140,6 +140,44 @@ def log10_poisson_binomial_tail(k: int, probabilities: ArrayLike) -> float:
     return float(np.log10(done)) if done > 0 else float("-inf")
 
 
+def log10_binomials_tail(k: int, probabilities: ArrayLike) -> float:
+    """Return an upper bound of log10 P(X ≥ k) for X a sum of Bernoulli trials, independent or negatively associated.
+
+    Notes
+    -----
+    Chernoff's bound: the least over t ≥ 0 of ``Σ log(1 + p (e^t − 1)) − t k``. It never leaves double precision, and
+    negative association keeps it.
+
+    References
+    ----------
+    H. Chernoff, Ann. Math. Stat. 23 (1952) 493–507; K. Joag-Dev, F. Proschan, Ann. Stat. 11 (1983) 286–295.
+    """
+    p = np.asarray(probabilities, dtype=float).ravel()
+    p = p[p > 0]
+    if k <= p.sum():
+        return 0.0
+    if k > p.size:
+        return float("-inf")
+    if k == p.size:
+        return float(np.log10(p).sum())
+    low, high = 0.0, 60.0
+    for _ in range(60):  # the bound is convex in t: halve the interval in which its slope changes sign
+        t = (low + high) / 2
+        grown = p * np.exp(t)
+        low, high = (t, high) if (grown / (1.0 - p + grown)).sum() < k else (low, t)
+    bound = float(np.log1p(p * np.expm1(low)).sum()) - low * k
+    return min(0.0, bound / _LN10)
+
+
+def log10_choose(n: float, k: float) -> float:
+    """Return log10 of the number of ways to choose k of n; 0 where there is but one."""
+    from scipy.special import gammaln
+
+    if k <= 0 or k >= n:
+        return 0.0
+    return float(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)) / _LN10
+
+
 def log10_corrected(log10_p: float, n_tests: int) -> float:
     """Return the Bonferroni-corrected tail, log10 of ``min(1, n_tests · p)``."""
     return min(0.0, log10_p + float(np.log10(max(1, n_tests))))

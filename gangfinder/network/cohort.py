@@ -24,6 +24,7 @@ from gangfinder.network.lockstep import (
     tempo_tails,
     timed_sessions,
 )
+from gangfinder.network.occasions import Concert, concert
 
 if TYPE_CHECKING:
     from gangfinder.model.group import Group
@@ -48,6 +49,8 @@ class StepParams:
         Share of the sessions a core member attends.
     least_dates
         Fewest distinct dates with a session.
+    slack_days
+        Where only dates are known: the dates are read as they are, and again with so many days of tolerance.
     significance
         An anomaly counts when its corrected tail is below this.
     """
@@ -59,6 +62,7 @@ class StepParams:
     session_share: float = 0.25
     attendance_share: float = 0.25
     least_dates: int = 3
+    slack_days: int = 1
     significance: float = 0.01
 
 
@@ -99,25 +103,37 @@ def cohort(group: Group, params: StepParams) -> Cohort | None:
 
 
 def _cohort(group: Group, params: StepParams) -> Cohort | None:
-    tied = _tied(group, params)
+    slacks = (0,) if group.clock else range(params.slack_days + 1)
+    made = [c for slack in slacks if (c := _in_step(group, params, slack, len(slacks))) is not None]
+    # of two readings of the dates the more surprising one counts, and both are paid for
+    return min(made, key=_calendar_tail, default=None)
+
+
+def _calendar_tail(one: Cohort) -> float:
+    tails = [log10_corrected(a.log10_p, a.n_tests) for a in one.anomalies if a.family is Family.CALENDAR]
+    return min(tails, default=0.0)
+
+
+def _in_step(group: Group, params: StepParams, slack: int, n_readings: int) -> Cohort | None:
+    tied = _tied(group, params, slack)
     if tied is None:
         return None
     members, strongest = tied
-    core, found = _attending(group, members, params)
+    core, found = _attending(group, members, params, slack)
     if found.dates < params.least_dates or len(core) < 3:
         return None
     limit = float(np.log10(params.significance))
-    tested = _anomalies(group, core, found, strongest, params)
+    tested = _anomalies(group, core, found, strongest, params, slack, n_readings)
     anomalies = [a for a in tested if log10_corrected(a.log10_p, a.n_tests) <= limit]
     return Cohort(core, group.n_units(core), found, tuple(anomalies))
 
 
-def _tied(group: Group, params: StepParams) -> tuple[tuple[str, ...], float] | None:
+def _tied(group: Group, params: StepParams, slack: int) -> tuple[tuple[str, ...], float] | None:
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
     members = group.members
-    i, j, tails = pair_tails(group, members)
+    i, j, tails = pair_tails(group, members, slack)
     unit = np.unique(np.array([group.units.get(m, m) for m in members], dtype=str), return_inverse=True)[1]
     foreign = unit[i] != unit[j]
     strong = foreign & (tails <= params.tie_log10_p)
@@ -134,21 +150,25 @@ def _tied(group: Group, params: StepParams) -> tuple[tuple[str, ...], float] | N
     return tuple(members[int(k)] for k in left), float(tails[foreign].min())
 
 
-def _attending(group: Group, members: tuple[str, ...], params: StepParams) -> tuple[tuple[str, ...], Sessions]:
+def _attending(
+    group: Group, members: tuple[str, ...], params: StepParams, slack: int
+) -> tuple[tuple[str, ...], Sessions]:
     n = group.n_units(members)
     least = max(3 if n >= 5 else 2, ceil(params.session_share * n))
-    found = sessions(group, params.window_minutes, least, members)
+    found = sessions(group, params.window_minutes, least, members, slack)
     if found.table.empty:
         return (), found
     need = max(2, ceil(params.attendance_share * found.dates))
     outings = set(zip(found.rows["subject_id"].tolist(), found.rows["on"].to_numpy().tolist(), strict=True))
     attended = Counter(who for who, _ in outings)
     core = tuple(sorted(who for who, n in attended.items() if n >= need))
-    return core, found if core == tuple(sorted(members)) else sessions(group, params.window_minutes, least, core)
+    same = core == tuple(sorted(members))
+    return core, found if same else sessions(group, params.window_minutes, least, core, slack)
 
 
 def _anomalies(
-    group: Group, core: tuple[str, ...], found: Sessions, strongest: float, params: StepParams
+    group: Group, core: tuple[str, ...], found: Sessions, strongest: float, params: StepParams, slack: int,
+    n_readings: int,
 ) -> list[Anomaly]:
     inner = group.without(set(group.members) - set(core))
     shortest, longest = interval_days(found)
@@ -157,7 +177,11 @@ def _anomalies(
         "n_sessions": len(found.table), "n_timed_sessions": timed_sessions(found, group),
         "shortest_days": shortest, "longest_days": longest,
     }
-    out = [Anomaly(Family.CALENDAR, "same_dates", strongest, group.n_tests, facts)]
+    out = [Anomaly(Family.CALENDAR, "same_dates", strongest, group.n_tests * n_readings, facts)]
+    together = concert(inner, found, slack)
+    if together is not None:
+        detail = {**facts, **_attended(together), "slack_days": slack}
+        out.append(Anomaly(Family.CALENDAR, "same_occasions", together.log10_p, n_readings, detail))
     tempo = tempo_tails(found, inner, params.window_minutes)
     if tempo.size:
         span = round(float(np.median(found.table["span_minutes"])), 1)
@@ -174,6 +198,13 @@ def _anomalies(
             detail = {**facts, "desk_sessions": desk.sessions, "desk_of": desk.of, "desk_share": round(desk.share, 4)}
             out.append(Anomaly(Family.CONTROL, f"same_{kind}", desk.log10_p, max(1, group.n_tests), detail))
     return out
+
+
+def _attended(together: Concert) -> dict[str, str | int | float]:
+    return {
+        "n_attended": together.attended, "n_possible": together.possible, "n_counted": together.n_people,
+        "log10_fixed": round(together.log10_fixed, 4), "log10_choices": round(together.log10_choices, 4),
+    }
 
 
 def spread(found: Sessions) -> float:

@@ -62,7 +62,7 @@ class Sessions:
 
 
 def sessions(
-    group: Group, window_minutes: int, least_units: int, members: tuple[str, ...] | None = None
+    group: Group, window_minutes: int, least_units: int, members: tuple[str, ...] | None = None, slack_days: int = 0
 ) -> Sessions:
     """Find the occasions with at least ``least_units`` unrelated members present.
 
@@ -76,10 +76,15 @@ def sessions(
         Fewest unrelated units.
     members
         Look at these members only; default: at all.
+    slack_days
+        Where only dates are known: days by which a visit may miss the middle of its session, which is the session's
+        date. 0: one day, one session.
     """
     seen = first_visits(group)
     if members is not None:
         seen = seen.at(np.isin(seen.who, np.flatnonzero([p in frozenset(members) for p in seen.people])))
+    if slack_days and not group.clock:
+        return _wide_sessions(group, seen, least_units, slack_days)
     house, day, minute = seen.house, seen.day, seen.minute
     trusted = _trusted(group, seen.houses)[house]
     begins = np.ones(len(house), dtype=bool)
@@ -92,14 +97,55 @@ def sessions(
     return Sessions(rows, _session_table(rows, n_units))
 
 
-def _session_rows(group: Group, seen: Visits, session: NDArray[np.int64]) -> pd.DataFrame:
+def _wide_sessions(group: Group, seen: Visits, least_units: int, slack_days: int) -> Sessions:
+    """Return sessions of several days: at every house the best attended days first, and none that overlaps another."""
+    number, middle = np.zeros(len(seen.house), dtype=np.int64), seen.day.copy()
+    n_units = [0]
+    for _, here in seen.by_house():
+        at = np.flatnonzero(seen.house == here.house[0])
+        for day, rows, n in best_days(here.day, here.unit, slack_days, least_units):
+            number[at[rows]], middle[at[rows]] = len(n_units), day
+            n_units.append(n)
+    kept = np.flatnonzero(number > 0)
+    kept = kept[np.argsort(number[kept], kind="stable")]
+    rows = _session_rows(group, seen.at(kept), number[kept], middle[kept])
+    return Sessions(rows, _session_table(rows, np.array(n_units, dtype=np.int64)))
+
+
+def best_days(
+    day: NDArray[np.int64], unit: NDArray[np.int64], slack_days: int, least_units: int
+) -> list[tuple[int, NDArray[np.int64], int]]:
+    """Return the best attended stretches of days of one house: middle day, positions of the visits, units present.
+
+    The stretches are 2 ``slack_days`` + 1 days long and do not overlap; of two alike the earlier comes first.
+    """
+    found: list[tuple[int, NDArray[np.int64], int]] = []
+    left = np.ones(len(day), dtype=bool)
+    options = np.unique(day[:, None] + np.arange(-slack_days, slack_days + 1)[None, :])
+    inside = np.abs(day[None, :] - options[:, None]) <= slack_days
+    while options.size:
+        counts = np.array([len(np.unique(unit[row & left])) for row in inside])
+        best = int(counts.argmax())
+        if counts[best] < least_units:
+            break
+        rows = np.flatnonzero(inside[best] & left)
+        found.append((int(options[best]), rows, int(counts[best])))
+        left[rows] = False
+        apart = np.abs(options - options[best]) > 2 * slack_days
+        options, inside = options[apart], inside[apart]
+    return found
+
+
+def _session_rows(
+    group: Group, seen: Visits, session: NDArray[np.int64], middle: NDArray[np.int64] | None = None
+) -> pd.DataFrame:
     """Return the visits of sessions, by session and time, under their labels in the group's rows."""
     import pandas as pd
 
     columns = {
         "subject_id": seen.people[seen.who], "institution_id": seen.houses[seen.house], "session": session,
         "event_at": seen.micros.astype("datetime64[us]"),
-        "on": (seen.day * DAY_MICROSECONDS).astype("datetime64[us]"), "minute": seen.minute, "yuan": seen.yuan,
+        "on": ((seen.day if middle is None else middle) * DAY_MICROSECONDS).astype("datetime64[us]"), "minute": seen.minute, "yuan": seen.yuan,
     }
     for name in DESK_COLUMNS:
         if name in group.rows:
@@ -130,9 +176,16 @@ def _trusted(group: Group, houses: Iterable[object]) -> NDArray[np.bool_]:
 
 
 def pair_tails(
-    group: Group, members: tuple[str, ...]
+    group: Group, members: tuple[str, ...], slack_days: int = 0
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Return for every pair of members the tail of its joint days, given when everybody else comes.
+
+    Parameters
+    ----------
+    group, members
+        The group, and whom to pair.
+    slack_days
+        Where only dates are known: two visits so many days apart are joint.
 
     Returns
     -------
@@ -160,8 +213,11 @@ def pair_tails(
         minutes = first_minutes(part.micros, who, len(members))
         n = (~np.isnan(minutes)).sum(axis=1)
         at = np.flatnonzero((n[i] > 0) & (n[j] > 0))
-        observed[at] += joint_days(minutes, i[at], j[at], group.places.get(house, {}).get("window", 0.0))
-        slots = np.full(at.size, 1.0 / meeting_chance(group, house, part.day))
+        if slack_days and not group.clock:
+            observed[at] += near_days(~np.isnan(minutes), np.unique(part.day), i[at], j[at], slack_days)
+        else:
+            observed[at] += joint_days(minutes, i[at], j[at], group.places.get(house, {}).get("window", 0.0))
+        slots = np.full(at.size, 1.0 / meeting_chance(group, house, part.day, slack_days))
         parts.append((at, np.column_stack([slots, n[i][at], n[j][at]])))
     tails = np.zeros(len(i))
     if not parts:
@@ -198,12 +254,41 @@ def joint_days(
     return out
 
 
-def meeting_chance(group: Group, house: str, own: NDArray[np.int64]) -> float:
-    """Return the chance that two independent visits at the house meet, the group's own visits left out."""
+def near_days(
+    present: NDArray[np.bool_], days: NDArray[np.int64], i: NDArray[np.int64], j: NDArray[np.int64], slack_days: int
+) -> NDArray[np.int64]:
+    """Return for pairs of members on how many of his days the one had the other near, the smaller of both counts.
+
+    Parameters
+    ----------
+    present
+        Members × days: who came.
+    days
+        The days of the columns, since 1970, ascending.
+    i, j
+        Positions of the members of each pair.
+    slack_days
+        Most days between two visits that are near.
+    """
+    close = (np.abs(days[:, None] - days[None, :]) <= slack_days).astype(np.int64)
+    had = (present.astype(np.int64) @ close) > 0
+    return np.asarray(np.minimum((present[i] & had[j]).sum(axis=1), (present[j] & had[i]).sum(axis=1)), dtype=np.int64)
+
+
+def meeting_chance(group: Group, house: str, own: NDArray[np.int64], slack_days: int = 0) -> float:
+    """Return the chance that two independent visits at the house meet, the group's own visits left out.
+
+    With ``slack_days`` and no clock they meet when they are at most so many days apart.
+    """
     facts = group.places.get(house, {})
     closeness = float(facts.get("closeness", 1.0))
-    weights = outside_dates(group, house, own)
-    return float(min(1.0, max(1e-9, closeness * float((weights**2).sum()))))
+    days, weights = dated_weights(group, house, own)
+    meet = float((weights**2).sum())
+    if slack_days and not group.clock:
+        total = np.concatenate(([0.0], np.cumsum(weights)))
+        low, high = (np.searchsorted(days, days + d, side) for d, side in ((-slack_days, "left"), (slack_days, "right")))
+        meet = float((weights * (total[high] - total[low])).sum())
+    return float(min(1.0, max(1e-9, closeness * meet)))
 
 
 def outside_dates(group: Group, house: str, own: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -216,17 +301,25 @@ def outside_dates(group: Group, house: str, own: NDArray[np.int64]) -> NDArray[n
     own
         The days of the group's own visits there, since 1970.
     """
+    return dated_weights(group, house, own)[1]
+
+
+def dated_weights(
+    group: Group, house: str, own: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the active days of a house, since 1970, and their weights; see :func:`outside_dates`."""
     known = calendar(group).get(house)
     if known is None:
         n_days = max(1, int(group.places.get(house, {}).get("n_days", len(np.unique(own)))))
-        return np.full(n_days, 1.0 / n_days)
+        first = int(own.min(initial=0))
+        return np.arange(first, first + n_days), np.full(n_days, 1.0 / n_days)
     days, visits = known
     others = visits.copy()
     at = np.minimum(np.searchsorted(days, own), len(days) - 1)
     np.subtract.at(others, at[days[at] == own], 1.0)
     others = np.maximum(others, 0.0)
     others = others + 0.5 * max(1.0, float(others.mean()))
-    return np.asarray(others / others.sum())
+    return days, np.asarray(others / others.sum())
 
 
 def fisher(log10_p: NDArray[np.float64]) -> float:

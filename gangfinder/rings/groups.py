@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,6 +51,8 @@ class Surroundings:
     clock: bool
     n_people: int = 0
     tie_chance: float = 0.0
+    n_houses: int = 0
+    shared: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 def foreign_links(links: pd.DataFrame, units: Mapping[str, str]) -> pd.DataFrame:
@@ -145,7 +147,13 @@ def _group(
         calendar=_pick(around.calendar, houses),
         amounts=_pick(around.amounts, houses),
         desks=_pick(around.desks, houses),
+        n_houses=around.n_houses, shared=_inside(around.shared, houses),
     )
+
+
+def _inside(shared: Mapping[tuple[str, str], int], houses: list[str]) -> dict[tuple[str, str], int]:
+    pairs = ((a, b) for n, a in enumerate(houses) for b in houses[n + 1 :]) if shared else ()
+    return {pair: shared[pair] for pair in pairs if pair in shared}
 
 
 def _pick(frames: Mapping[str, pd.DataFrame], houses: list[str]) -> pd.DataFrame | None:

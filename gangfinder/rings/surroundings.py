@@ -52,8 +52,19 @@ def surroundings(
         amounts=_by_house(engine, amounts, ["institution_id", "yuan"]),
         desks=_by_house(engine, desks, ["institution_id", "kind", "desk"]),
         clock=clock,
+        n_houses=int(engine.fetch(visits.aggregate(n=visits.institution_id.nunique()))["n"][0].as_py()),
+        shared={} if clock else _shared(engine, here),
         n_people=int(engine.fetch(visits.aggregate(n=visits.patient_id.nunique()))["n"][0].as_py()),
     )
+
+
+def _shared(engine: Engine, visits: ir.Table) -> dict[tuple[str, str], int]:
+    """Count who was at both, for every two of the houses."""
+    own = engine.keep("people_here", visits.select("patient_id", house="institution_id").distinct())
+    both = own.inner_join(own.select("patient_id", other="house"), "patient_id")
+    both = both.filter(both.house < both.other).group_by("house", "other").aggregate(n=lambda t: t.count())
+    found = engine.fetch(both).to_pydict()
+    return dict(zip(zip(found["house"], found["other"], strict=True), found["n"], strict=True))
 
 
 def _facts(row: Mapping[object, object]) -> dict[str, float]:

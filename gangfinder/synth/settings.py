@@ -17,8 +17,14 @@ CORE_TYPOLOGIES = ("T01", "T05", "T06", "T08", "T10", "T17")
 TYPOLOGIES: tuple[str, ...] = (*CORE_TYPOLOGIES, "T03", "T04", "T07", "T12", "T13", "T21", "T22")
 """Typologies that can be planted and are planted by default."""
 
-PLANTABLE = (*TYPOLOGIES, "lockstep")
-"""Everything that can be planted; ``lockstep`` is the pseudo-typology of towns without clock times."""
+STYLES = (
+    "lockstep", "lockstep_wide", "hidden_dialysis", "hidden_village", "hidden_home", "star_account", "star_agent",
+    "star_address", "star_clinic",
+)
+"""Styles of rings that are planted when asked for: in step by dates alone, inside a look-alike, and around one hub."""
+
+PLANTABLE = (*TYPOLOGIES, *STYLES)
+"""Everything that can be planted."""
 
 FILE_FORMATS = ("parquet", "csv", "xlsx")
 ENCODINGS = ("utf-8", "gb18030")

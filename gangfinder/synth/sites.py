@@ -29,6 +29,7 @@ SITES = {
     "T16": (1, (PlaceKind.SMALL,)),
     "T18": (1, (PlaceKind.SMALL,)),
     "lockstep": (4, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
+    "lockstep_wide": (6, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
 }
 
 FOUNDING = ("T01", "T05", "T06", "T08", "T10", "T17", "lockstep")

@@ -22,6 +22,8 @@ STEP_SENTENCES = {
     "outside": "同一机构、同一时期的其他结算，未见与他人同时段",
     "same_dates": "{n_core} 人（{n_units} 户）在 {n_dates} 个不同日期先后到 {n_houses} 家机构结算，"
     "远多于各人平时到店次数所能解释的",
+    "same_occasions": "{n_counted} 人对 {n_dates} 个日期应到 {n_possible} 次，实到 {n_attended} 次；"
+    "按他人的到店日期和各人平时的到店次数，任取这样一组人、机构和日期都难以如此（日期容许相差 {slack_days} 天）",
     "same_minutes": "同到的日子里，结算时间集中在 {span_minutes} 分钟之内（{n_sessions} 次的中位数），不像各自排队",
     "same_amounts": "同一次里多人金额相差不到 5%，与该机构其他人的金额分布不符",
     "same_attribute": "不同户的成员之间另有 {n_ties} 处共用电话、账户或代办人，高于全体参保人的平均水平",

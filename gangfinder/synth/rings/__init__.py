@@ -9,7 +9,7 @@ import numpy as np
 from gangfinder.synth.casting import Part, Scene
 from gangfinder.synth.rings.beds import brokered_admissions, ghost_beds
 from gangfinder.synth.rings.bills import forged_bills
-from gangfinder.synth.rings.cards import card_pool, crew, lockstep
+from gangfinder.synth.rings.cards import card_pool, crew, lockstep, lockstep_wide
 from gangfinder.synth.rings.claims import double_bills, laboratory_ring, shell_employer
 from gangfinder.synth.rings.drugs import goods_swap, recycled_drugs, stock_balance
 from gangfinder.synth.rings.entitlements import entitlement_collusion
@@ -43,6 +43,7 @@ RINGS: Mapping[str, Callable[[Scene, np.random.Generator, int], Part]] = {
     "T23": dialysis_padding,
     "T24": micro_claims,
     "lockstep": lockstep,
+    "lockstep_wide": lockstep_wide,
 }
 
 

@@ -180,3 +180,22 @@ def lockstep(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     at = days[date] * DAY + observed_hours(scene, rng, where)
     events = Events.of(patient=members[person], place=where, at=shifted(rng, world, at), kind=world.kind_at(where))
     return Part("lockstep", members, events, cover=cover_visits(scene, rng, members[person]), places=sites)
+
+
+def lockstep_wide(scene: Scene, rng: np.random.Generator, number: int) -> Part:
+    """Play one lockstep group of 5 to 40 people, at 2 to 6 houses, on 3 to 10 dates.
+
+    From difficulty 2 on, half of the visits are a day early or late: minutes would hide nothing where only dates are
+    known.
+    """
+    world = scene.world
+    members = recruit(scene, rng, spread(rng, 5, 40), weight=scene.visit_weight)
+    sites = world.ring_sites["lockstep_wide", number][: spread(rng, 2, 6)]
+    days = irregular_days(rng, world, spread(rng, max(3, len(sites)), 10), spread(rng, 7, 20))
+    date, person = attendance(rng, len(days), len(members), world.settings.participation)
+    where = sites[np.arange(len(days)) % len(sites)][date]
+    late = rng.choice(np.array([-1, 0, 0, 1]), len(date)) * (world.settings.difficulty >= 2)
+    at = (days[date] + late) * DAY + observed_hours(scene, rng, where)
+    events = Events.of(patient=members[person], place=where, at=at, kind=world.kind_at(where))
+    cover = cover_visits(scene, rng, members[person])
+    return Part("lockstep_wide", members, events, cover=cover, places=np.unique(where))

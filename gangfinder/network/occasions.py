@@ -1,0 +1,150 @@
+"""How surprising it is that a group attends the same occasions, where only dates are known.
+
+The group, its houses and its dates were chosen because they look surprising. The tail here pays for every choice: it
+bounds the chance that *any* group of that size, at any houses, on any dates, attends as often.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gangfinder.model.tails import log10_binomials_tail, log10_choose
+from gangfinder.network.lockstep import Sessions, dated_weights
+from gangfinder.network.visits import first_visits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gangfinder.model.group import Group
+
+    Ints = NDArray[np.int64]
+    Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Concert:
+    """Attendance of a group at its occasions.
+
+    Parameters
+    ----------
+    log10_p
+        Tail of the attendance, times the number of ways in which group, houses and occasions could have been chosen.
+    attended, possible
+        How often somebody was at an occasion, and how often he could have been.
+    n_people
+        Members counted, one of each unit.
+    log10_fixed, log10_choices
+        The tail of exactly this group on these dates, and the choices.
+    """
+
+    log10_p: float
+    attended: int
+    possible: int
+    n_people: int
+    log10_fixed: float
+    log10_choices: float
+
+
+def concert(group: Group, found: Sessions, slack_days: int) -> Concert | None:
+    """Return how surprising the attendance at the sessions is; ``None`` where clocks or the town's size are unknown.
+
+    Parameters
+    ----------
+    group
+        The group, with facts on its houses (``n_houses``, ``shared``, ``calendar``).
+    found
+        Its sessions.
+    slack_days
+        Days by which a visit may miss the date of its session.
+
+    Notes
+    -----
+    Given how often member i comes to each house, his dates there are independent draws from the dates of everybody
+    else. Occasion o lies on days of weight w, so he is there with probability ``p = 1 - (1 - w)^n``. Attendances of
+    one member at disjoint stretches of days are negatively associated, those of different members independent: for
+    their sum X,  ``log P(X >= x) <= min over t of  sum log(1 + p (e^t - 1)) - t x`` (Chernoff's bound, which negative
+    association keeps). Over all ways of choosing h of the H houses, k of the D days these were open, and s of the E
+    people who come to two of them (to the one, where there is one), the chance that any such group attends so well is at
+    most ``C(H, h) C(D, k) C(E, s)`` times that; the sizes themselves are paid for by h(h+1) k(k+1) s(s+1).
+
+    References
+    ----------
+    H. Chernoff, Ann. Math. Stat. 23 (1952) 493; D. Dubhashi, D. Ranjan, "Balls and bins: a study in negative
+    dependence", Random Struct. Algorithms 13 (1998) 99; weights that sum to one: C. Genovese, K. Roeder,
+    L. Wasserman, Biometrika 93 (2006) 509.
+    """
+    if group.clock or not group.n_houses or found.table.empty:
+        return None
+    houses = sorted(set(found.table["institution_id"].tolist()))
+    chance, present = _attendance(group, found, slack_days)
+    eligible = _eligible(group, houses)
+    if len(present) < 3 or eligible < len(present):
+        return None
+    days = sum(group.places.get(h, {}).get("n_days", 0.0) for h in houses)
+    h, k = len(houses), len(found.table)
+    fixed_choices = log10_choose(group.n_houses, h) + log10_choose(days, k) + float(np.log10(h * (h + 1.0) * k * (k + 1)))
+    best: Concert | None = None
+    # who attends best comes first: dropping the weakest may make the rest more surprising, and is paid for
+    order = np.argsort((present * np.log(np.maximum(chance, 1e-12))).sum(axis=1), kind="stable")
+    for s in range(3, len(order) + 1):
+        p, x = chance[order[:s]].ravel(), int(present[order[:s]].sum())
+        tail = log10_binomials_tail(x, p)
+        choices = fixed_choices + log10_choose(eligible, s) + float(np.log10(s * (s + 1.0)))
+        if best is None or tail + choices < best.log10_p:
+            best = Concert(min(0.0, tail + choices), x, int((p > 0).sum()), s, tail, choices)
+    return best
+
+
+def _eligible(group: Group, houses: list[str]) -> int:
+    """Return how many people of the town come to two of the houses at least, from above (to the one, if alone)."""
+    if len(houses) == 1:
+        return int(group.places.get(houses[0], {}).get("n_people", 0.0))
+    both = (group.shared.get((a, b), 0) for n, a in enumerate(houses) for b in houses[n + 1 :])
+    every = sum(int(group.places.get(h, {}).get("n_people", 0.0)) for h in houses)
+    return min(sum(both), every)
+
+
+def _attendance(group: Group, found: Sessions, slack_days: int) -> tuple[Floats, Floats]:
+    """Return members × occasions: the chance of being there, and who was; one member of each unit."""
+    seen = first_visits(group)
+    names = [str(h) for h in seen.houses]
+    n = np.zeros((len(seen.people), len(names)))
+    np.add.at(n, (seen.who, seen.house), 1.0)
+    at = np.array([names.index(str(h)) for h in found.table["institution_id"]], dtype=np.int64)
+    weight = _weights(group, found, names, at, slack_days)
+    chance = 1.0 - (1.0 - weight[None, :]) ** n[:, at]
+    place = {str(p): k for k, p in enumerate(seen.people)}
+    number = {int(s): k for k, s in enumerate(found.table.index)}
+    present = np.zeros(chance.shape)
+    who = np.array([place[str(p)] for p in found.rows["subject_id"]], dtype=np.int64)
+    present[who, [number[int(s)] for s in found.rows["session"]]] = 1.0
+    several = (n[:, np.unique(at)] > 0).sum(axis=1) >= min(2, len(np.unique(at)))
+    return _one_of_each(group, [str(p) for p in seen.people], chance, present, several)
+
+
+def _one_of_each(
+    group: Group, people: list[str], chance: Floats, present: Floats, several: NDArray[np.bool_]
+) -> tuple[Floats, Floats]:
+    """Keep of every unit who attends most, of those who can be counted at all."""
+    surprise = (present * np.log(np.maximum(chance, 1e-12))).sum(axis=1)
+    kept: dict[str, int] = {}
+    for row in np.argsort(surprise, kind="stable"):
+        if several[row] and present[row].any():
+            kept.setdefault(group.units.get(people[row], people[row]), int(row))
+    rows = sorted(kept.values())
+    return chance[rows], present[rows]
+
+
+def _weights(group: Group, found: Sessions, names: list[str], at: Ints, slack_days: int) -> Floats:
+    """Return the weight of the days of every occasion among the visits of people outside the group."""
+    seen = first_visits(group)
+    middle = found.table["on"].to_numpy().astype("datetime64[D]").astype(np.int64)
+    weight = np.zeros(len(at))
+    for house in np.unique(at):
+        days, w = dated_weights(group, names[int(house)], seen.day[seen.house == house])
+        for o in np.flatnonzero(at == house):
+            weight[o] = w[np.abs(days - middle[o]) <= slack_days].sum()
+    return np.clip(weight, 1e-9, 1.0)
