@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gangfinder.engine.portable import days_between
+from gangfinder.engine.portable import days_between, first_rows
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected
@@ -29,11 +29,16 @@ class Params:
         Fewest boxes settled again and again at the house: one may be a slip of the scanner.
     box_settlements
         Fewest settlements of a box, to different people on different days, before it counts.
+    most_settlements
+        A code settled more often than this at a house is a label of the shelf: known boxes went round up to 14 times.
     box_houses
         A code sold at more houses than this is copied, not a box kept at a till.
-    repeat_people, repeat_share
-        Fewest unrelated people, and least share of all of them, who were settled such boxes on two days or
-        more: a bad habit at the scanner meets whoever comes, an arrangement meets the same people again.
+    repeat_people
+        Fewest unrelated people who were settled different such boxes on two days or more.
+    people_share
+        The boxes meet at most this share of the people whom as many settlements of the house's customers, drawn at
+        random, would meet: a bad habit at the scanner meets whoever comes. Who is settled the same box again, as
+        those who need a drug regularly are where its label is scanned, is counted once.
     label_share, label_days
         A code that stands on at least this share of the house's sales of the drug since it was first seen, and
         over so many days, is the label of the shelf.
@@ -47,9 +52,10 @@ class Params:
     people: int = 5
     boxes: int = 3
     box_settlements: int = 2
+    most_settlements: int = 15
     box_houses: int = 1
-    repeat_people: int = 3
-    repeat_share: float = 0.2
+    repeat_people: int = 4
+    people_share: float = 0.82
     label_share: float = 0.6
     label_days: int = 90
     surprise_log10_p: float = -3.0
@@ -70,12 +76,17 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     )
     least = params.box_settlements
     per = per.filter((per.uses >= least) & (per.people >= least) & (per.days >= least))
+    per = per.filter(per.uses <= params.most_settlements)
     boxes = per.anti_join(_labels(tables, per, params), ["house", "code"])
     rows = sold.inner_join(boxes.select("house", "code", "uses"), ["house", "code"])
     once = rows.group_by("house", "patient_id", "key").aggregate(
         at=rows["at"].min(), amount=rows.amount.min(), m_boxes=rows.code.nunique()
     )
-    once = once.inner_join(_houses(visits, rows), "house")
+    fresh = first_rows(rows, ("house", "code", "patient_id"), ("at", "key"))
+    fresh = fresh.select("house", "patient_id", "key").distinct()
+    once = once.left_join(fresh.mutate(m_fresh=1), ["house", "patient_id", "key"])
+    once = once.drop(*(c for c in once.columns if c.endswith("_right"))).fill_null({"m_fresh": 0})
+    once = once.inner_join(_houses(visits, rows), "house").inner_join(_customers(visits, once), "house")
     return once.select(
         group_id=once.house,
         subject_type=ibis.literal("patient"),
@@ -120,16 +131,42 @@ def _houses(visits: ir.Table, rows: ir.Table) -> ir.Table:
     return with_rest(house, "house", "swaps", "sales")
 
 
+def _customers(visits: ir.Table, once: ir.Table) -> ir.Table:
+    """Return per house how many people its settlements of such boxes would meet, were they made for any customer.
+
+    Notes
+    -----
+    A person with v of the n other settlements of the house is among k drawn ones with probability 1 - (1 - v/n)^k: with
+    replacement, which understates the number of people and so overstates how often they come back.
+    """
+    fresh = once.filter(once.m_fresh == 1)
+    found = fresh.group_by("house").aggregate(k=fresh.key.nunique(), seen=fresh.patient_id.nunique())
+    here = visits.select("patient_id", key="settlement_id", house="institution_id").inner_join(found, "house")
+    other = here.anti_join(once.select("key", "house"), ["key", "house"])
+    own = other.group_by("house", "patient_id", "k").aggregate(v=other.count())
+    size = own.group_by("house").aggregate(n=own.v.sum())
+    own = own.inner_join(size, "house")
+    own = own.mutate(met=1.0 - (1.0 - own.v.cast("float64") / own.n) ** own.k)
+    expected = own.group_by("house").aggregate(m_house_expected=own.met.sum().round(6))
+    joined = found.left_join(expected, "house").drop("house_right")
+    return joined.select(
+        "house", m_house_drawn="k", m_house_seen="seen", m_house_expected=joined.m_house_expected.fill_null(0.0)
+    )
+
+
 def confirm(group: Group, params: Params) -> Verdict | None:
     """Confirm a house that settled more boxes again, and to the same people again, than slips explain."""
     rows = group.rows
     facts = rows.iloc[0]
     unit = rows["subject_id"].map(lambda s: group.units.get(s, s))
     units = unit.nunique()
-    again = rows.assign(unit=unit, day=rows["event_at"].dt.floor("D")).groupby("unit")["day"].nunique()
+    fresh = rows.assign(unit=unit, day=rows["event_at"].dt.floor("D"))[rows["m_fresh"] == 1]
+    again = fresh.groupby("unit")["day"].nunique()
     repeat = int((again >= 2).sum())
     enough = units >= params.people and int(facts["m_house_boxes"]) >= params.boxes
-    if not enough or repeat < max(params.repeat_people, params.repeat_share * units):
+    expected = float(facts["m_house_expected"])
+    few = int(facts["m_house_seen"]) <= params.people_share * expected
+    if not enough or repeat < params.repeat_people or not few:
         return None
     k, n = int(facts["m_house_swaps"]), int(facts["m_house_sales"])
     rest, rest_k = int(facts["m_rest_sales"]), int(facts["m_rest_swaps"])
@@ -140,7 +177,7 @@ def confirm(group: Group, params: Params) -> Verdict | None:
         return None
     detail: dict[str, str | int | float] = {
         "n_core": len(group.members), "n_units": int(units), "n_boxes": int(facts["m_house_boxes"]),
-        "n_most": int(facts["m_house_most"]), "n_again": k, "n_sales": n, "n_repeat": repeat, "n_rest": rest,
+        "n_most": int(facts["m_house_most"]), "n_again": k, "n_sales": n, "n_repeat": repeat, "n_expected": round(expected), "n_rest": rest,
         "n_elsewhere": rest_k,
     }
     anomaly = Anomaly(Family.CONTRADICTION, "same_box_again", tail, n_tests, detail)
@@ -170,7 +207,8 @@ TYPOLOGY = Typology(
         "same_box_again": (
             "该机构有 {n_boxes} 个药盒在不同日期为不同参保人反复结算，单盒最多 {n_most} 次，"
             "共 {n_again} 次为再次结算（该机构结算 {n_sales} 次），涉及 {n_core} 人（{n_units} 户），"
-            "其中 {n_repeat} 户在两日以上；发生率不高于该机构的其他机构合计 {n_rest} 次结算中 {n_elsewhere} 次"
+            "其中 {n_repeat} 户在两日以上；按随机顾客计应有 {n_expected} 人；"
+            "发生率不高于该机构的其他机构合计 {n_rest} 次结算中 {n_elsewhere} 次"
         ),
     },
     params=Params(),

@@ -89,10 +89,10 @@ def retried_upload(scene: Scene, rng: np.random.Generator, number: int) -> Part:
 
 
 def shelf_label(scene: Scene, rng: np.random.Generator, number: int) -> Part:
-    """Play one house where the label of the shelf is scanned for some drugs, since the code on the box is bad."""
+    """Play one house where some, or all, scan the label of the shelf for drugs whose boxes are hard to scan."""
     shop = _shops(scene, rng)
     drugs = _sold_here(scene, rng, 4, 14)
-    scene.world.marks.shelves.labelled[shop[0], drugs] = rng.uniform(0.75, 1.0, len(drugs))
+    scene.world.marks.shelves.labelled[shop[0], drugs] = rng.uniform(0.4, 1.0)
     return Part("shelf_label", _NOBODY, places=shop)
 
 
