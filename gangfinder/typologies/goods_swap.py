@@ -177,8 +177,8 @@ def confirm(group: Group, params: Params) -> Verdict | None:
         return None
     detail: dict[str, str | int | float] = {
         "n_core": len(group.members), "n_units": int(units), "n_boxes": int(facts["m_house_boxes"]),
-        "n_most": int(facts["m_house_most"]), "n_again": k, "n_sales": n, "n_repeat": repeat, "n_expected": round(expected), "n_rest": rest,
-        "n_elsewhere": rest_k,
+        "n_most": int(facts["m_house_most"]), "n_again": k, "n_sales": n, "n_repeat": repeat,
+        "n_expected": round(expected), "n_rest": rest, "n_elsewhere": rest_k,
     }
     anomaly = Anomaly(Family.CONTRADICTION, "same_box_again", tail, n_tests, detail)
     return Verdict(group.members, (anomaly,), None, (("institution", group.group_id, "settles"),))
