@@ -38,7 +38,7 @@ def judge(group: Group, params: Params) -> Judgement:
     papers = rows[rows["source_table"] == "filings"]
     least = papers.groupby("subject_id", sort=True)["m_day_filings"].min()
     covered = tuple(str(p) for p in least[least >= params.day_filings].index)
-    detail = {"n_core": len(group.members), "n_covered": len(covered), "most": int(papers["m_day_filings"].max())}
+    detail = {"n_core": len(group.members), "n_covered": len(covered)}
     result = Result.FAILS if not covered else Result.HOLDS if len(covered) == len(group.members) else Result.PARTLY
     return Judgement("mass_recertification", result, covered, result.value, detail)
 
@@ -52,9 +52,9 @@ EXPLANATION = Explanation(
     params=Params(),
     sentences=MappingProxyType(
         {
-            "holds": "成立：所涉申报均属同一日集中办理（最多一日 {most} 件）",
+            "holds": "成立：所涉申报均属同一日集中办理",
             "partly": "部分成立：{n_covered} 人的申报属同一日集中办理，其余人员的申报分散",
-            "fails": "不成立：申报不是集中办理（同一医师一日至多 {most} 件）",
+            "fails": "不成立：申报不是集中办理",
             "untestable": "未能检验：缺少数据项 {missing}",
         }
     ),

@@ -38,7 +38,7 @@ def judge(group: Group, params: Params) -> Judgement:
     own = rows.groupby("subject_id", sort=True).agg(renewed=("m_renewal", "mean"), late=("m_late", "max"))
     fit = own[(own["renewed"] >= params.renewed_share) & (own["late"] == 0)]
     covered = tuple(str(p) for p in fit.index)
-    detail = {"n_core": len(group.members), "n_covered": len(covered), "n_renewals": int(rows["m_renewal"].sum())}
+    detail = {"n_core": len(group.members), "n_covered": len(covered)}
     result = Result.FAILS if not covered else Result.HOLDS if len(covered) == len(group.members) else Result.PARTLY
     return Judgement("renewal", result, covered, result.value, detail)
 
@@ -54,7 +54,7 @@ EXPLANATION = Explanation(
         {
             "holds": "成立：{n_covered} 人的处方绝大多数为续方，且均先开方后结算",
             "partly": "部分成立：{n_covered} 人的处方绝大多数为续方，其余人员的处方不是续方",
-            "fails": "不成立：所涉处方不是续方（全部 {n_renewals} 张续方已先行剔除）",
+            "fails": "不成立：所涉处方不是续方，或先结算后开方",
             "untestable": "未能检验：缺少数据项 {missing}",
         }
     ),

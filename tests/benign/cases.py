@@ -17,12 +17,15 @@ A case is a mapping: ``name``, ``why``, ``tables`` and ``expect``.
 ``expect``
     ``rows`` / ``hubs``: patterns of keys (``D*``); exactly the keys of the tables that match are explained.
     ``units``: lists of people who count as one. ``nothing: true``. ``skipped``: words of the reason.
-    ``judge``: ``group`` (patterns of members), ``result``, and optionally ``covered`` (patterns) and ``reason``.
+    ``judge``: ``group`` (patterns of members), ``result``, and optionally ``covered`` (patterns) and ``reason``;
+    ``measures``: what the typology measured, column → {pattern of settlement ids: value}; ``tables``: pattern of
+    settlement ids → table they stand for (a filing …).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -223,7 +226,8 @@ def check(engine: Engine, slug: str, case: Mapping[str, Any]) -> None:
         assert expect["skipped"] in reasons[0]
         return
     if "judge" in expect:
-        _check_judge(explanation, stage.group(expect["judge"]["group"]), expect["judge"])
+        group = measured(stage.group(expect["judge"]["group"]), expect["judge"])
+        _check_judge(explanation, group, expect["judge"])
     if explanation.rows and "judge" not in expect:
         keys = tables["settlements"]["settlement_id"].to_pylist()
         assert stage.rows(explanation) == {k for k in keys if any(fnmatchcase(k, p) for p in expect.get("rows", ()))}
@@ -231,6 +235,18 @@ def check(engine: Engine, slug: str, case: Mapping[str, Any]) -> None:
         assert stage.hubs(explanation) == {(kind, hub) for kind, hub in expect.get("hubs", ())}
     if explanation.units and "judge" not in expect:
         assert stage.units(explanation) == sorted(sorted(people) for people in expect.get("units", ()))
+
+
+def measured(group: Group, expect: Mapping[str, Any]) -> Group:
+    """Return the group with the measures that its typology would have given it."""
+    rows = group.rows.copy()
+    for column, by_key in {**expect.get("measures", {}), "source_table": expect.get("tables", {})}.items():
+        before = rows[column] if column in rows.columns else [None] * len(rows)
+        rows[column] = [
+            next((value for pattern, value in by_key.items() if fnmatchcase(key, pattern)), old)
+            for key, old in zip(rows["source_key"], before, strict=True)
+        ]
+    return replace(group, rows=rows)
 
 
 def _check_judge(explanation: Explanation, group: Group, expect: Mapping[str, Any]) -> None:
