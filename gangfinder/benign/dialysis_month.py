@@ -61,12 +61,12 @@ def _regular(days: pd.DataFrame, params: Params) -> bool:
 
     if len(days) < params.course_days:
         return False
-    weekday = days["on"].dt.weekday
+    weekday = days["on"].dt.day_of_week
     turns = weekday.value_counts().sort_index().sort_values(ascending=False, kind="stable").index[: params.turns]
     if weekday.isin(turns).mean() < params.turn_share:
         return False
     for month, own in days.groupby(days["on"].dt.to_period("M")):
-        possible = pd.date_range(month.start_time.normalize(), month.end_time.normalize()).weekday.isin(turns).sum()
+        possible = pd.date_range(month.start_time.normalize(), month.end_time.normalize()).day_of_week.isin(turns).sum()
         if len(own) > possible + params.extra_sessions:
             return False
     return True

@@ -80,7 +80,7 @@ def _seldom(own: ir.Table, params: Params) -> ir.Table:
     size = days.group_by(*by).aggregate(
         n_rounds=days.starts.sum(), n=days.count(), span=days_between(days["on"].max(), days["on"].min())
     )
-    most = params.per_year * (size.span + 365) / 365.0
+    most = params.per_year * (floor_divide(size.span, 365) + 1)
     return size.filter((size.n_rounds <= most) & (size.n <= 2 * size.n_rounds)).select(*by)
 
 

@@ -184,7 +184,10 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     core = sorted(people.index[people["m_alike"] >= params.template_visits])
     own = base[base["subject_id"].isin(core) & base["m_template"].eq(1)]
     absent = _absent(rows[e1 & rows["subject_id"].isin(core)], group, params)
-    others = [same, _equal(base.iloc[0], same.n_tests, params), absent, _over_catchment(core, base.iloc[0])]
+    equal = _equal(base.iloc[0], same.n_tests, params)
+    if equal is None and absent is None:
+        return None  # many people with one illness and bills of their own are patients
+    others = [same, equal, absent, _over_catchment(core, base.iloc[0])]
     anomalies = [a for a in others if a is not None]
     hubs = [("institution", group.group_id, "bills")]
     desk = busiest_desk(own, group, same.n_tests, params.surprise_log10_p) if len(own) else None

@@ -95,7 +95,8 @@ def _bulk(scene: Scene, rng: np.random.Generator, site: int, wanted: Floats, swi
     price = world.catalogue.totals[BULK_BASKET + product * BULK_BOXES] * world.places.price_factor[site]
     own = wanted / swipes
     boxes = np.round((own + _CAP) / price)
-    return BULK_BASKET + product * BULK_BOXES + np.clip(boxes, 1, BULK_BOXES).astype(np.int64) - 1
+    chosen = np.clip(boxes, 1, BULK_BOXES).astype(np.int64) - 1
+    return np.asarray(BULK_BASKET + product * BULK_BOXES + chosen, dtype=np.int64)
 
 
 def _one_hand(scene: Scene, rng: np.random.Generator, where: Ints) -> tuple[Ints, Ints]:
