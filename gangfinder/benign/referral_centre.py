@@ -1,7 +1,7 @@
 """Referral centres: other houses send patients who were found ill there, so most results are positive (DOMAIN §4 T16).
 
-A laboratory is explained when most of those it found positive had been treated for a tumour at another house before the
-report. Patients whom nobody else has seen are not explained.
+A laboratory is explained at a house when most of those it found positive there had been treated for a tumour at another
+house before the report. Patients whom nobody else has seen are not explained.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gangfinder.benign.contract import Explanation, Tables
-from gangfinder.engine.portable import days_between
+from gangfinder.engine.portable import days_between, string_key
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -40,24 +40,25 @@ class Params:
 
 
 def hubs(tables: Tables, params: Params) -> ir.Table:
-    """Return ``hub_type, hub_id``: laboratories to which patients come who are known to be ill."""
+    """Return ``hub_type, hub_id``: laboratory and house (``L|H``) to which patients come who are known to be ill."""
     import ibis
 
     reports, s = tables["lab_reports"], tables["settlements"]
     found = reports.filter(reports.result.isin(POSITIVE) & reports.laboratory_id.notnull())
-    found = found.select("patient_id", "laboratory_id", "reported_at", house="institution_id")
+    desk = string_key(found.laboratory_id, found.institution_id)
+    found = found.select("patient_id", "reported_at", desk=desk, house="institution_id")
     ill = s.filter(s.diagnosis_code.startswith("C") | s.diagnosis_code.startswith("D0"))
     ill = ill.select("patient_id", elsewhere="institution_id", on=ill.settled_at.cast("date"))
     near = found.inner_join(ill, "patient_id")
     gap = days_between(near.reported_at.cast("date"), near.on)
     other = ibis.coalesce(near.elsewhere != near.house, ibis.literal(value=True))
     sent = near.filter((gap > 0) & (gap <= params.known_days) & other)
-    sent = sent.group_by("laboratory_id").aggregate(n_sent=sent.patient_id.nunique())
-    size = found.group_by("laboratory_id").aggregate(n_patients=found.patient_id.nunique())
-    full = size.inner_join(sent, "laboratory_id")
+    sent = sent.group_by("desk").aggregate(n_sent=sent.patient_id.nunique())
+    size = found.group_by("desk").aggregate(n_patients=found.patient_id.nunique())
+    full = size.inner_join(sent, "desk")
     many = full.n_patients >= params.patients
     centre = full.filter(many & (full.n_sent >= params.referred_share * full.n_patients))
-    return centre.select(hub_type=ibis.literal("laboratory"), hub_id=centre.laboratory_id)
+    return centre.select(hub_type=ibis.literal("laboratory"), hub_id=centre.desk)
 
 
 EXPLANATION = Explanation(

@@ -37,6 +37,8 @@ class Params:
         A payment is one of the whole bill, and not of a rest, when it is at least this share of the bill.
     injury_days
         A stay belongs to an injury on record when they are at most so many days apart.
+    agents_people
+        An agent who handed in such stays of at least so many people draws in the other injuries he handed in there.
     surprise_log10_p
         An anomaly is reported when its tail, corrected for the run's tests, is at most this.
     """
@@ -44,6 +46,7 @@ class Params:
     people: int = 5
     full_share: float = 0.3
     injury_days: int = 3
+    agents_people: int = 3
     surprise_log10_p: float = -3.0
 
 
@@ -52,8 +55,9 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     paid = _payments(tables)
     twice = _twice(paid, params)
     hurt = _injured(tables, params)
-    return _rows(paid, twice, "paid_twice", Grade.E1, params).union(
-        _rows(hurt, hurt.filter(hurt.marked == 1), "other_payer", Grade.E2, params), distinct=False
+    owed = hurt.filter(hurt.marked == 1)
+    return _rows(paid, twice, twice, "paid_twice", Grade.E1, params).union(
+        _rows(hurt, owed, _same_agent(hurt, owed, params), "other_payer", Grade.E2, params), distinct=False
     )
 
 
@@ -138,8 +142,21 @@ def _injured(tables: Tables, params: Params) -> ir.Table:
     )
 
 
-def _rows(every: ir.Table, marked: ir.Table, shows: str, grade: Grade, params: Params) -> ir.Table:
-    """Return the evidence rows: what is marked, of hands through which enough people's went."""
+def _same_agent(hurt: ir.Table, owed: ir.Table, params: Params) -> ir.Table:
+    """Return the stays that another payer owed, and further injuries handed in by the agents of several of them."""
+    import ibis
+
+    by = ibis.coalesce(owed.agent_id_number, owed.agent_phone)
+    agents = owed.mutate(by=by).filter(by.notnull()).group_by("house", "by").aggregate(n=ibis._.patient_id.nunique())
+    agents = agents.filter(agents.n >= params.agents_people)
+    more = hurt.mutate(by=ibis.coalesce(hurt.agent_id_number, hurt.agent_phone)).filter(hurt.marked == 0)
+    return owed.union(more.semi_join(agents, ["house", "by"]).drop("by"), distinct=False)
+
+
+def _rows(
+    every: ir.Table, marked: ir.Table, shown: ir.Table, shows: str, grade: Grade, params: Params
+) -> ir.Table:
+    """Return the evidence rows: what is shown, of hands through which enough marked people's went."""
     import ibis
 
     bills, hit = _by_hand(every, "key"), _by_hand(marked, "same")
@@ -151,7 +168,7 @@ def _rows(every: ir.Table, marked: ir.Table, shows: str, grade: Grade, params: P
     run = run.cross_join(every.semi_join(shared, "key").aggregate(m_run_shared=ibis._.count()))
     large = count.filter(count.m_bills >= params.people)
     run = run.cross_join(large.aggregate(m_tests=large.count()))
-    rows = hit.inner_join(hands, "hand").left_join(shared, "key").drop("key_right").cross_join(run)
+    rows = _by_hand(shown, "same").inner_join(hands, "hand").left_join(shared, "key").drop("key_right").cross_join(run)
     # of a bill paid twice the first payment was due
     order = ibis.window(group_by="same", order_by=["at", "key"])
     ranked = marked.mutate(nth=ibis.row_number().over(order))

@@ -67,8 +67,8 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     reports = _reports(tables, params)
     drugs = _drugs(tables, reports, params)
     cells = _cells(reports, params).cross_join(_run(reports, drugs, params))
-    found = reports.filter(reports.positive == 1).inner_join(cells, ["laboratory_id", "doctor_id"])
-    paid = drugs.inner_join(cells, ["laboratory_id", "doctor_id"])
+    found = reports.filter(reports.positive == 1).inner_join(cells, ["desk", "doctor_id"])
+    paid = drugs.inner_join(cells, ["desk", "doctor_id"])
     zero = ibis.literal("0").cast("decimal(18,2)")
     return _shown(found, "positive", "lab_reports", found.report_id, found.reported_at, zero, params).union(
         _shown(paid, "drug", paid.source, paid.key, paid["at"], paid.amount, params), distinct=False
@@ -84,7 +84,7 @@ def _shown(
 
     measures = {c: rows[c] for c in rows.columns if c.startswith("m_")}
     return rows.select(
-        group_id=rows.laboratory_id, subject_type=ibis.literal("patient"),
+        group_id=rows.desk, subject_type=ibis.literal("patient"),
         subject_id=rows.patient_id, institution_id=rows.institution_id,
         source_table=ibis.literal(source) if isinstance(source, str) else source, source_key=key,
         event_at=at.cast("timestamp"), amount=amount.cast("decimal(18,2)"),
@@ -109,28 +109,33 @@ def _reports(tables: Tables, params: Params) -> ir.Table:
     r = r.mutate(
         positive=r.result.isin(POSITIVE).cast("int64"), known=ibis.coalesce(r.known, ibis.literal(0)),
     )
-    r = r.mutate(stratum=string_key(r.item_code, r.known))
+    r = r.mutate(stratum=string_key(r.item_code, r.known), desk=string_key(r.laboratory_id, r.institution_id))
     files = r.filter(r.report_digest.notnull()).group_by("report_digest").aggregate(n=r.patient_id.nunique())
     r = r.left_join(files.filter(files.n >= 2), "report_digest").drop("report_digest_right")
     return r.mutate(m_same_file=r.n.notnull().cast("int64"), waited=ibis.null().cast("int64")).drop("n")
 
 
 def _cells(reports: ir.Table, params: Params) -> ir.Table:
-    """Return the (laboratory, doctor) pairs with more positive results than the same tests have elsewhere.
+    """Return the doctors (by house and laboratory) with more positive results than the same tests have elsewhere.
 
-    The expected share of a test is that of the other laboratories, or that of the laboratory's other doctors where it
-    is higher: a finer assay raises everybody's.
+    The expected share of a test is the mean of the doctors of other laboratories, or of the laboratory's doctors at
+    other houses where it is higher and there are many: a finer assay raises everybody's.
     """
     import ibis
 
-    pair = ("laboratory_id", "doctor_id")
-    own = reports.group_by(*pair, "stratum").aggregate(n=reports.count(), k=reports.positive.sum())
-    every = own.group_by("stratum").aggregate(n_all=own.n.sum(), k_all=own.k.sum())
-    lab = own.group_by("laboratory_id", "stratum").aggregate(n_lab=own.n.sum(), k_lab=own.k.sum())
+    pair = ("desk", "doctor_id")
+    own = reports.group_by(*pair, "laboratory_id", "stratum").aggregate(n=reports.count(), k=reports.positive.sum())
+    own = own.mutate(rate=own.k.cast("float64") / own.n.cast("float64"))
+    every, lab, house = _sums(own), _sums(own, "laboratory_id"), _sums(own, "desk")
     cell = own.inner_join(every, "stratum").inner_join(lab, ["laboratory_id", "stratum"])
-    outside, inside = cell.n_all - cell.n_lab, cell.n_lab - cell.n
-    others = (cell.k_all - cell.k_lab + 0.5) / (outside + 1.0)
-    siblings = ibis.ifelse(inside >= params.peers, (cell.k_lab - cell.k + 0.5) / (inside + 1.0), ibis.literal(0.0))
+    cell = cell.inner_join(house, ["desk", "stratum"])
+    # each doctor counts once, and those of the same house not at all: accomplices do not make each other ordinary
+    far, near = cell.doctors_all - cell.doctors_laboratory_id, cell.doctors_laboratory_id - cell.doctors_desk
+    outside, inside = cell.n_all - cell.n_laboratory_id, cell.n_laboratory_id - cell.n_desk
+    others = (cell.rates_all - cell.rates_laboratory_id + 0.5) / (far.cast("float64") + 1.0)
+    siblings = (cell.rates_laboratory_id - cell.rates_desk) / ibis.greatest(near, ibis.literal(1)).cast("float64")
+    many = (inside >= params.peers) & (near >= params.doctors)
+    siblings = ibis.ifelse(many, siblings, ibis.literal(0.0))
     # a test that hardly anybody else made has nothing to be compared with: every result counts as expected
     cell = cell.mutate(share=ibis.ifelse(outside >= params.peers, ibis.greatest(others, siblings), ibis.literal(1.0)))
     cell = cell.mutate(expected=cell.share * cell.n.cast("float64"))
@@ -138,9 +143,17 @@ def _cells(reports: ir.Table, params: Params) -> ir.Table:
         m_made=cell.n.sum(), m_found=cell.k.sum(), m_expected=cell.expected.sum()
     )
     large = pairs.filter(pairs.m_made >= params.tests)
-    labs = large.group_by("laboratory_id").aggregate(m_lab_doctors=large.count())
+    desks = large.group_by("desk").aggregate(m_desk_doctors=large.count())
     odd = large.filter(large.m_found.cast("float64") >= params.lift * large.m_expected)
-    return odd.inner_join(labs, "laboratory_id").cross_join(large.aggregate(m_labs=large.laboratory_id.nunique()))
+    return odd.inner_join(desks, "desk").cross_join(desks.aggregate(m_desks=desks.count()))
+
+
+def _sums(own: ir.Table, by: str | None = None) -> ir.Table:
+    """Return tests, doctors and the sum of their shares, for each stratum and value of a column."""
+    name = by or "all"
+    return own.group_by(*([by] if by else []), "stratum").aggregate(
+        **{f"n_{name}": own.n.sum(), f"doctors_{name}": own.count(), f"rates_{name}": own.rate.sum()}
+    )
 
 
 def _run(reports: ir.Table, drugs: ir.Table, params: Params) -> ir.Table:
@@ -184,19 +197,25 @@ def _drugs(tables: Tables, reports: ir.Table, params: Params) -> ir.Table:
 def confirm(group: Group, params: Params) -> Verdict | None:
     """Confirm that few doctors' patients are positive beyond chance at one laboratory, and what else is odd there."""
     reports = group.rows[group.rows["shows"] == "positive"]
-    doctors = sorted(reports["m_doctor"].unique())
-    if group.n_units(reports["subject_id"].unique()) < params.people or len(doctors) > params.doctors:
+    if reports.empty or reports["m_doctor"].nunique() > params.doctors:
         return None
-    asked = _asked(group.rows)
-    found = (_excess(reports, doctors), _paid(reports, asked), _quick(reports, asked, params), _same_file(reports))
-    kept = tuple(
-        a for a in found if a is not None and log10_corrected(a.log10_p, a.n_tests) <= params.surprise_log10_p
-    )
-    if not kept or kept[0].name != "positive_results":
+    excess, doctors = _excess(reports, params)
+    reports = reports[reports["m_doctor"].isin(doctors)]
+    found = tuple(sorted(reports["subject_id"].unique()))
+    if group.n_units(found) < params.people or _corrected(excess) > params.surprise_log10_p:
         return None
-    core = tuple(sorted(reports["subject_id"].unique()))
+    asked = _asked(group.rows[group.rows["subject_id"].isin(found)])
+    # whose result was used is a member; where no claims are known, everybody whose result could be
+    core = tuple(sorted(asked.index)) if group.n_units(asked.index) >= params.people else found
+    others = (_paid(reports, asked), _quick(reports, asked, params), _same_file(reports))
+    kept = tuple(a for a in others if a is not None and _corrected(a) <= params.surprise_log10_p)
     laboratory = ("laboratory", str(reports["m_laboratory"].iloc[0]), "tests")
-    return Verdict(core, kept, None, (laboratory, *(("doctor", str(d), "orders") for d in doctors)))
+    hubs = (laboratory, *(("doctor", str(d), "orders") for d in doctors))
+    return Verdict(core, (excess, *kept), group.rows["m_doctor"].isin(doctors), hubs)
+
+
+def _corrected(anomaly: Anomaly) -> float:
+    return log10_corrected(anomaly.log10_p, anomaly.n_tests)
 
 
 def _asked(rows: pd.DataFrame) -> pd.Series[float]:
@@ -206,27 +225,37 @@ def _asked(rows: pd.DataFrame) -> pd.Series[float]:
 
 
 def _tests(reports: pd.DataFrame, n_doctors: int) -> int:
-    """Return in how many ways as many doctors of a laboratory could have been looked at, over all laboratories."""
+    """Return in how many ways as many doctors could have been chosen, over all houses and laboratories."""
     first = reports.iloc[0]
-    return max(1, int(first["m_labs"])) * comb(max(int(first["m_lab_doctors"]), n_doctors), n_doctors)
+    return max(1, int(first["m_desks"])) * comb(max(int(first["m_desk_doctors"]), n_doctors), n_doctors)
 
 
-def _excess(reports: pd.DataFrame, doctors: list[str]) -> Anomaly:
-    """Test the positive results of these doctors' tests at the laboratory against the shares elsewhere.
+def _excess(reports: pd.DataFrame, params: Params) -> tuple[Anomaly, tuple[str, ...]]:
+    """Test the positive results of all these doctors, or, where that is no surprise, of those who stand out most.
 
     Notes
     -----
     The shares differ by test; the binomial tail at their mean is at least that of the sum (W. Hoeffding 1956).
     """
-    cells = reports.drop_duplicates("m_doctor")
-    made, found = int(cells["m_made"].sum()), int(cells["m_found"].sum())
-    expected = float(cells["m_expected"].sum())
+    cells = reports.drop_duplicates("m_doctor").sort_values("m_doctor", kind="stable")
+    alone = log10_binomial_tail(cells["m_found"], cells["m_made"], (cells["m_expected"] / cells["m_made"]).clip(0, 1))
+    cells = cells.assign(alone=alone).sort_values(["alone", "m_doctor"], kind="stable")
+    sets = [_tested(reports, cells.head(size)) for size in range(len(cells), 0, -1)]
+    if _corrected(sets[0][0]) <= params.surprise_log10_p:
+        return sets[0]
+    return min(sets, key=lambda one: _corrected(one[0]))
+
+
+def _tested(reports: pd.DataFrame, cells: pd.DataFrame) -> tuple[Anomaly, tuple[str, ...]]:
+    """Test the positive results of some doctors together."""
+    made, found, expected = int(cells["m_made"].sum()), int(cells["m_found"].sum()), float(cells["m_expected"].sum())
+    doctors = tuple(sorted(str(d) for d in cells["m_doctor"]))
+    core = int(reports.loc[reports["m_doctor"].isin(doctors), "subject_id"].nunique())
     detail = {
-        "n_positive": found, "n_made": made, "expected": round(expected, 4), "n_doctors": len(doctors),
-        "n_core": int(reports["subject_id"].nunique()),
+        "n_positive": found, "n_made": made, "expected": round(expected, 4), "n_doctors": len(doctors), "n_core": core,
     }
     tail = float(log10_binomial_tail(found, made, min(1.0, expected / made)))
-    return Anomaly(Family.ATTRIBUTE, "positive_results", tail, _tests(reports, len(doctors)), detail)
+    return Anomaly(Family.ATTRIBUTE, "positive_results", tail, _tests(reports, len(doctors)), detail), doctors
 
 
 def _share(k: int, n: int, run_k: int, run_n: int) -> float:
@@ -243,7 +272,7 @@ def _binomial(
         return None
     tail = float(log10_binomial_tail(k, n, _share(k, n, run_k, run_n)))
     detail = {"n_hit": k, "n_of": n, "n_rest_hit": max(0, run_k - k), "n_rest": max(0, run_n - n)}
-    return Anomaly(family, name, tail, max(1, int(reports["m_labs"].iloc[0])), detail)
+    return Anomaly(family, name, tail, max(1, int(reports["m_desks"].iloc[0])), detail)
 
 
 def _paid(reports: pd.DataFrame, asked: pd.Series[float]) -> Anomaly | None:

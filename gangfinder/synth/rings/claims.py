@@ -103,7 +103,7 @@ def _twice_by_hand(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     last = world.first_day + world.days
     first = stays_far_away(scene, rng, who, account=who)
     first = first.having(submitted=np.minimum(first["submitted"], last - 75))
-    through = rng.random(len(who)) < 0.5 + 0.5 * settings.participation
+    through = rng.random(len(who)) < 0.65 + 0.35 * settings.participation
     second = first.having(
         agent=np.where(through, agent[0], NONE), submitted=first["submitted"] + rng.integers(15, 75, len(who))
     )
@@ -165,7 +165,7 @@ def _other_payer(scene: Scene, rng: np.random.Generator, number: int) -> Part:
         scene, rng, hurt, site, 20, ward=DEPARTMENT["骨科"], diagnosis=rng.choice(codes, size),
         agent=np.where(rng.random(size) < 0.3 + 0.7 * settings.participation, agent[0], NONE),
     )
-    known = rng.random(size) < 0.5 + 0.5 * settings.participation  # the others' accidents are on no record
+    known = rng.random(size) < 0.6 + 0.4 * settings.participation  # the others' accidents are on no record
     signals = Signals.of(
         patient=hurt, kind=rng.choice([TRAFFIC, WORK], size), severity=1,
         on=stays["admitted"] // DAY - rng.integers(0, 2, size),
