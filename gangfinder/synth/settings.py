@@ -14,7 +14,9 @@ SYNTH_VERSION = "2"
 CORE_TYPOLOGIES = ("T01", "T05", "T06", "T08", "T10", "T17")
 """The founding typologies, on which the first tables were measured."""
 
-TYPOLOGIES: tuple[str, ...] = (*CORE_TYPOLOGIES, "T02", "T03", "T04", "T07", "T12", "T13", "T21", "T22", "T23", "T24")
+TYPOLOGIES: tuple[str, ...] = (
+    *CORE_TYPOLOGIES, "T02", "T03", "T04", "T07", "T11", "T12", "T13", "T14", "T15", "T21", "T22", "T23", "T24",
+)
 """Typologies that can be planted and are planted by default."""
 
 STYLES = (
