@@ -1,6 +1,7 @@
-"""Long dialysis months: three turns a week make fourteen sessions in some months, and now and then there is one more (DOMAIN §5.3).
+"""Long dialysis months: three turns a week make fourteen sessions in some, and now and then there is one more.
 
-A patient who changes the house has two short months, which are not added. Sessions during a stay elsewhere are never explained.
+A patient who changes the house has two short months, which are not added (DOMAIN §5.3). Sessions during a stay
+elsewhere are never explained.
 """
 
 from __future__ import annotations
@@ -45,7 +46,11 @@ def judge(group: Group, params: Params) -> Judgement:
     rows = group.rows[group.rows["event_at"].notna()]
     days = rows.assign(on=rows["event_at"].dt.normalize()).drop_duplicates(["subject_id", "institution_id", "on"])
     covered = tuple(
-        sorted(str(p) for p, own in days.groupby("subject_id") if all(_regular(part, params) for _, part in own.groupby("institution_id")))
+        sorted(
+            str(p)
+            for p, own in days.groupby("subject_id")
+            if all(_regular(part, params) for _, part in own.groupby("institution_id"))
+        )
     )
     detail: dict[str, str | int | float] = {"n_core": len(group.members), "n_covered": len(covered)}
     if covered and len(covered) == len(group.members):
@@ -81,7 +86,7 @@ EXPLANATION = Explanation(
     sentences=MappingProxyType(
         {
             "holds_months": "成立：{n_core} 人的透析均在本人固定的每周三日，各月至多多一次，属长月份或偶尔加透",
-            "partly_months": "部分成立：{n_covered} 人的透析均在本人固定的每周三日，各月至多多一次，其余人员不能这样解释",
+            "partly_months": "部分成立：{n_covered} 人的透析均在本人固定的每周三日，各月至多多一次，其余人员不然",
             "fails_months": "不成立：单月透析次数超过本人固定透析日所能容纳的次数",
             "untestable": "未能检验：缺少数据项 {missing}",
         }

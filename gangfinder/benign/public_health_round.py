@@ -1,4 +1,4 @@
-"""Contracted public-health services of village clinics: the same small service for everybody, a few rounds a year (DOMAIN T24).
+"""Contracted public-health services of clinics: the same small service for everybody, a few rounds a year (DOMAIN T24).
 
 A round is short and rare. Whoever is billed month after month, or all the year round, is not covered.
 """
@@ -50,7 +50,9 @@ def rows(tables: Tables, params: Params) -> ir.Table:
     per = own.group_by(*by, "week").aggregate(n=own.count())
     rank = ibis.row_number().over(ibis.window(group_by=by, order_by=[per.n.desc(), per.week]))
     per = per.mutate(top=(rank < params.round_weeks).cast("int64"))
-    fit = per.group_by(*by).aggregate(n=per.n.sum(), n_top=(per.n * per.top).sum(), weeks=per.week.max() - per.week.min())
+    fit = per.group_by(*by).aggregate(
+        n=per.n.sum(), n_top=(per.n * per.top).sum(), weeks=per.week.max() - per.week.min()
+    )
     # within so few weeks everything is a round: only a longer time shows that the others are empty
     fit = fit.filter((fit.n_top >= params.round_share * fit.n) & (fit.n >= params.round_people))
     kept = own.semi_join(fit, by).semi_join(_seldom(own, params), ["patient_id", *by])

@@ -1,4 +1,4 @@
-"""Travellers, patients from elsewhere and season guests: people who are seen in the town at other counters as well (DOMAIN §5.8, 5.12).
+"""Travellers, patients from elsewhere, season guests: people seen at other counters as well (DOMAIN §5.8, 5.12).
 
 A purchase that empties an account is never explained: being on a journey does not make anybody spend all he has.
 """
@@ -66,16 +66,14 @@ EXPLANATION = Explanation(
     code="5.8",
     slug="through_traffic",
     title="车站、医院门口及候鸟式旅居的异地人员",
-    requires=MappingProxyType(
-        {"settlements": frozenset({"area_code"}), "institutions": frozenset({"area_code"})}
-    ),
+    requires=MappingProxyType({"settlements": frozenset({"area_code"}), "institutions": frozenset({"area_code"})}),
     optional=MappingProxyType({"settlements": frozenset({"account_amount", "account_balance"})}),
     uses=frozenset({"visits"}),
     rows=rows,
     params=Params(),
     sentences=MappingProxyType(
         {
-            "holds": "成立：{n_core} 名异地参保人七日内在本地其他机构也有就诊购药，属旅居、过境或就医人员，且账户未被用尽",
+            "holds": "成立：{n_core} 名异地参保人七日内在本地其他机构也有结算，属旅居、过境或就医人员，且账户未被用尽",
             "partly": "部分成立：{n_covered} 人共 {n_rows} 条记录属旅居、过境或就医人员的一般消费，未作为依据",
             "fails": "不成立：所涉异地参保人前后七日在本地没有其他就诊购药，或账户余额被用尽",
             "untestable": "未能检验：缺少数据项 {missing}",

@@ -171,7 +171,8 @@ def addresses(world: World) -> pa.Array:
     plain = world.marks.plain_address
     home = world.marks.home
     own = _either(plain, area, full)
-    away = joined("测试外地", words(people.area), "市测试路", words(door[people.household] + 400 * (people.household % 97)), "号")
+    far_door = door[people.household] + 400 * (people.household % 97)
+    away = joined("测试外地", words(people.area), "市测试路", words(far_door), "号")
     own = _either(people.guest, away, own)
     return _either(home >= 0, joined("测试县测试养老院路", words(np.maximum(home, 0) + 1), "号"), own)
 

@@ -15,7 +15,7 @@ EMPLOYEE, RESIDENT = 0, 1
 _SIZE_SHARES = np.array([0.18, 0.28, 0.27, 0.15, 0.08, 0.04])
 
 AREAS = ("990101", *(f"995{n}00" for n in range(1, 10)))
-"""Where people are insured: here, and at nine places elsewhere; the first of them is the city with the remote hospitals."""
+"""Where people are insured: here, and at nine places elsewhere, first the city with the remote hospitals."""
 
 GUEST_SHARE, MIGRANT_SHARE = 0.07, 0.03
 _ELSEWHERE = np.array([0.36, 0.14, 0.1, 0.1, 0.08, 0.07, 0.06, 0.05, 0.04])

@@ -1,4 +1,4 @@
-"""Visits of people who lay in a hospital elsewhere or were dead, and houses compared with the quieter half of their kind."""
+"""Visits of people who lay elsewhere or were dead, and houses compared with the quieter half of their kind."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def absent_visits(visits: ir.Table, stays: ir.Table, patients: ir.Table) -> ir.T
     )
     own = visits.select("settlement_id", "patient_id", "institution_id", "on")
     met = own.inner_join(lying, "patient_id")
-    inside = met.filter(
-        (met["on"] >= met.begin) & (met["on"] <= met.end) & (met.stay_house != met.institution_id)
+    inside = met.filter((met["on"] >= met.begin) & (met["on"] <= met.end) & (met.stay_house != met.institution_id))
+    dead = own.inner_join(
+        patients.filter(patients.death_date.notnull()).select("patient_id", "death_date"), "patient_id"
     )
-    dead = own.inner_join(patients.filter(patients.death_date.notnull()).select("patient_id", "death_date"), "patient_id")
     dead = dead.filter(dead["on"] > add_days(dead.death_date, GRACE_DAYS))
     keys = ("settlement_id", "patient_id", "institution_id")
     both = inside.select(*keys, shows=ibis.literal("in_hospital")).union(

@@ -78,6 +78,9 @@ def _of_kind(rows: pd.DataFrame, desks: pd.DataFrame, kind: str, n_tests: int) -
     k, here, house = int(counts.max()), int(every.get(desk, counts.max())), int(every.sum())
     tail = float(log10_hypergeometric_tail(k, max(house, len(known)), max(here, k), len(known)))
     detail: dict[str, str | int | float] = {
-        "n_desk": k, "n_known": len(known), "n_desk_all": max(here, k), "n_house": max(house, len(known)),
+        "n_desk": k,
+        "n_known": len(known),
+        "n_desk_all": max(here, k),
+        "n_house": max(house, len(known)),
     }
     return Desk(kind, desk, Anomaly(Family.CONTROL, "one_desk", tail, n_tests, detail))

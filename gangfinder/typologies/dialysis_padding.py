@@ -74,8 +74,20 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     base = base.mutate(grade=ibis.literal(Grade.E2.value), shows=ibis.ifelse(base.m_out == 1, "out_of_turn", "in_turn"))
     far = own.inner_join(gone.select("settlement_id", "shows"), "settlement_id").inner_join(turned, "settlement_id")
     far = far.mutate(grade=ibis.literal(Grade.E1.value), m_months=ibis.literal(0).cast("int64"))
-    columns = ["settlement_id", "patient_id", "institution_id", "at", "amount", "operator_id", "terminal_id", "doctor_id",
-               "m_months", "m_out", "grade", "shows"]
+    columns = [
+        "settlement_id",
+        "patient_id",
+        "institution_id",
+        "at",
+        "amount",
+        "operator_id",
+        "terminal_id",
+        "doctor_id",
+        "m_months",
+        "m_out",
+        "grade",
+        "shows",
+    ]
     rows = base.select(*columns).union(far.select(*columns), distinct=False).inner_join(chosen, "institution_id")
     return rows.select(
         group_id=rows.institution_id,
@@ -133,9 +145,7 @@ def _out_of_turn(own: ir.Table, params: Params) -> ir.Table:
     return day.inner_join(per, [*by, "weekday"]).select("settlement_id", "m_out")
 
 
-def _houses(
-    sessions: ir.Table, months: ir.Table, gone: ir.Table, institutions: ir.Table, params: Params
-) -> ir.Table:
+def _houses(sessions: ir.Table, months: ir.Table, gone: ir.Table, institutions: ir.Table, params: Params) -> ir.Table:
     """Return per house its patients, those with padded months and impossible sessions, and days over capacity."""
     key = "institution_id"
     house = sessions.group_by(key).aggregate(m_house_patients=sessions.patient_id.nunique())
@@ -202,15 +212,23 @@ def _excess(
     own = rows[rows["subject_id"].isin(people)]
     sort = own["grade"].eq(Grade.E1.value)
     detail: dict[str, str | int | float] = {
-        "n_core": len(people), "n_units": k, "n_patients": n, "n_elsewhere": elsewhere, "n_rest": rest,
-        "n_sessions": params.sessions, "n_rows": int((own["m_out"].eq(1) & ~sort).sum()), "n_impossible": int(sort.sum()),
+        "n_core": len(people),
+        "n_units": k,
+        "n_patients": n,
+        "n_elsewhere": elsewhere,
+        "n_rest": rest,
+        "n_sessions": params.sessions,
+        "n_rows": int((own["m_out"].eq(1) & ~sort).sum()),
+        "n_impossible": int(sort.sum()),
     }
     return Anomaly(family, name, tail, n_tests, detail)
 
 
 def _crowded(facts: pd.Series[float], params: Params) -> Anomaly:
     detail: dict[str, str | int | float] = {
-        "n_days": int(facts["m_house_crowded"]), "n_stations": int(facts["m_house_stations"]), "n_shifts": params.shifts,
+        "n_days": int(facts["m_house_crowded"]),
+        "n_stations": int(facts["m_house_stations"]),
+        "n_shifts": params.shifts,
     }
     return Anomaly(Family.CONTRADICTION, "over_capacity", 0.0, 1, detail)
 
@@ -246,10 +264,14 @@ TYPOLOGY = Typology(
             "其中 {n_rows} 次不在本人固定透析日；其他较规范的透析机构 {n_rest} 名患者中有 {n_elsewhere} 人"
         ),
         "impossible_sessions": (
-            "该机构 {n_patients} 名透析患者中有 {n_core} 人（{n_units} 户）共 {n_impossible} 次透析发生在外院住院期间或死亡之后；"
+            "该机构 {n_patients} 名透析患者中有 {n_core} 人（{n_units} 户）共 {n_impossible} 次透析"
+            "发生在外院住院期间或死亡之后；"
             "其他较规范的透析机构 {n_rest} 名患者中有 {n_elsewhere} 人"
         ),
-        "one_desk": "不在固定透析日的 {n_known} 次中有 {n_desk} 次由同一操作员、终端或医师办理，其在该机构 {n_house} 次结算中共办理 {n_desk_all} 次",
+        "one_desk": (
+            "不在固定透析日的 {n_known} 次中有 {n_desk} 次由同一操作员、终端或医师办理，"
+            "其在该机构 {n_house} 次结算中共办理 {n_desk_all} 次"
+        ),
         "over_capacity": "当日透析人次超过 {n_stations} 台透析机每台 {n_shifts} 班的天数为 {n_days}",
     },
     params=Params(),

@@ -1,4 +1,4 @@
-"""T24: a clinic that bills a list of people again and again, alike and small, wherever they are (村卫生室批量小额虚记)."""
+"""T24: a clinic bills a list of people again and again, alike and small, wherever they are (村卫生室批量小额虚记)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     own = _with_template(own, params)
     times = own.group_by("patient_id", "institution_id").aggregate(m_visits=own.count(), m_alike=own.m_template.sum())
     rows = own.inner_join(times.filter(times.m_visits >= 2), ["patient_id", "institution_id"])
-    base = rows.mutate(grade=ibis.literal(Grade.E2.value), shows=ibis.ifelse(rows.m_template == 1, "template", "same_code"))
+    base = rows.mutate(
+        grade=ibis.literal(Grade.E2.value), shows=ibis.ifelse(rows.m_template == 1, "template", "same_code")
+    )
     everybody = tables["visits"].semi_join(houses, "institution_id")
     gone = absent_visits(everybody, tables["stays"], tables["patients"])
     far = rows.inner_join(gone.select("settlement_id", "shows"), "settlement_id")
@@ -115,7 +117,9 @@ def _houses(seen: ir.Table, coded: ir.Table, params: Params) -> ir.Table:
     code = house.group_by("diagnosis_code").aggregate(everywhere=house.m_house_people.sum())
     whole = size.aggregate(whole=size.m_house_all.sum(), n_houses=size.count())
     codes = coded.aggregate(n_codes=coded.diagnosis_code.nunique())
-    house = house.inner_join(size, "institution_id").inner_join(code, "diagnosis_code").cross_join(whole).cross_join(codes)
+    house = (
+        house.inner_join(size, "institution_id").inner_join(code, "diagnosis_code").cross_join(whole).cross_join(codes)
+    )
     house = house.mutate(
         m_rest_people=house.everywhere - house.m_house_people,
         m_rest_all=house.whole - house.m_house_all,
@@ -136,7 +140,9 @@ def _equal_rows(coded: ir.Table, often: ir.Table, best: ir.Table, params: Params
     keys = ["patient_id", "institution_id", "diagnosis_code"]
     own = coded.semi_join(best, ["institution_id", "diagnosis_code"]).semi_join(often, keys)
     own = _ranked_amounts(own, params)
-    house = own.group_by("institution_id").aggregate(m_house_rows=own.n.sum(), m_house_equal=own.n.sum(where=own.top == 1))
+    house = own.group_by("institution_id").aggregate(
+        m_house_rows=own.n.sum(), m_house_equal=own.n.sum(where=own.top == 1)
+    )
     house = house.mutate(m_house_equal=house.m_house_equal.fill_null(0))
     return with_quiet(house, "equal", "rows")
 
@@ -216,8 +222,13 @@ def _same_code(people: pd.DataFrame, group: Group, params: Params) -> Anomaly | 
     if log10_corrected(tail, n_tests) > params.surprise_log10_p:
         return None
     detail: dict[str, str | int | float] = {
-        "n_units": k, "n_all": n, "n_rest": rest, "n_elsewhere": elsewhere, "code": str(facts["m_code"]),
-        "n_visits": params.visits, "n_catchment": int(facts["m_catchment"]),
+        "n_units": k,
+        "n_all": n,
+        "n_rest": rest,
+        "n_elsewhere": elsewhere,
+        "code": str(facts["m_code"]),
+        "n_visits": params.visits,
+        "n_catchment": int(facts["m_catchment"]),
     }
     return Anomaly(Family.ATTRIBUTE, "same_diagnosis", tail, n_tests, detail)
 
@@ -233,7 +244,11 @@ def _equal(facts: pd.Series[float], n_tests: int, params: Params) -> Anomaly | N
     if log10_corrected(tail, n_tests) > params.surprise_log10_p:
         return None
     detail: dict[str, str | int | float] = {
-        "n_equal": k, "n_rows": n, "n_amounts": params.amounts, "n_rest_equal": cases, "n_rest_rows": rest,
+        "n_equal": k,
+        "n_rows": n,
+        "n_amounts": params.amounts,
+        "n_rest_equal": cases,
+        "n_rest_rows": rest,
     }
     return Anomaly(Family.AMOUNT, "equal_amounts", tail, n_tests, detail)
 
@@ -250,7 +265,11 @@ def _absent(rows: pd.DataFrame, group: Group, params: Params) -> Anomaly | None:
     if log10_corrected(tail, n_tests) > params.surprise_log10_p:
         return None
     detail: dict[str, str | int | float] = {
-        "n_absent": k, "n_known": n, "n_impossible": len(rows), "n_rest": rest, "n_elsewhere": cases,
+        "n_absent": k,
+        "n_known": n,
+        "n_impossible": len(rows),
+        "n_rest": rest,
+        "n_elsewhere": cases,
     }
     return Anomaly(Family.CONTRADICTION, "billed_while_absent", tail, n_tests, detail)
 
@@ -294,18 +313,24 @@ TYPOLOGY = Typology(
         "in_hospital": "在医院住院期间（不含入院、出院当日）在本机构结算",
         "after_death": "登记死亡三十日后仍在本机构结算",
         "same_diagnosis": (
-            "该机构 {n_all} 名就诊者中有 {n_units} 户的人以同一诊断 {code} 就诊 {n_visits} 次以上（服务人口 {n_catchment}）；"
+            "该机构 {n_all} 名就诊者中有 {n_units} 户的人以同一诊断 {code} 就诊 {n_visits} 次以上"
+            "（服务人口 {n_catchment}）；"
             "其他基层机构合计 {n_rest} 名就诊者中有 {n_elsewhere} 人"
         ),
         "equal_amounts": (
-            "这些人的 {n_rows} 次结算中有 {n_equal} 次集中于 {n_amounts} 个金额；其他基层机构同类 {n_rest_rows} 次中有 {n_rest_equal} 次"
+            "这些人的 {n_rows} 次结算中有 {n_equal} 次集中于 {n_amounts} 个金额；"
+            "其他基层机构同类 {n_rest_rows} 次中有 {n_rest_equal} 次"
         ),
         "billed_while_absent": (
-            "其中 {n_absent} 户的人共 {n_impossible} 次结算发生在外院住院期间或死亡之后；该机构就诊者共 {n_known} 人，"
+            "其中 {n_absent} 户的人共 {n_impossible} 次结算发生在外院住院期间或死亡之后；"
+            "该机构就诊者共 {n_known} 人，"
             "其他较规范的基层机构 {n_rest} 人中有 {n_elsewhere} 人"
         ),
         "more_than_residents": "名单 {n_core} 人，超过该机构服务人口 {n_catchment} 人",
-        "one_desk": "上述 {n_known} 次结算中有 {n_desk} 次由同一医师或操作员办理，其在该机构 {n_house} 次结算中共办理 {n_desk_all} 次",
+        "one_desk": (
+            "上述 {n_known} 次结算中有 {n_desk} 次由同一医师或操作员办理，"
+            "其在该机构 {n_house} 次结算中共办理 {n_desk_all} 次"
+        ),
     },
     params=Params(),
     minimum_subjects=20,

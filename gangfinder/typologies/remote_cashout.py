@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gangfinder.engine.portable import add_days, days_between, epoch_minutes, is_midnight, last_rows
+from gangfinder.engine.portable import days_between, last_rows
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected, log10_hypergeometric_tail
 from gangfinder.typologies._contradictions import with_rest
 from gangfinder.typologies._desks import busiest_desk
+from gangfinder.typologies._travel import arrivals, two_regions
 from gangfinder.typologies.contract import Tables, Typology
 
 if TYPE_CHECKING:
@@ -73,18 +74,28 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     outside = _outside(tables)
     buyers = _buyers(outside, params)
     strange = buyers.filter(buyers.stranger == 1)
-    travel = _two_regions(outside, tables["visits"], tables["institutions"], params)
+    travel = two_regions(outside, tables["visits"], tables["institutions"], params.travel_km, params.travel_km_per_hour)
     facts = _houses(strange, travel, params)
     chosen = facts.filter(facts.m_house_drained >= params.people)
     kept = buyers.semi_join(chosen, "house")
-    rows = outside.select("settlement_id", "patient_id", "house", "area", "at", "on", "amount", "operator_id",
-                          "terminal_id", "account_amount").inner_join(
+    rows = outside.select(
+        "settlement_id",
+        "patient_id",
+        "house",
+        "area",
+        "at",
+        "on",
+        "amount",
+        "operator_id",
+        "terminal_id",
+        "account_amount",
+    ).inner_join(
         kept.select("patient_id", "house", m_drained="drained", m_stranger="stranger"), ["patient_id", "house"]
     )
     residual = tables["residual_visits"].select("settlement_id").mutate(_left=ibis.literal(1))
     rows = rows.left_join(residual, "settlement_id").drop("settlement_id_right")
     rows = rows.filter(rows._left.notnull() | (rows.m_drained == 1)).drop("_left")
-    rows = rows.inner_join(chosen, "house").left_join(_arrivals(strange, params), ["area", "on"])
+    rows = rows.inner_join(chosen, "house").left_join(arrivals(strange, params.burst_days), ["area", "on"])
     rows = rows.left_join(_products(tables["items"], rows), "settlement_id")
     base = rows.mutate(grade=ibis.literal(Grade.E2.value), shows=ibis.literal("from_elsewhere"))
     far = rows.semi_join(travel, ["settlement_id"])
@@ -137,13 +148,19 @@ def _buyers(outside: ir.Table, params: Params) -> ir.Table:
     paid = counter.account_amount.cast("float64").fill_null(0.0)
     held = counter.left.cast("float64") + paid
     own = counter.group_by("patient_id", "house", "area").aggregate(
-        n=counter.count(), first_on=counter["on"].min(), paid=paid.sum(), held=held.max(),
+        n=counter.count(),
+        first_on=counter["on"].min(),
+        paid=paid.sum(),
+        held=held.max(),
         left=counter.left.cast("float64").min(),
     )
     own = own.filter(own.n <= params.swipes).left_join(_seen_around(outside, params), ["patient_id", "house"])
     emptied = (own.left <= params.left_share * own.held) & (own.paid >= params.paid_yuan)
     return own.select(
-        "patient_id", "house", "area", "first_on",
+        "patient_id",
+        "house",
+        "area",
+        "first_on",
         drained=ibis.coalesce(emptied, ibis.literal(value=False)).cast("int64"),
         stranger=own.around.isnull().cast("int64"),
     )
@@ -154,7 +171,9 @@ def _seen_around(outside: ir.Table, params: Params) -> ir.Table:
     import ibis
 
     region = outside.group_by("patient_id", "area").aggregate(n=outside.house.nunique())
-    moved = outside.semi_join(region.filter(region.n > 1), ["patient_id", "area"]).select("patient_id", "area", "house", "on")
+    moved = outside.semi_join(region.filter(region.n > 1), ["patient_id", "area"]).select(
+        "patient_id", "area", "house", "on"
+    )
     other = moved.select("patient_id", "area", other_house="house", other_on="on")
     met = moved.inner_join(other, ["patient_id", "area"])
     gap = days_between(met.other_on, met["on"]).abs()
@@ -164,7 +183,9 @@ def _seen_around(outside: ir.Table, params: Params) -> ir.Table:
 
 def _houses(strange: ir.Table, travel: ir.Table, params: Params) -> ir.Table:
     """Return per house its strangers, emptied accounts and impossible travellers, and those of quieter houses."""
-    house = strange.group_by("house").aggregate(m_house_strangers=strange.count(), m_house_drained=strange.drained.sum())
+    house = strange.group_by("house").aggregate(
+        m_house_strangers=strange.count(), m_house_drained=strange.drained.sum()
+    )
     seen = travel.group_by("house").aggregate(n=travel.patient_id.nunique())
     house = house.left_join(seen, "house").drop("house_right")
     house = house.mutate(m_house_travellers=house.n.fill_null(0)).drop("n")
@@ -172,53 +193,11 @@ def _houses(strange: ir.Table, travel: ir.Table, params: Params) -> ir.Table:
     return house.cross_join(house.aggregate(m_houses=house.count()))
 
 
-def _arrivals(strange: ir.Table, params: Params) -> ir.Table:
-    """Return per region and date how many strangers first came within the burst from then on, and in all."""
-    day = strange.group_by("area", on=strange.first_on).aggregate(n=strange.count())
-    later = day.select(area="area", later_on="on", n_later="n")
-    met = day.select("area", "on").inner_join(later, "area")
-    gap = days_between(met.later_on, met["on"])
-    near = met.filter((gap >= 0) & (gap < params.burst_days))
-    near = near.group_by("area", "on").aggregate(m_near=near.n_later.sum())
-    return near.inner_join(day.group_by("area").aggregate(m_arrived=day.n.sum()), "area")
-
-
 def _products(items: ir.Table, rows: ir.Table) -> ir.Table:
     """Return the item that makes most of each purchase."""
     own = items.filter(items.settlement_id.notnull()).semi_join(rows, "settlement_id")
     top = last_rows(own, ["settlement_id"], ["amount", "item_code", "line_no"])
     return top.select("settlement_id", m_product="item_code")
-
-
-def _two_regions(outside: ir.Table, visits: ir.Table, institutions: ir.Table, params: Params) -> ir.Table:
-    """Return purchases within a time of a visit far away in which nobody gets from there.
-
-    Notes
-    -----
-    Plane distances on degrees of 111 km. Rows at midnight carry a date only and are left out. Days are compared with
-    the same and both neighbouring days, so that the join has no range.
-    """
-    import ibis
-
-    spots = institutions.filter(institutions.longitude.notnull() & institutions.latitude.notnull())
-    spots = spots.select(house="institution_id", x="longitude", y="latitude")
-    here = outside.filter(~is_midnight(outside["at"])).select(
-        "settlement_id", "patient_id", "house", "on", minute=epoch_minutes(outside["at"])
-    )
-    here = here.inner_join(spots, "house")
-    other = visits.semi_join(here, "patient_id")
-    other = other.filter(~is_midnight(other["at"])).select(
-        "patient_id", other_house="institution_id", other_on="on", other_minute=epoch_minutes(other["at"])
-    )
-    other = other.inner_join(spots.select(other_house="house", x_r="x", y_r="y"), "other_house")
-    near = [other.mutate(on=add_days(other.other_on, step)) for step in (-1, 0, 1)]
-    met = here.inner_join(near[0].union(*near[1:], distinct=False), ["patient_id", "on"])
-    north = (met.y - met.y_r) * 111.0
-    east = (met.x - met.x_r) * 111.0 * (met.y / 57.29577951308232).cos()
-    km = (north * north + east * east).sqrt()
-    minutes = (met.minute - met.other_minute).abs()
-    far = (km >= params.travel_km) & (minutes * params.travel_km_per_hour < km * 60.0)
-    return met.filter(ibis.coalesce(far, ibis.literal(value=False))).select("settlement_id", "patient_id", "house").distinct()
 
 
 def confirm(group: Group, params: Params) -> Verdict | None:
@@ -263,7 +242,11 @@ def _emptied(base: pd.DataFrame, emptied: pd.Index, group: Group, params: Params
         return None
     yuan = float(base.loc[base["subject_id"].isin(emptied), "m_account_yuan"].sum())
     detail: dict[str, str | int | float] = {
-        "n_core": len(emptied), "n_units": k, "n_strangers": n, "n_rest": rest, "n_elsewhere": cases,
+        "n_core": len(emptied),
+        "n_units": k,
+        "n_strangers": n,
+        "n_rest": rest,
+        "n_elsewhere": cases,
         "n_account_yuan": round(yuan),
     }
     return Anomaly(Family.AMOUNT, "emptied_accounts", tail, n_tests, detail)
@@ -301,7 +284,10 @@ def _product(
     if log10_corrected(tail, n_tests) > params.surprise_log10_p:
         return None
     detail: dict[str, str | int | float] = {
-        "n_same": k, "n_paid": int(paid.sum()), "n_product": int(same.sum()), "n_all": len(known),
+        "n_same": k,
+        "n_paid": int(paid.sum()),
+        "n_product": int(same.sum()),
+        "n_all": len(known),
     }
     return Anomaly(Family.AMOUNT, "same_product", tail, n_tests, detail)
 
@@ -327,7 +313,10 @@ def _burst(own: pd.DataFrame, group: Group, params: Params) -> Anomaly | None:
     if log10_corrected(float(tails[best]), n_tests) > params.surprise_log10_p:
         return None
     detail: dict[str, str | int | float] = {
-        "n_inside": int(inside[best]), "n_first": len(days), "n_days": params.burst_days, "n_near": int(near[best]),
+        "n_inside": int(inside[best]),
+        "n_first": len(days),
+        "n_days": params.burst_days,
+        "n_near": int(near[best]),
         "n_arrived": int(arrived),
     }
     return Anomaly(Family.CALENDAR, "one_burst", float(tails[best]), n_tests, detail)
@@ -347,7 +336,11 @@ def _travellers(group: Group, core: list[str], params: Params) -> tuple[Anomaly 
     if log10_corrected(tail, n_tests) > params.surprise_log10_p:
         return None, False
     detail: dict[str, str | int | float] = {
-        "n_travellers": k, "n_strangers": n, "n_elsewhere": cases, "n_rest": rest, "n_km": int(params.travel_km),
+        "n_travellers": k,
+        "n_strangers": n,
+        "n_elsewhere": cases,
+        "n_rest": rest,
+        "n_km": int(params.travel_km),
         "n_speed": int(params.travel_km_per_hour),
     }
     return Anomaly(Family.CONTRADICTION, "seen_far_away", tail, n_tests, detail), True
@@ -382,9 +375,13 @@ TYPOLOGY = Typology(
         TWO_REGIONS: "同一参保人在无法往返的时间内于远方机构另有结算",
         "emptied_accounts": (
             "在该机构仅少量结算、在本统筹区无其他结算的 {n_strangers} 名异地参保人中，有 {n_core} 人（{n_units} 户）"
-            "个人账户余额被用去八成以上，合计 {n_account_yuan} 元；比例不高于该机构的其他机构合计 {n_rest} 人中仅 {n_elsewhere} 人"
+            "个人账户余额被用去八成以上，合计 {n_account_yuan} 元；"
+            "比例不高于该机构的其他机构合计 {n_rest} 人中仅 {n_elsewhere} 人"
         ),
-        "same_product": "上述账户的 {n_paid} 次结算中有 {n_same} 次主要购买同一商品；该机构异地少量结算 {n_all} 次中该商品共 {n_product} 次",
+        "same_product": (
+            "上述账户的 {n_paid} 次结算中有 {n_same} 次主要购买同一商品；"
+            "该机构异地少量结算 {n_all} 次中该商品共 {n_product} 次"
+        ),
         "one_burst": (
             "{n_first} 人的首次结算中有 {n_inside} 人集中在 {n_days} 天内；"
             "同期到本统筹区的异地参保人占全部 {n_arrived} 人中的 {n_near} 人"
@@ -393,7 +390,10 @@ TYPOLOGY = Typology(
             "其中 {n_travellers} 户在相距 {n_km} 公里以上的机构另有结算，所隔时间按每小时 {n_speed} 公里也无法往返；"
             "该机构异地人员共 {n_strangers} 人，其他机构合计 {n_rest} 人中有 {n_elsewhere} 人"
         ),
-        "one_desk": "上述 {n_known} 次结算中有 {n_desk} 次由同一操作员或终端办理，其在该机构 {n_house} 次结算中共办理 {n_desk_all} 次",
+        "one_desk": (
+            "上述 {n_known} 次结算中有 {n_desk} 次由同一操作员或终端办理，"
+            "其在该机构 {n_house} 次结算中共办理 {n_desk_all} 次"
+        ),
     },
     params=Params(),
     minimum_subjects=5,

@@ -106,12 +106,16 @@ def migrant_dormitory(scene: Scene, rng: np.random.Generator, number: int) -> Pa
     """Play one dormitory of workers insured elsewhere: one shop and one clinic, mostly after pay-day."""
     world = scene.world
     adult = (world.people.age >= 18) & (world.people.age < 60)
-    workers = recruit(scene, rng, spread(rng, 12, 36), scene.alive & (world.people.area > 0) & ~world.people.guest & adult)
+    workers = recruit(
+        scene, rng, spread(rng, 12, 36), scene.alive & (world.people.area > 0) & ~world.people.guest & adult
+    )
     houses = np.array([_shop(scene, rng, PlaceKind.PHARMACY), _shop(scene, rng, PlaceKind.CLINIC)])
     row = np.repeat(np.arange(len(workers)), rng.integers(3, 9, len(workers)))
     months = (np.datetime64(world.settings.start, "M") + np.arange(world.settings.months)).astype("datetime64[D]")
     payday = rng.choice(months.astype(np.int64), len(row)) + 9
-    days = np.where(rng.random(len(row)) < 0.5, payday + rng.integers(0, 4, len(row)), payday + rng.integers(-9, 18, len(row)))
+    days = np.where(
+        rng.random(len(row)) < 0.5, payday + rng.integers(0, 4, len(row)), payday + rng.integers(-9, 18, len(row))
+    )
     where = houses[(rng.random(len(row)) < 0.35).astype(np.int64)]
     events = world.visits(rng, workers[row], where, days, credential=np.where(rng.random(len(row)) < 0.8, 0, NONE))
     return Part("migrant_dormitory", workers, events, places=houses)
@@ -120,7 +124,9 @@ def migrant_dormitory(scene: Scene, rng: np.random.Generator, number: int) -> Pa
 def child_account(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play parents whose children, insured elsewhere, pay for them from their own accounts."""
     world = scene.world
-    parents = recruit(scene, rng, spread(rng, 4, 9), scene.alive & (world.people.age >= 60) & (world.people.insured != EMPLOYEE))
+    parents = recruit(
+        scene, rng, spread(rng, 4, 9), scene.alive & (world.people.age >= 60) & (world.people.insured != EMPLOYEE)
+    )
     children = _guests(scene, rng, len(parents), oldest=55, youngest=25)
     parents = parents[: len(children)]
     row = np.repeat(np.arange(len(parents)), rng.integers(5, 12, len(parents)))
@@ -140,7 +146,9 @@ def dialysis_month(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     patients = recruit(scene, rng, spread(rng, 6, 14), scene.alive & (world.people.age >= 38))
     days = np.arange(world.first_day, world.first_day + world.days)
     odd = rng.random(len(patients)) < 0.5
-    turn = np.where(odd[None, :], np.isin((days + 3) % 7, (1, 3, 5))[:, None], np.isin((days + 3) % 7, (0, 2, 4))[:, None])
+    turn = np.where(
+        odd[None, :], np.isin((days + 3) % 7, (1, 3, 5))[:, None], np.isin((days + 3) % 7, (0, 2, 4))[:, None]
+    )
     came = turn & (rng.random(turn.shape) < 0.98)
     # now and then a turn is moved by a day, or a patient in trouble has one session more
     came |= ~turn & (rng.random(turn.shape) < 0.012)
@@ -170,7 +178,9 @@ def public_health_round(scene: Scene, rng: np.random.Generator, number: int) -> 
     folk = _villages_near(scene, site, 4)
     folk = rng.choice(folk, min(len(folk), spread(rng, 70, 180)), replace=False)
     rounds = max(1, round(spread(rng, 2, 4) * world.days / 365))
-    begin = world.first_day + np.arange(rounds) * (world.days // rounds) + spread(rng, 3, max(4, world.days // rounds - 14))
+    begin = (
+        world.first_day + np.arange(rounds) * (world.days // rounds) + spread(rng, 3, max(4, world.days // rounds - 14))
+    )
     turn, person = np.nonzero(rng.random((rounds, len(folk))) < 0.85)
     days = begin[turn] + rng.integers(0, 9, len(turn))
     basket = int(world.catalogue.near(rng, 6, 30, 1)[0])

@@ -31,7 +31,9 @@ def remote_cashout(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     holders = _strangers(scene, rng, spread(rng, 30, max(32, min(120, world.people.count // 170))), balance)
     span = (40, 48, 56, 59)[settings.difficulty]
     start = world.first_day + spread(rng, 4, max(5, world.days - span - 4))
-    swipes = np.minimum(rng.choice(3, len(holders), p=[0.6, 0.25, 0.15]) + 1, (balance[holders] // 500).astype(np.int64))
+    swipes = np.minimum(
+        rng.choice(3, len(holders), p=[0.6, 0.25, 0.15]) + 1, (balance[holders] // 500).astype(np.int64)
+    )
     row = np.repeat(np.arange(len(holders)), swipes)
     drained = rng.random(len(holders)) < (1.0, 0.9, 0.78, 0.6)[settings.difficulty]
     share = np.where(drained, rng.uniform(0.93, 1.02, len(holders)), rng.uniform(0.25, 0.7, len(holders)))
@@ -117,7 +119,9 @@ def _small_purchases(scene: Scene, rng: np.random.Generator, events: Events) -> 
     who = again["patient"].astype(np.int64)
     near = rng.random(len(again)) < 0.6
     where = np.where(near, again["place"], scene.habits.pharmacy[who, 0])
-    days = np.clip(again["at"] // DAY + rng.integers(-3, 4, len(again)), world.first_day, world.first_day + world.days - 1)
+    days = np.clip(
+        again["at"] // DAY + rng.integers(-3, 4, len(again)), world.first_day, world.first_day + world.days - 1
+    )
     return world.visits(rng, who, where.astype(np.int64), days, credential=0)
 
 
@@ -136,7 +140,9 @@ def dialysis_padding(scene: Scene, rng: np.random.Generator, number: int) -> Par
     at = days[date] * DAY + (usual[person] + rng.normal(0, 420, len(date))).astype(np.int64)
     billed = _lying_elsewhere(scene, patients[person], at) & (rng.random(len(at)) < 0.9 * settings.participation)
     real = _sessions(patients[person], site, at, billed)
-    return Part("T23", patients, Events.joined([real, _padding(scene, rng, patients, turn, site)]), places=np.array([site]))
+    return Part(
+        "T23", patients, Events.joined([real, _padding(scene, rng, patients, turn, site)]), places=np.array([site])
+    )
 
 
 def _sessions(who: Ints, site: int, at: Ints, fixed: Flags | bool, **more: object) -> Events:
