@@ -46,7 +46,7 @@ def hubs(tables: Tables, params: Params) -> ir.Table:
     parts = [nobody.select(hub_id=ibis.literal(f"{way}|").concat(nobody.doctor_id)) for way in ("two", "left")]
     parts.append(readers.select(hub_id=ibis.literal("two|").concat(readers.doctor_id)))
     found = parts[0].union(*parts[1:], distinct=True)
-    return found.select(hub_type=ibis.literal("signature"), hub_id="hub_id")
+    return found.select(hub_type=ibis.literal("doctor"), hub_id="hub_id")
 
 
 def _reads(doctors: ir.Table) -> ir.BooleanValue:

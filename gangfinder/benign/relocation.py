@@ -1,7 +1,7 @@
 """A house that was renamed, moved or merged: its people go where it went (DOMAIN §4 T13, look-alikes).
 
-The contract ended for good, was not suspended, and a house of the same credit code, legal representative, parent or
-address has a contract that begins about then, or goes on. A suspended house is never excused by its owner's other house.
+The contract ended for good, was not suspended, and a house of the same credit code, legal representative, parent
+or address has a contract that begins about then, or goes on. A suspended house is never excused by its owner's other house.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def hubs(tables: Tables, params: Params) -> ir.Table:
     begins = days_between(met.valid_from, met.end) <= params.handover_days
     open_then = met.valid_to.isnull() | (met.valid_to >= met.end)
     found = met.filter(begins & open_then).select("institution_id").distinct()
-    return found.select(hub_type=ibis.literal("contract"), hub_id=ibis.literal("contract|").concat(found.institution_id))
+    hub = ibis.literal("contract|").concat(found.institution_id)
+    return found.select(hub_type=ibis.literal("institution"), hub_id=hub)
 
 
 EXPLANATION = Explanation(

@@ -274,7 +274,8 @@ def _at_work(world: World, events: Events, doctor: Ints) -> Ints:
     where = events["place"].astype(np.int64)
     first, count = places.doctor_first[where], np.maximum(places.doctor_count[where], 1)
     for _ in range(4):
-        away = standing.absent(doctor, where, events["at"], places.doctor_place[np.maximum(doctor, 0)], world.marks.sick)
+        home = places.doctor_place[np.maximum(doctor, 0)]
+        away = standing.absent(doctor, where, events["at"], home, world.marks.sick)
         away &= ~events["fixed"]
         if not away.any():
             return doctor

@@ -194,8 +194,12 @@ def make_standing(
     days = int(settings.months * 30.4)
     draft = _Draft(streams.rng("standing"), places, taken, first, days, people.count)
     n, doctors = places.count, len(places.doctor_place)
+    alike: dict[str, tuple[Ints, ...]] = {}
+    ring_doctors: dict[int, tuple[int, int]] = {}
     made = Standing(
-        *(np.full(n, FAR) for _ in range(3)),
+        suspended_from=np.full(n, FAR),
+        suspended_to=np.full(n, FAR),
+        moved_on=np.full(n, FAR),
         moved_to=np.full(n, NONE),
         merged=np.zeros(n, dtype=bool),
         lapsed_from=np.full(n, FAR),
@@ -208,8 +212,8 @@ def make_standing(
         second_days=np.zeros(doctors, dtype=np.int64),
         account=np.zeros(doctors, dtype=bool),
         reads=np.zeros(doctors, dtype=bool),
-        alike=(alike := {}),
-        ring_doctors=(ring_doctors := {}),
+        alike=alike,
+        ring_doctors=ring_doctors,
     )
     _rings(draft, settings, made, sites, ring_doctors)
     for number in range(max(3, settings.lookalikes)):

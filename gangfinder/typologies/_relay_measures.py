@@ -98,7 +98,8 @@ def moves_of(rows: pd.DataFrame) -> pd.DataFrame:
             "second": r.index.to_numpy()[1:],
         }
     )
-    return moves[same]
+    kept: pd.DataFrame = moves[same]
+    return kept
 
 
 def handed_on(moves: pd.DataFrame, rows: pd.DataFrame, gap_days: int, n_tests: int) -> Anomaly:
@@ -166,8 +167,8 @@ def no_cash(rows: pd.DataFrame, free_share: float, surprise: float) -> Anomaly |
 def fixed_nights(rows: pd.DataFrame, surprise: float) -> Anomaly | None:
     """Test the commonest length of stay against the lengths of the houses' other stays; every length is a test."""
     counts = rows["m_nights"].value_counts().sort_index()
-    nights = int(counts.idxmax())
     k, n = int(counts.max()), len(rows)
+    nights = int(counts.index[int(counts.to_numpy().argmax())])
     house = rows.drop_duplicates("institution_id")
     same = rows[rows["m_nights"] == nights].drop_duplicates("institution_id")
     others = int(house["m_house_stays"].sum()) - n

@@ -102,7 +102,7 @@ def _tagged(rows: ir.Table, way: str, shows: str) -> ir.Table:
 
 
 def _facts(signed: ir.Table, found: ir.Table, params: Params) -> ir.Table:
-    """Return per way and doctor his impossible signatures, all his signatures, and those of doctors with a lower rate."""
+    """Return per way and doctor his impossible signatures, all of his, and those of doctors with a lower rate."""
     import ibis
 
     true = found.filter(found.shows != _BESIDE)
@@ -249,7 +249,10 @@ TYPOLOGY = Typology(
         "医疗保障基金使用监督管理条例 第三十八条、第四十条",
         "医师法 第十四条、第五十七条",
     ),
-    clears=("多点执业备案与排班表", "远程诊断或会诊协议", "科室共用账号的管理规定与实际签名记录", "医师变更登记或补录的日志"),
+    clears=(
+        "多点执业备案与排班表", "远程诊断或会诊协议", "科室共用账号的管理规定与实际签名记录",
+        "医师变更登记或补录的日志",
+    ),
     records=("医师排班、考勤与门禁", "处方与病历的手写或电子签名日志", "医师本人住院病历", "执业注册与变更记录"),
     sentences={
         TWO_PLACES: "同一医师在相距较远的两家机构于数分钟内先后签名结算",
@@ -258,7 +261,8 @@ TYPOLOGY = Typology(
         IN_HOSPITAL: "医师本人住院期间（不含入院、出院当日）有其签名的结算",
         AFTER_DEATH: "医师死亡之后仍有其签名的结算",
         "at_once": (
-            "该医师有 {n_rows} 次（{n_days} 天，{n_patients} 名患者）与另一机构的签名相隔数分钟，全部签名 {n_signed} 次；"
+            "该医师有 {n_rows} 次（{n_days} 天，{n_patients} 名患者）与另一机构的签名相隔数分钟，"
+            "全部签名 {n_signed} 次；"
             "发生率不高于该医师的其他医师合计 {n_other_signed} 次签名中有 {n_other_rows} 次"
         ),
         "after_leaving": (

@@ -1,4 +1,4 @@
-"""T07: people who go round the same few houses, or out of one and into it again, all year (频繁住院、循环住院、假出院)."""
+"""T07: people who go round the same few houses, or out of one and into it again, all year (循环住院、假出院)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Params:
     gap_days: int = 3
     relays: int = 2
     stays_per_year: float = 5.0
-    free_share: float = 0.5
+    free_share: float = 0.4
     surprise_log10_p: float = -3.0
 
 
@@ -167,7 +167,8 @@ TYPOLOGY = Typology(
     sentences={
         "relay_stay": "出院后数日内再次入院，与多名无亲属关系的参保人往来于相同机构",
         "handed_on": (
-            "{n_core} 人共住院 {n_stays} 次，前后相接的 {n_moves} 次中有 {n_relays} 次在出院后 {gap_days} 天内再次入院；"
+            "{n_core} 人共住院 {n_stays} 次，前后相接的 {n_moves} 次中有 {n_relays} 次"
+            "在出院后 {gap_days} 天内再次入院；"
             "其他住院患者前后相接的 {n_other_moves} 次中有 {n_other_relays} 次"
         ),
         "same_round": "在机构之间转住的 {n_between} 次中有 {n_inside} 次始终在相同的 {n_houses} 家机构之间",

@@ -45,7 +45,7 @@ class Params:
     relays: int = 2
     inside_share: float = 0.6
     owner_cap_houses: int = 30
-    free_share: float = 0.5
+    free_share: float = 0.4
     surprise_log10_p: float = -3.0
 
 
@@ -180,11 +180,15 @@ TYPOLOGY = Typology(
         "法发〔2024〕6号 定点医药机构情形（虚假住院）",
     ),
     clears=("医共体协议与双向转诊记录", "各机构专科分工及转院指征", "分级诊疗下转康复的治疗计划"),
-    records=("各机构股权与法定代表人登记", "转院记录与接送车辆登记", "入院记录、护理记录与病区监控", "收费票据与现金流水"),
+    records=(
+        "各机构股权与法定代表人登记", "转院记录与接送车辆登记", "入院记录、护理记录与病区监控",
+        "收费票据与现金流水",
+    ),
     sentences={
         "owner_stay": "在同一举办者的机构之间先后住院",
         "handed_on": (
-            "{n_core} 人共住院 {n_stays} 次，前后相接的 {n_moves} 次中有 {n_relays} 次在出院后 {gap_days} 天内再次入院；"
+            "{n_core} 人共住院 {n_stays} 次，前后相接的 {n_moves} 次中有 {n_relays} 次"
+            "在出院后 {gap_days} 天内再次入院；"
             "其他住院患者前后相接的 {n_other_moves} 次中有 {n_other_relays} 次"
         ),
         "one_owner": (

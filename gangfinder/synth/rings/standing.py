@@ -23,7 +23,8 @@ def flow_shift(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     site = house if alone else other
     members, rate = _regulars(scene, rng, house, start)
     share = 0.35 + 0.5 * world.settings.participation
-    members, rate = (part[: max(12, round(len(members) * share))] for part in (members, rate))
+    size = max(12, round(len(members) * share))
+    members, rate = members[:size], rate[:size]
     times = np.maximum(1, rng.poisson(np.minimum(rate * (end - start + 1) * 1.3 + 0.8, 12)))
     who = np.repeat(members, times)
     # whoever comes is there within the first weeks, later as often as before
