@@ -14,6 +14,7 @@ from gangfinder.leads.amounts import stake
 from gangfinder.leads.catalogue import Phrase, Value
 from gangfinder.leads.members import CORE
 from gangfinder.leads.phrases import PHRASES, chance, phrase, role_title
+from gangfinder.leads.printed import PrintedFinding, printed
 from gangfinder.leads.robustness import nearness, robustness
 from gangfinder.leads.texts import Texts
 from gangfinder.model.evidence import Anomaly, EvidenceRow, Family, Finding, Judgement, Result
@@ -44,6 +45,8 @@ class Narrative:
         One line.
     sections
         In reading order.
+    findings
+        The numbers behind the sentences.
     """
 
     lead_id: str
@@ -51,6 +54,7 @@ class Narrative:
     status: str
     headline: Phrase
     sections: tuple[Section, ...]
+    findings: tuple[PrintedFinding, ...] = ()
 
     def to_line(self) -> str:
         """Return one line of JSON from which :meth:`from_line` makes the same narrative."""
@@ -62,6 +66,7 @@ class Narrative:
             "sections": [
                 {"title": s.title.to_json(), "lines": [p.to_json() for p in s.lines]} for s in self.sections
             ],
+            "findings": [f.to_json() for f in self.findings],
         }
         return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
@@ -74,7 +79,8 @@ class Narrative:
             for s in plain["sections"]
         )
         headline = Phrase.from_json(plain["headline"])
-        return cls(plain["lead_id"], plain["rank"], plain["status"], headline, sections)
+        findings = tuple(PrintedFinding.from_json(f) for f in plain.get("findings", ()))
+        return cls(plain["lead_id"], plain["rank"], plain["status"], headline, sections, findings)
 
 
 def narrate(lead: Lead, texts: Texts) -> Narrative:
@@ -107,6 +113,7 @@ def narrate(lead: Lead, texts: Texts) -> Narrative:
         lead.status,
         headline(lead, texts),
         tuple(Section(title, lines) for title, lines in sections if lines),
+        printed(lead),
     )
 
 

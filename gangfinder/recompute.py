@@ -1,0 +1,280 @@
+"""Compute every tail of a lead again, from the input tables and the lead's evidence rows.
+
+Nothing that the run remembers of its groups is trusted. The null (calendars, desks and amounts of the houses concerned,
+totals of the run) is counted anew in the input; the observed side is what the lead's core did according to the input,
+less every row that the evidence file no longer holds; the tail is the typology's own exact one.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gangfinder.errors import LeadError
+from gangfinder.export.cells import neutral
+from gangfinder.export.projection import instant
+from gangfinder.leads.printed import PrintedAnomaly, PrintedFinding
+from gangfinder.leads.reading import find_narrative, run_folder
+from gangfinder.model.evidence import Anomaly, EvidenceRow
+from gangfinder.model.group import Group, Verdict
+from gangfinder.pipeline import Plugins, Prepared, canonical_tables, prepare
+from gangfinder.rings.groups import Surroundings, foreign_links, hub_groups, linked_groups
+from gangfinder.rings.surroundings import surroundings
+from gangfinder.run import Stages
+from gangfinder.scoring.grouping import collect_rows, tie_chance
+from gangfinder.scoring.judging import evidence_rows, finding_of
+from gangfinder.settings import Settings
+from gangfinder.typologies.contract import Typology
+from gangfinder.typologies.detection import Detected
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gangfinder.engine import Engine
+
+TOLERANCE = 1e-9
+"""Largest relative difference between a stored tail and the recomputed one."""
+
+Row = tuple[str, str, str, Decimal, str]
+"""An evidence row as compared: table, key, instant, yuan, grade."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """One printed tail and what the data say of it.
+
+    Parameters
+    ----------
+    finding_id, anomaly
+        Which tail.
+    printed, recomputed
+        log10 of the tail before correction, as stored and as recomputed; ``None`` where the rows left no longer make
+        the anomaly.
+    printed_tests, recomputed_tests
+        Number of tests it is corrected for.
+    rows_differ
+        Evidence rows of the finding that are in the file or in the data, but not the same in both.
+    """
+
+    finding_id: str
+    anomaly: str
+    printed: float
+    recomputed: float | None
+    printed_tests: int
+    recomputed_tests: int | None
+    rows_differ: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether tail, number of tests and evidence rows are those of the data."""
+        if self.recomputed is None or self.rows_differ or self.printed_tests != self.recomputed_tests:
+            return False
+        return math.isclose(self.printed, self.recomputed, rel_tol=TOLERANCE, abs_tol=1e-12)
+
+
+def recompute(
+    source: Path | str,
+    out: Path,
+    lead_id: str,
+    settings: Settings | None = None,
+    *,
+    profile: Path | None = None,
+    stages: Stages | None = None,
+) -> list[Recomputed]:
+    """Compute every tail of a lead again.
+
+    Parameters
+    ----------
+    source
+        The input of the run.
+    out
+        Result folder or a run folder.
+    lead_id
+        A lead id, a prefix of one, or a rank.
+    settings
+        Settings of the run; default: those in its ``run.json``.
+    profile
+        Mapping profile of the run, if it had one.
+    stages
+        Recorder of the stages; default: a silent one.
+
+    Returns
+    -------
+    list of Recomputed
+        Findings in the order of their typologies, anomalies in the order in which they are printed.
+
+    Raises
+    ------
+    LeadError
+        If there is no such run or lead, or the run kept no numbers.
+    """
+    folder = run_folder(out)
+    narrative = find_narrative(folder, lead_id)
+    if not narrative.findings:
+        msg = f"the run keeps no numbers of lead {narrative.lead_id}"
+        raise LeadError(msg, hint="it was made by an older version: run gangfinder run again")
+    settings = settings or run_settings(folder)
+    cited = _cited(folder / "evidence.csv", narrative.lead_id)
+    return list(_recomputed(source, narrative.findings, cited, settings, profile, stages or Stages(quiet=True)))
+
+
+def run_settings(folder: Path) -> Settings:
+    """Return the settings of a finished run, from its ``run.json``.
+
+    Raises
+    ------
+    LeadError
+        If the file cannot be read.
+    """
+    try:
+        plain: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))["settings"]
+        key = plain.pop("key_file")
+        amount = Decimal(plain.pop("minimum_amount"))
+        return Settings(**plain, minimum_amount=amount, key_file=Path(key) if key else None)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = "run.json of that run cannot be read"
+        raise LeadError(msg, hint="give the settings of the run, or run gangfinder run again") from error
+
+
+def _cited(file: Path, lead_id: str) -> dict[str, Counter[Row]]:
+    """Return the evidence rows of a lead as the file has them, by finding."""
+    found: dict[str, Counter[Row]] = {}
+    try:
+        with file.open(encoding="utf-8", newline="") as lines:
+            for r in csv.DictReader(lines):
+                if r["lead_id"] == lead_id:
+                    row = (r["source_table"], r["source_key"], r["event_at"], Decimal(r["amount"]), r["grade"])
+                    found.setdefault(r["finding_id"], Counter())[row] += 1
+    except (OSError, ArithmeticError, KeyError, ValueError) as error:
+        msg = "evidence.csv of that run cannot be read"
+        raise LeadError(msg, hint="check its permissions, or run gangfinder run again") from error
+    return found
+
+
+def _recomputed(
+    source: Path | str,
+    findings: Iterable[PrintedFinding],
+    cited: Mapping[str, Counter[Row]],
+    settings: Settings,
+    profile: Path | None,
+    stages: Stages,
+) -> Iterator[Recomputed]:
+    wanted = {f.typology for f in findings}
+    every = Plugins.tuned(settings)
+    plugins = replace(every, typologies={s: t for s, t in every.typologies.items() if t.code in wanted})
+    with canonical_tables(source, settings, "duckdb", profile, None, stages) as (work, tables, _):
+        ready = prepare(work, tables, stages, plugins)
+        able = {one.typology.code: one for one in ready.detected}
+        with stages("recomputing"):
+            for finding in findings:
+                rows = cited.get(finding.finding_id, Counter())
+                if finding.typology not in able:
+                    yield from _compared(finding, None, sum(rows.values()))
+                    continue
+                one = able[finding.typology]
+                yield from _checked(finding, one.typology, _groups(work, ready, one, finding), rows)
+
+
+def _groups(work: Engine, ready: Prepared, one: Detected, finding: PrintedFinding) -> list[Group]:
+    """Return the groups of which the finding can be: its core alone, and for hubs every hub that holds all of it."""
+    kinds = one.typology.links
+    rows = collect_rows(work, [one], {kinds: [finding.core]} if kinds else {})[one.typology.slug]
+    core = set(finding.core)
+    if kinds:
+        links, around = _links(work, ready, one.typology), _around(work, ready, rows)
+        around = replace(around, tie_chance=tie_chance(links, one.typology.supports, around.n_people))
+        tests = sum(ready.linked.n_tests.get(k, 0) for k in kinds) or 1
+        return linked_groups(rows, links, [finding.core], tests, around)
+    tests = max(1, rows["group_id"].nunique())
+    hubs = rows.groupby("group_id")["subject_id"].agg(lambda own: core <= set(own))
+    rows = rows[rows["group_id"].isin(hubs[hubs.astype(bool)].index)]
+    outside = rows["subject_type"].eq(one.typology.subject_type) & ~rows["subject_id"].isin(core)
+    rows = rows[~outside]
+    return hub_groups(rows, _no_links(), frozenset(), tests, _around(work, ready, rows))
+
+
+def _no_links() -> pd.DataFrame:
+    import pandas as pd
+
+    from gangfinder.model.evidence import LINK_SCHEMA
+
+    return pd.DataFrame(columns=list(LINK_SCHEMA))
+
+
+def _links(work: Engine, ready: Prepared, typology: Typology) -> pd.DataFrame:
+    """Return the links across units of the kinds that a typology reads."""
+    links = ready.linked.links
+    own = links.filter(links.kind.isin((*typology.links, *typology.supports)))
+    people = own.filter((own.source_type == "patient") & (own.target_type == "patient"))
+    frame = work.fetch(people).to_pandas().sort_values(["kind", "source_id", "target_id"], kind="stable")
+    return foreign_links(frame, ready.applied.units)
+
+
+def _around(work: Engine, ready: Prepared, rows: pd.DataFrame) -> Surroundings:
+    import pyarrow as pa
+
+    houses = sorted({str(h) for h in rows["institution_id"].dropna().unique()})
+    here = work.put("houses_here", pa.table({"institution_id": pa.array(houses, pa.string())}))
+    visits, units = ready.derived["visits"], ready.applied.units
+    return surroundings(work, visits, here, units, ready.windows, clock=ready.clock)
+
+
+def _checked(
+    finding: PrintedFinding, typology: Typology, groups: Iterable[Group], cited: Counter[Row]
+) -> list[Recomputed]:
+    """Judge each possible group on the rows that are cited, and return the comparison that agrees best."""
+    tried = [_one(finding, typology, group, cited) for group in groups]
+    nothing = list(_compared(finding, None, sum(cited.values())))
+    return max(tried, key=lambda made: sum(r.agrees for r in made), default=nothing)
+
+
+def _one(finding: PrintedFinding, typology: Typology, group: Group, cited: Counter[Row]) -> list[Recomputed]:
+    verdict = typology.confirm(group, typology.params)
+    if verdict is None:
+        return list(_compared(finding, None, sum(cited.values())))
+    seen = Counter(_row(e) for e in set(finding_of(typology, group, verdict).evidence))
+    differ = sum(((seen - cited) + (cited - seen)).values())
+    if differ:
+        verdict = typology.confirm(_observed(typology, group, verdict, cited), typology.params)
+    return list(_compared(finding, verdict, differ))
+
+
+def _observed(typology: Typology, group: Group, verdict: Verdict, cited: Counter[Row]) -> Group:
+    """Return the group without the evidence rows that the file lacks or has otherwise."""
+    kept = {(table, key) for table, key, *_ in cited}
+    rows = evidence_rows(typology, group, verdict)
+    lost = [n for n, t, k in zip(rows.index, rows["source_table"], rows["source_key"], strict=True)
+            if (t, neutral(str(k))) not in kept]
+    return replace(group, rows=group.rows.drop(index=lost).reset_index(drop=True), memo={})
+
+
+def _row(one: EvidenceRow) -> Row:
+    at, amount = instant(one.event_at), one.amount.quantize(Decimal("0.01"))
+    return one.source_table, neutral(one.source_key), at, amount, one.grade.value
+
+
+def _compared(finding: PrintedFinding, verdict: Verdict | None, differ: int) -> Iterator[Recomputed]:
+    found = {} if verdict is None else _numbered(verdict.anomalies)
+    for key, was in _numbered(finding.anomalies).items():
+        now = found.get(key)
+        tail = None if now is None else now.log10_p
+        tests = None if now is None else now.n_tests
+        yield Recomputed(finding.finding_id, was.name, was.log10_p, tail, was.n_tests, tests, differ)
+
+
+def _numbered(anomalies: Iterable[Anomaly] | Iterable[PrintedAnomaly]) -> dict[tuple[str, int], Any]:
+    """Return anomalies by name and place among those of one name."""
+    found: dict[tuple[str, int], Any] = {}
+    for one in anomalies:
+        found[(one.name, sum(name == one.name for name, _ in found))] = one
+    return found
+
+
+__all__ = ["Recomputed", "recompute", "run_settings"]
