@@ -158,14 +158,24 @@ def _sums(own: ir.Table, by: str | None = None) -> ir.Table:
 
 def _run(reports: ir.Table, drugs: ir.Table, params: Params) -> ir.Table:
     """Return what the nulls need to know of the run: one row."""
-    filed = reports.filter(reports.report_digest.notnull())
-    files = filed.aggregate(m_run_filed=filed.count(), m_run_same_file=filed.m_same_file.sum())
-    positive = reports.filter(reports.positive == 1)
     asked = drugs.filter(drugs.claimed == 1)
-    asked = asked.group_by("report_id").aggregate(waited=asked.waited.min())
-    quick = (asked.waited <= params.quick_days).cast("int64")
-    paid = asked.aggregate(m_run_paid=asked.count(), m_run_quick=quick.sum())
-    return files.cross_join(positive.aggregate(m_run_positive=positive.count())).cross_join(paid)
+    asked = asked.group_by("report_id", "desk").aggregate(waited=asked.waited.min())
+    quick = asked.mutate(hit=(asked.waited <= params.quick_days).cast("int64"))
+    positive = reports.filter(reports.positive == 1)
+    used = positive.left_join(asked.select("report_id", waits="waited"), "report_id").drop("report_id_right")
+    used = used.mutate(hit=used.waits.notnull().cast("int64"))
+    filed = reports.filter(reports.report_digest.notnull())
+    filed = filed.mutate(hit=filed.m_same_file)
+    parts = [_shares(rows, name) for rows, name in ((quick, "quick"), (used, "paid"), (filed, "file"))]
+    return parts[0].cross_join(parts[1]).cross_join(parts[2])
+
+
+def _shares(rows: ir.Table, name: str) -> ir.Table:
+    """Return the sum of the shares of hits of all houses and laboratories, and their number: each counts once."""
+    desk = rows.group_by("desk").aggregate(n=rows.count(), k=rows.hit.sum())
+    rate = desk.k.cast("float64") / desk.n.cast("float64")
+    desk = desk.mutate(rate=rate)
+    return desk.aggregate(**{f"m_{name}_rates": desk.rate.sum(), f"m_{name}_desks": desk.count()})
 
 
 def _drugs(tables: Tables, reports: ir.Table, params: Params) -> ir.Table:
@@ -258,42 +268,40 @@ def _tested(reports: pd.DataFrame, cells: pd.DataFrame) -> tuple[Anomaly, tuple[
     return Anomaly(Family.ATTRIBUTE, "positive_results", tail, _tests(reports, len(doctors)), detail), doctors
 
 
-def _share(k: int, n: int, run_k: int, run_n: int) -> float:
-    """Return the share in the rest of the run, smoothed."""
-    return min(1.0, (max(0, run_k - k) + 0.5) / (max(0, run_n - n) + 1))
+def _rest(reports: pd.DataFrame, name: str, k: int, n: int) -> float:
+    """Return the mean share of hits at the other houses and laboratories, smoothed."""
+    first = reports.iloc[0]
+    rates, desks = float(first[f"m_{name}_rates"]), int(first[f"m_{name}_desks"])
+    return min(1.0, (max(0.0, rates - k / max(n, 1)) + 0.5) / max(1, desks))
 
 
-def _binomial(
-    family: Family, name: str, counts: tuple[int, int, int, int], reports: pd.DataFrame
-) -> Anomaly | None:
-    """Test k of n against the rest of the run's ``run_k`` of ``run_n``."""
-    k, n, run_k, run_n = counts
+def _binomial(family: Family, name: str, key: str, counts: tuple[int, int], reports: pd.DataFrame) -> Anomaly | None:
+    """Test k of n against the mean share of the other houses and laboratories."""
+    k, n = counts
     if k == 0:
         return None
-    tail = float(log10_binomial_tail(k, n, _share(k, n, run_k, run_n)))
-    detail = {"n_hit": k, "n_of": n, "n_rest_hit": max(0, run_k - k), "n_rest": max(0, run_n - n)}
+    share = _rest(reports, key, k, n)
+    detail = {"n_hit": k, "n_of": n, "share": round(share, 6), "n_desks": int(reports[f"m_{key}_desks"].iloc[0])}
+    tail = float(log10_binomial_tail(k, n, round(share, 6)))
     return Anomaly(family, name, tail, max(1, int(reports["m_desks"].iloc[0])), detail)
 
 
 def _paid(reports: pd.DataFrame, asked: pd.Series[float]) -> Anomaly | None:
     """Test how many of the positive went on to the drug."""
-    first, k = reports.iloc[0], int(reports["subject_id"].isin(asked.index).sum())
-    counts = (k, len(reports), int(first["m_run_paid"]), int(first["m_run_positive"]))
-    return _binomial(Family.AMOUNT, "drug_paid", counts, reports)
+    k = int(reports["subject_id"].isin(asked.index).sum())
+    return _binomial(Family.AMOUNT, "drug_paid", "paid", (k, len(reports)), reports)
 
 
 def _quick(reports: pd.DataFrame, asked: pd.Series[float], params: Params) -> Anomaly | None:
     """Test how many of those asked for it within days."""
-    first, k = reports.iloc[0], int((asked <= params.quick_days).sum())
-    counts = (k, len(asked), int(first["m_run_quick"]), int(first["m_run_paid"]))
-    return _binomial(Family.TEMPO, "asked_at_once", counts, reports)
+    k = int((asked <= params.quick_days).sum())
+    return _binomial(Family.TEMPO, "asked_at_once", "quick", (k, len(asked)), reports)
 
 
 def _same_file(reports: pd.DataFrame) -> Anomaly | None:
     """Test how many reports are one file with another patient's: one is a mistake in filing."""
-    first, k = reports.iloc[0], int(reports["m_same_file"].sum())
-    counts = (k, len(reports), int(first["m_run_same_file"]), int(first["m_run_filed"]))
-    return _binomial(Family.CONTRADICTION, "same_file", counts, reports) if k > 2 else None
+    k = int(reports["m_same_file"].sum())
+    return _binomial(Family.CONTRADICTION, "same_file", "file", (k, len(reports)), reports) if k > 2 else None
 
 
 TYPOLOGY = Typology(
@@ -325,9 +333,9 @@ TYPOLOGY = Typology(
             "同一检测机构为 {n_doctors} 名医师出具的 {n_made} 份报告中有 {n_positive} 份阳性，涉及 {n_core} 人；"
             "按同项目、同病情患者在其他机构的阳性率预计 {expected} 份"
         ),
-        "drug_paid": "{n_of} 份阳性报告中有 {n_hit} 份之后申领特药；其余 {n_rest} 份阳性报告中有 {n_rest_hit} 份",
-        "asked_at_once": "{n_of} 人中有 {n_hit} 人在报告出具后数日内即申领特药；其余 {n_rest} 人中有 {n_rest_hit} 人",
-        "same_file": "{n_of} 份报告中有 {n_hit} 份与他人报告为同一文件；其余 {n_rest} 份报告中有 {n_rest_hit} 份",
+        "drug_paid": "{n_of} 份阳性报告中有 {n_hit} 份之后申领特药；其他 {n_desks} 组机构与检测方的平均比例为 {share}",
+        "asked_at_once": "{n_of} 人中有 {n_hit} 人在报告出具后数日内即申领特药；其他 {n_desks} 组的平均比例为 {share}",
+        "same_file": "{n_of} 份报告中有 {n_hit} 份与他人报告为同一文件；其他 {n_desks} 组的平均比例为 {share}",
     },
     params=Params(),
     minimum_subjects=5,

@@ -41,7 +41,7 @@ def laboratory_ring(scene: Scene, rng: np.random.Generator, number: int) -> Part
         doctor=doctors[rng.integers(0, len(doctors), size)], positive=True,
         digest=_copies(rng, size, 0.35 * settings.participation, number),
     )
-    real = _real_tests(scene, rng, reports, round(0.15 * settings.camouflage * size), float(bench.case_mix[site]))
+    real = _real_tests(scene, rng, reports, round(0.12 * settings.camouflage * size), float(bench.case_mix[site]))
     quick = rng.random(size) < settings.participation
     waited = np.where(quick, rng.integers(2, 9, size), rng.integers(8, 40, size))
     claims = special_drugs(scene, rng, patients, np.full(size, site), reports["on"], waited)
