@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gangfinder.engine.portable import add_days, days_between, median_low
+from gangfinder.engine.portable import add_days, days_between
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -52,8 +52,8 @@ def absent_visits(visits: ir.Table, stays: ir.Table, patients: ir.Table) -> ir.T
     return both.group_by(*keys).aggregate(shows=both.shows.min())
 
 
-def with_quiet(houses: ir.Table, cases: str, among: str) -> ir.Table:
-    """Add what a house's cases are compared with: those of the other houses whose rate is at most the median.
+def with_quiet(houses: ir.Table, cases: str, among: str, parts: int = 2, least: int = 1) -> ir.Table:
+    """Add what a house's cases are compared with: those of the other houses in the quieter part of their kind.
 
     Parameters
     ----------
@@ -61,6 +61,10 @@ def with_quiet(houses: ir.Table, cases: str, among: str) -> ir.Table:
         One row per house, with ``m_house_<cases>`` and ``m_house_<among>``.
     cases, among
         Names of the columns without their prefix.
+    parts
+        2: houses up to the median rate; 4: up to the lower quartile, where a few houses are all there are.
+    least
+        Houses with fewer among whom cases occur have no say in which rate is usual.
 
     Returns
     -------
@@ -69,20 +73,26 @@ def with_quiet(houses: ir.Table, cases: str, among: str) -> ir.Table:
 
     Notes
     -----
-    Where few houses are of a kind, two rings among them would hide each other; the quieter half does not know them.
+    Where few houses are of a kind, two rings among them would hide each other; the quieter part does not know them.
+    Its rate is too low for the whole, so that whoever uses it asks for a multiple, or sets a floor.
     """
     import ibis
 
     n, size = houses[f"m_house_{cases}"].cast("float64"), houses[f"m_house_{among}"].cast("float64")
-    rated = houses.mutate(_rate=ibis.ifelse(size > 0, n / size, 0.0).round(9), _one=ibis.literal(1))
-    middle = median_low(rated, ["_one"], "_rate").select("_one", _middle="_rate")
-    rated = rated.inner_join(middle, "_one")
-    quiet = rated.filter(rated._rate <= rated._middle)
-    total = quiet.aggregate(_cases=quiet[f"m_house_{cases}"].sum(), _among=quiet[f"m_house_{among}"].sum())
+    rated = houses.mutate(_rate=ibis.ifelse(size > 0, n / size, 0.0).round(9))
+    asked = rated.filter(rated[f"m_house_{among}"] >= least)
+    rank = ibis.row_number().over(ibis.window(order_by=[asked._rate]))
+    asked = asked.select("_rate", _rank=rank, _n=asked.count().over(ibis.window()))
+    level = asked.filter(asked._rank * parts <= asked._n - 1).aggregate(_level=lambda t: t._rate.max())
+    rated = rated.cross_join(level.select(_level=level._level.fill_null(1.0)))
+    quiet = rated.filter(rated._rate <= rated._level)
+    total = quiet.aggregate(
+        _cases=quiet[f"m_house_{cases}"].sum().fill_null(0), _among=quiet[f"m_house_{among}"].sum().fill_null(0)
+    )
     joined = rated.cross_join(total)
-    own = (joined._rate <= joined._middle).cast("int64")
+    own = (joined._rate <= joined._level).cast("int64")
     rest = {
         f"m_rest_{cases}": joined._cases - own * joined[f"m_house_{cases}"],
         f"m_rest_{among}": joined._among - own * joined[f"m_house_{among}"],
     }
-    return joined.mutate(**rest).drop("_rate", "_one", "_middle", "_cases", "_among")
+    return joined.mutate(**rest).drop("_rate", "_level", "_cases", "_among")

@@ -31,7 +31,10 @@ class Params:
     surprise_log10_p
         Each tail, corrected for the houses tested, is at most this.
     rate_factor
-        The house's rate is at least this many times that of the quieter half of the houses.
+        The house's rate is at least this many times that of the quieter quarter of the houses.
+    usual_over, usual_absent
+        Shares of patients that are taken for usual at least, however quiet the other units are: few units are all
+        there are, and some patients need a fourth session a week.
     sessions
         Most session days of a month: three a week make 14 in a long month.
     months
@@ -49,6 +52,8 @@ class Params:
     people: int = 5
     surprise_log10_p: float = -3.0
     rate_factor: float = 3.0
+    usual_over: float = 0.05
+    usual_absent: float = 0.01
     sessions: int = 14
     months: int = 2
     course_sessions: int = 8
@@ -162,7 +167,8 @@ def _houses(sessions: ir.Table, months: ir.Table, gone: ir.Table, institutions: 
     for name, count in counts.items():
         house = house.left_join(count, key).drop(f"{key}_right")
         house = house.mutate(**{f"m_house_{name}": house.n.fill_null(0)}).drop("n")
-    house = with_quiet(with_quiet(house, "over", "patients"), "absent", "patients")
+    for name in ("over", "absent"):
+        house = with_quiet(house, name, "patients", parts=4, least=params.people)
     return house.cross_join(house.aggregate(m_houses=house.count()))
 
 
@@ -194,7 +200,7 @@ def confirm(group: Group, params: Params) -> Verdict | None:
 def _excess(
     rows: pd.DataFrame, people: list[str], cases: str, family: Family, name: str, group: Group, params: Params
 ) -> Anomaly | None:
-    """Test the number of unrelated patients among the house's, at the rate of the quieter half of the houses.
+    """Test the number of unrelated patients among the house's, at the rate of the quieter quarter of the houses.
 
     Notes
     -----
@@ -203,7 +209,8 @@ def _excess(
     k, facts = group.n_units(people), rows.iloc[0]
     n, rest = max(int(facts["m_house_patients"]), k), int(facts["m_rest_patients"])
     elsewhere = int(facts[f"m_rest_{cases}"])
-    rate = min(1.0, (elsewhere + 0.5) / max(1.0, rest))
+    floor = params.usual_over if cases == "over" else params.usual_absent
+    rate = min(1.0, max(floor, (elsewhere + 0.5) / max(1.0, rest)))
     if k < params.people or k < params.rate_factor * rate * n:
         return None
     tail, n_tests = float(log10_binomial_tail(k, n, rate)), 2 * int(facts["m_houses"])
@@ -217,6 +224,7 @@ def _excess(
         "n_patients": n,
         "n_elsewhere": elsewhere,
         "n_rest": rest,
+        "n_floor": round(100 * floor),
         "n_sessions": params.sessions,
         "n_rows": int((own["m_out"].eq(1) & ~sort).sum()),
         "n_impossible": int(sort.sum()),
@@ -261,12 +269,12 @@ TYPOLOGY = Typology(
         "after_death": "登记死亡三十日后仍有透析结算",
         "padded_months": (
             "该机构 {n_patients} 名透析患者中有 {n_core} 人（{n_units} 户）两个月以上单月透析超过 {n_sessions} 次，"
-            "其中 {n_rows} 次不在本人固定透析日；其他较规范的透析机构 {n_rest} 名患者中有 {n_elsewhere} 人"
+            "其中 {n_rows} 次不在本人固定透析日；比例最低的四分之一透析机构 {n_rest} 名患者中有 {n_elsewhere} 人（按不低于 {n_floor}% 计）"
         ),
         "impossible_sessions": (
             "该机构 {n_patients} 名透析患者中有 {n_core} 人（{n_units} 户）共 {n_impossible} 次透析"
             "发生在外院住院期间或死亡之后；"
-            "其他较规范的透析机构 {n_rest} 名患者中有 {n_elsewhere} 人"
+            "比例最低的四分之一透析机构 {n_rest} 名患者中有 {n_elsewhere} 人（按不低于 {n_floor}% 计）"
         ),
         "one_desk": (
             "不在固定透析日的 {n_known} 次中有 {n_desk} 次由同一操作员、终端或医师办理，"

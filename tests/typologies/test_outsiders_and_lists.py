@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 import ibis
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from gangfinder.model.group import Group
@@ -13,6 +14,10 @@ from gangfinder.model.tails import log10_hypergeometric_tail
 from gangfinder.typologies._absent import absent_visits, with_quiet
 from gangfinder.typologies._desks import busiest_desk
 from gangfinder.typologies._travel import arrivals, two_regions
+
+
+def arrow(columns: dict[str, object]) -> pa.Table:
+    return pa.table({name: pa.array(values) for name, values in columns.items()})
 
 
 def group(desks: pd.DataFrame | None) -> Group:
@@ -44,7 +49,7 @@ def test_no_desks_no_anomaly():
 
 def test_two_rings_do_not_hide_each_other():
     houses = ibis.memtable(
-        pd.DataFrame({"h": list("abcde"), "m_house_over": [9, 8, 0, 1, 0], "m_house_all": [10, 10, 10, 10, 20]})
+        arrow({"h": list("abcde"), "m_house_over": [9, 8, 0, 1, 0], "m_house_all": [10, 10, 10, 10, 20]})
     )
     found = with_quiet(houses, "over", "all").to_pyarrow().to_pandas().set_index("h")
     # the median house has one case in ten; the quieter half are c, d and e
@@ -55,26 +60,26 @@ def test_two_rings_do_not_hide_each_other():
 
 def test_absent_are_those_in_bed_elsewhere_and_the_dead():
     visits = ibis.memtable(
-        pd.DataFrame(
+        arrow(
             {
                 "settlement_id": ["in", "first", "own", "dead", "late"],
                 "patient_id": ["p", "p", "q", "r", "r"],
                 "institution_id": ["C"] * 5,
-                "on": pd.to_datetime(["2025-01-05", "2025-01-03", "2025-01-05", "2025-03-05", "2025-01-20"]),
+                "on": [date(2025, 1, 5), date(2025, 1, 3), date(2025, 1, 5), date(2025, 3, 5), date(2025, 1, 20)],
             }
         )
-    ).mutate(on=lambda t: t["on"].date())
+    )
     stays = ibis.memtable(
-        pd.DataFrame(
+        arrow(
             {
                 "patient_id": ["p", "q"],
                 "institution_id": ["H", "C"],
-                "admitted_on": pd.to_datetime(["2025-01-03"] * 2),
-                "discharged_on": pd.to_datetime(["2025-01-09"] * 2),
+                "admitted_on": [date(2025, 1, 3)] * 2,
+                "discharged_on": [date(2025, 1, 9)] * 2,
             }
         )
-    ).mutate(admitted_on=lambda t: t.admitted_on.date(), discharged_on=lambda t: t.discharged_on.date())
-    patients = ibis.memtable(pd.DataFrame({"patient_id": ["r"], "death_date": [date(2025, 1, 2)]}))
+    )
+    patients = ibis.memtable(arrow({"patient_id": ["r"], "death_date": [date(2025, 1, 2)]}))
     found = absent_visits(visits, stays, patients).to_pyarrow().to_pandas()
     shown = dict(zip(found["settlement_id"], found["shows"], strict=True))
     assert shown == {"in": "in_hospital", "dead": "after_death"}
@@ -82,10 +87,10 @@ def test_absent_are_those_in_bed_elsewhere_and_the_dead():
 
 def test_nobody_is_in_two_regions_within_an_hour():
     spots = ibis.memtable(
-        pd.DataFrame({"institution_id": ["P", "H"], "longitude": [100.0, 104.0], "latitude": [30.0, 30.0]})
+        arrow({"institution_id": ["P", "H"], "longitude": [100.0, 104.0], "latitude": [30.0, 30.0]})
     )
     at = [datetime(2025, 5, 1, 10), datetime(2025, 5, 1, 10, 30), datetime(2025, 5, 1, 10), datetime(2025, 5, 1, 14)]
-    every = pd.DataFrame(
+    every = arrow(
         {
             "settlement_id": ["a", "a2", "b", "b2"],
             "patient_id": ["a", "a", "b", "b"],
@@ -101,8 +106,8 @@ def test_nobody_is_in_two_regions_within_an_hour():
 
 def test_arrivals_are_counted_from_each_day_on():
     strange = ibis.memtable(
-        pd.DataFrame({"area": ["x"] * 3, "first_on": pd.to_datetime(["2025-01-01", "2025-01-05", "2025-06-01"])})
-    ).mutate(first_on=lambda t: t.first_on.date())
+        arrow({"area": ["x"] * 3, "first_on": [date(2025, 1, 1), date(2025, 1, 5), date(2025, 6, 1)]})
+    )
     found = arrivals(strange, 60).to_pyarrow().to_pandas().sort_values("on")
     assert found["m_near"].tolist() == [2, 1, 1]
     assert found["m_arrived"].tolist() == [3, 3, 3]
