@@ -56,8 +56,8 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     twice = _twice(paid, params)
     hurt = _injured(tables, params)
     owed = hurt.filter(hurt.marked == 1)
-    return _rows(paid, twice, twice, "paid_twice", Grade.E1, params).union(
-        _rows(hurt, owed, _same_agent(hurt, owed, params), "other_payer", Grade.E2, params), distinct=False
+    return _rows(paid, twice, twice, "payment", Grade.E1, params).union(
+        _rows(hurt, owed, _same_agent(hurt, owed, params), "injury", Grade.E2, params), distinct=False
     )
 
 
@@ -174,7 +174,7 @@ def _rows(
     ranked = marked.mutate(nth=ibis.row_number().over(order))
     first = ranked.filter(ranked.nth == 0).select("key", first=ibis.literal(1)).distinct()
     rows = rows.left_join(first, "key").drop("key_right")
-    due = rows["first"].notnull() if shows == "paid_twice" else ibis.literal(value=False)
+    due = rows["first"].notnull() if shows == "payment" else ibis.literal(value=False)
     zero = ibis.literal("0").cast("decimal(18,2)")
     return rows.select(
         group_id=ibis.literal(f"{shows}|").concat(rows.hand), subject_type=ibis.literal("patient"),
@@ -218,7 +218,7 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     if group.n_units() < params.people:
         return None
     rows = group.rows
-    if str(rows["shows"].iloc[0]) == "paid_twice":
+    if str(rows["shows"].iloc[0]) == "payment":
         found: tuple[Anomaly | None, ...] = (_marked(rows, Family.CONTRADICTION, "paid_twice"),)
     else:
         found = (_marked(rows, Family.ATTRIBUTE, "other_payer"), _one_agent(rows))
@@ -296,6 +296,8 @@ TYPOLOGY = Typology(
         "票据原件与电子票据查验结果", "就地结算与零星报销的经办日志", "交通事故认定书或工伤认定书", "收款账户流水",
     ),
     sentences={
+        "payment": "该票据被重复支付",
+        "injury": "该次外伤住院另有责任方记录，或由同一代办人办理",
         "paid_twice": (
             "经同一渠道的 {n_bills} 张票据中有 {n_marked} 张被全额支付两次或支付合计超过总费用，涉及 {n_core} 人；"
             "其余 {n_rest} 张中有 {n_rest_marked} 张"

@@ -16,7 +16,9 @@ from tests.contract.suite import GUILT_IN_ENGLISH
 
 EVERY = pytest.mark.parametrize("slug", explanations())
 
-HUB_TYPES = {"phone", "agent", "bank_account", "terminal", "operator", "institution", "doctor"}
+HUB_TYPES = {
+    "phone", "agent", "bank_account", "terminal", "operator", "institution", "doctor", "employer", "laboratory", "bill",
+}
 
 
 @EVERY
