@@ -77,6 +77,8 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     least = params.box_settlements
     per = per.filter((per.uses >= least) & (per.people >= least) & (per.days >= least))
     per = per.filter(per.uses <= params.most_settlements)
+    at_house = ibis.window(group_by="house")
+    per = per.mutate(boxes=per.code.count().over(at_house))
     boxes = per.anti_join(_labels(tables, per, params), ["house", "code"])
     rows = sold.inner_join(boxes.select("house", "code", "uses"), ["house", "code"])
     once = rows.group_by("house", "patient_id", "key").aggregate(
@@ -105,9 +107,10 @@ def detect(tables: Tables, params: Params) -> ir.Table:
 def _labels(tables: Tables, per: ir.Table, params: Params) -> ir.Table:
     """Return house, code: codes that stand on nearly all sales of the drug for months."""
     visits = tables["visits"]
+    # where few boxes repeat nothing is asked, so that nothing has to be cleared
+    per = per.filter(per.boxes >= params.boxes)
     here = visits.semi_join(per.select(institution_id="house").distinct(), "institution_id")
-    boxes = whole_boxes(tables["items"])
-    boxes = boxes.semi_join(per.select("item").distinct(), "item").select("key", "item")
+    boxes = whole_boxes(tables["items"]).select("key", "item")
     sales = boxes.inner_join(here.select("on", key="settlement_id", house="institution_id"), "key").drop("key")
     met = per.inner_join(sales, ["house", "item"])
     met = met.filter(met.on >= met.first_on)
