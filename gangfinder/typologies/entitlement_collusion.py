@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gangfinder.engine.portable import add_days, first_rows, mode
+from gangfinder.engine.portable import add_days
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected
@@ -78,42 +78,15 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     """Return the filings of doctors with enough filers never treated for it, and what these fetched afterwards."""
     import ibis
 
-    filed = _with_bare(_filings(tables, params), tables, params)
-    filed = filed.left_join(_agents(filed, params), "agent").drop("agent_right")
-    filed = filed.mutate(stranger=filed.stranger.fill_null(0))
-    hub = filed.group_by("hub").aggregate(n_people=filed.patient_id.nunique(where=filed.bare == 1))
-    hub = hub.filter(hub.n_people >= params.least_bare).select("hub")
-    chosen = filed.inner_join(hub, "hub").cross_join(_rest(filed, params))
+    filed = _with_counts(_with_bare(_filings(tables, params), tables, params), params)
+    chosen = filed.filter(filed.hub_bare >= params.least_bare)
     nothing = ibis.null().cast("int64")
     papers = chosen.select(
         *_OF_PERSON, *_OF_REST, house="house", source_table=ibis.literal("filings"), source_key="filing_id",
         at=chosen.filed_at.cast("timestamp"), amount=ibis.literal("0").cast("decimal(18,2)"),
         shows=ibis.literal("filing"), **dict.fromkeys(_OF_HOUSE, nothing),
     )
-    return _evidence(papers.union(_fetched(chosen, filed, tables), distinct=False))
-
-
-def _rest(filed: ir.Table, params: Params) -> ir.Table:
-    """Return one row: how many filings of ordinary doctors are bare, and how many come through agents of strangers.
-
-    Notes
-    -----
-    What doctors file for one by one is the null; a register moved in a night says nothing of it. Doctors with more than
-    twice the common rate of bare filings are under question themselves, or experts: they are left out of the rate.
-    """
-    import ibis
-
-    single = filed.filter(filed.day_filings < params.register_filings)
-    by_hub = single.group_by("hub").aggregate(n=single.count().cast("int64"), bare=single.bare.sum().cast("int64"))
-    whole = single.aggregate(
-        m_all_filings=single.count().cast("int64"), m_all_stranger=single.stranger.sum().cast("int64"),
-        all_bare=single.bare.sum().cast("int64"),
-    )
-    met = by_hub.cross_join(whole)
-    quiet = met.filter(met.bare * met.m_all_filings <= 2 * met.all_bare * met.n)
-    usual = quiet.aggregate(m_rest=quiet.n.sum().cast("int64"), m_rest_bare=quiet.bare.sum().cast("int64"))
-    usual = usual.mutate(m_rest=usual.m_rest.fill_null(0), m_rest_bare=usual.m_rest_bare.fill_null(0))
-    return usual.cross_join(whole.mutate(m_all_stranger=ibis.coalesce(whole.m_all_stranger, 0)).drop("all_bare"))
+    return _evidence(papers.union(_fetched(filed, tables, params), distinct=False))
 
 
 _OF_PERSON = (
@@ -149,23 +122,21 @@ def _filings(tables: Tables, params: Params) -> ir.Table:
 
     f, p = tables["filings"], tables["patients"]
     rejected = ibis.coalesce(f.decision == "rejected", ibis.literal(value=False))
-    f = f.filter(f.disease_code.notnull() & ~rejected).select(
-        "filing_id", "patient_id", "filed_at", "doctor_id", house="institution_id",
-        hub=ibis.coalesce(f.doctor_id, f.institution_id), agent=ibis.coalesce(f.agent_id_number, f.agent_phone),
-        disease=f.disease_code.upper().substr(0, 3), on=f.filed_at.date(), place=ibis.coalesce(f.institution_id, f.doctor_id),
+    hub = ibis.coalesce(f.doctor_id, f.institution_id)
+    f = f.filter(f.disease_code.notnull() & hub.notnull() & ~rejected).select(
+        "filing_id", "patient_id", "filed_at", "doctor_id", house="institution_id", hub=hub,
+        agent=ibis.coalesce(f.agent_id_number, f.agent_phone), disease=f.disease_code.upper().substr(0, 3),
+        on=f.filed_at.date(), place=ibis.coalesce(f.institution_id, f.doctor_id),
     )
-    of_hub = f.group_by("hub", "disease").aggregate(hub_disease_filings=f.count().cast("int64"))
-    of_all = f.group_by("disease").aggregate(disease_filings=f.count().cast("int64"))
-    of_day = f.group_by("hub", "on").aggregate(day_filings=f.count().cast("int64"))
-    first = f.group_by("patient_id", "disease").aggregate(first_at=f.filed_at.min())
-    f = f.inner_join(first, ["patient_id", "disease"]).filter(lambda t: t.filed_at == t.first_at)
-    f = f.drop(*[c for c in f.columns if c.endswith("_right")], "first_at")
+    f = f.mutate(
+        first_at=f.filed_at.min().over(group_by=["patient_id", "disease"]),
+        hub_disease_filings=f.count().over(group_by=["hub", "disease"]).cast("int64"),
+        disease_filings=f.count().over(group_by="disease").cast("int64"),
+        day_filings=f.count().over(group_by=["hub", "on"]).cast("int64"),
+    )
     seen = tables["visits"].aggregate(begin=tables["visits"].on.min())
-    f = f.filter(f.hub.notnull()).cross_join(seen)
+    f = f.filter(f.filed_at == f.first_at).drop("first_at").cross_join(seen)
     f = f.filter(f.on >= add_days(f.begin, params.history_days)).drop("begin")
-    for facts, by in ((of_hub, ["hub", "disease"]), (of_all, ["disease"]), (of_day, ["hub", "on"])):
-        f = f.inner_join(facts, by)
-        f = f.drop(*[c for c in f.columns if c.endswith("_right")])
     area = ibis.coalesce(*(_first(p.address, word) for word in AREA_WORDS))
     homes = p.select("patient_id", "employer", household=p.household_id, area=area)
     return f.left_join(homes, "patient_id").drop("patient_id_right")
@@ -201,22 +172,42 @@ def _with_bare(filed: ir.Table, tables: Tables, params: Params) -> ir.Table:
     return joined.mutate(bare=joined.treated.isnull().cast("int64")).drop("treated")
 
 
-def _agents(filed: ir.Table, params: Params) -> ir.Table:
-    """Return agent, stranger: 1 where he acts for several filers who belong to no one employer, village or home."""
+def _with_counts(filed: ir.Table, params: Params) -> ir.Table:
+    """Add what the agent's people have in common, and what is usual with other doctors.
+
+    Notes
+    -----
+    An agent is a stranger's where several filers use him who belong to no one employer, village or home. What doctors
+    file for one by one is the null; a register moved in a night says nothing of it. Doctors with more than twice the
+    common rate of bare filings are under question themselves, or experts: they are left out of the rate.
+    """
     import ibis
 
-    known = filed.filter(filed.agent.notnull())
-    people = known.group_by("agent").aggregate(n=known.patient_id.nunique())
-    people = people.filter(people.n >= params.agent_people)
-    for column in ("employer", "area", "household"):
-        origin = known.select("agent", "patient_id", origin=known[column]).distinct()
-        most = mode(origin, ["agent"], "origin").select("agent", **{f"n_{column}": "n_rows"})
-        people = people.left_join(most, "agent").drop("agent_right")
-    most = ibis.greatest(*(people[f"n_{c}"].fill_null(0) for c in ("employer", "area", "household")))
-    return people.select("agent", stranger=(most < params.together_share * people.n).cast("int64"))
+    f = filed.mutate(single=(filed.day_filings < params.register_filings).cast("int64"))
+    f = f.mutate(
+        n_agent=f.count().over(group_by="agent"),
+        **{f"of_{c}": f[c].count().over(group_by=["agent", c]) for c in _ORIGINS},
+        hub_bare=f.bare.sum().over(group_by="hub"), hub_n=f.count().over(group_by="hub").cast("int64"),
+        place_n=f.count().over(group_by="place").cast("int64"),
+        one=f.single.sum().over(group_by="hub"), one_bare=(f.bare * f.single).sum().over(group_by="hub"),
+        all_bare=(f.bare * f.single).sum().over(), m_all_filings=f.single.sum().over().cast("int64"),
+        all_n=f.count().over().cast("int64"),
+        turn=ibis.row_number().over(group_by=["hub", "patient_id"], order_by=["filed_at", "filing_id"]),
+    )
+    most = ibis.greatest(*(f[f"of_{c}"].max().over(group_by="agent") for c in _ORIGINS))
+    many = f.agent.notnull() & (f.n_agent >= params.agent_people)
+    quiet = (f.one_bare * f.m_all_filings <= 2 * f.all_bare * f.one).cast("int64") * f.single
+    f = f.mutate(stranger=(many & (most < params.together_share * f.n_agent)).cast("int64"), quiet=quiet)
+    return f.mutate(
+        m_all_stranger=(f.stranger * f.single).sum().over().cast("int64"),
+        m_rest=f.quiet.sum().over().cast("int64"), m_rest_bare=(f.quiet * f.bare).sum().over().cast("int64"),
+    )
 
 
-def _fetched(chosen: ir.Table, filed: ir.Table, tables: Tables) -> ir.Table:
+_ORIGINS = ("employer", "area", "household")
+
+
+def _fetched(filed: ir.Table, tables: Tables, params: Params) -> ir.Table:
     """Return what the filers fetched after filing, and how many others fetch at each house.
 
     Notes
@@ -225,33 +216,26 @@ def _fetched(chosen: ir.Table, filed: ir.Table, tables: Tables) -> ir.Table:
     """
     import ibis
 
-    v = tables["visits"]
-    since = filed.select("patient_id", "place", "hub", "on")
-    after = v.select("patient_id", "institution_id", day="on").semi_join(since, "patient_id")
-    after = after.inner_join(since, "patient_id").filter(lambda t: t.day >= t.on)
-    after = after.select("patient_id", "institution_id", "place", "hub").distinct()
-    of_all = after.group_by("institution_id").aggregate(house_filers=after.patient_id.nunique().cast("int64"))
-    filers = since.aggregate(filers=since.patient_id.nunique().cast("int64"))
-    at_place = since.group_by("place").aggregate(n_place=since.patient_id.nunique().cast("int64"))
-    place_house = after.group_by("place", "institution_id").aggregate(n_both=after.patient_id.nunique().cast("int64"))
-    at_hub = since.group_by("place", "hub").aggregate(n_hub=since.patient_id.nunique().cast("int64"))
-    hub_house = after.group_by("hub", "institution_id").aggregate(n_hub_house=after.patient_id.nunique().cast("int64"))
-    # one settlement is one row, whatever its person filed for
-    own = first_rows(chosen, ["hub", "patient_id"], ["on", "filing_id"])
-    own = own.select(*_OF_PERSON, *_OF_REST, "place", filed_on="on")
-    own = own.left_join(at_place, "place").drop("place_right").left_join(at_hub, ["place", "hub"])
-    own = own.drop("place_right", "hub_right")
-    bought = v.select("settlement_id", "patient_id", "amount", "institution_id", at="at", day="on")
-    rows = bought.inner_join(own, "patient_id").filter(lambda t: t.day >= t.filed_on)
-    rows = rows.inner_join(of_all, "institution_id").cross_join(filers)
-    rows = rows.left_join(place_house, ["place", "institution_id"]).drop("place_right", "institution_id_right")
-    rows = rows.left_join(hub_house, ["hub", "institution_id"]).drop("hub_right", "institution_id_right")
+    own = filed.filter(filed.turn == 0).select(
+        *_OF_PERSON, *_OF_REST, "place", "hub_bare", "hub_n", "place_n", "all_n", filed_on="on"
+    )
+    v = tables["visits"].select("settlement_id", "patient_id", "amount", "institution_id", at="at", day="on")
+    rows = v.inner_join(own, "patient_id").filter(lambda t: t.day >= t.filed_on)
+    turn = ibis.row_number().over(group_by=["hub", "patient_id", "institution_id"], order_by=["at", "settlement_id"])
+    rows = rows.mutate(came=(turn == 0).cast("int64"))
+    rows = rows.mutate(
+        at_hub=rows.came.sum().over(group_by=["hub", "institution_id"]),
+        at_place=rows.came.sum().over(group_by=["place", "institution_id"]),
+        at_all=rows.came.sum().over(group_by="institution_id"),
+    )
+    rows = rows.filter(rows.hub_bare >= params.least_bare)
     return rows.select(
         *_OF_PERSON, *_OF_REST, house="institution_id", source_table=ibis.literal("settlements"),
-        source_key="settlement_id", at=rows["at"].cast("timestamp"), amount=rows.amount, shows=ibis.literal("fetched"),
-        house_filers=rows.house_filers - rows.n_hub_house, filers=rows.filers - rows.n_hub,
-        place_house_filers=(rows.n_both - rows.n_hub_house).fill_null(0),
-        place_filers=(rows.n_place - rows.n_hub).fill_null(0),
+        source_key="settlement_id", at=rows["at"].cast("timestamp"), amount=rows.amount,
+        shows=ibis.literal("fetched"),
+        house_filers=(rows.at_all - rows.at_hub).cast("int64"), filers=(rows.all_n - rows.hub_n).cast("int64"),
+        place_house_filers=(rows.at_place - rows.at_hub).cast("int64"),
+        place_filers=(rows.place_n - rows.hub_n).cast("int64"),
     )
 
 
