@@ -174,6 +174,7 @@ def _rows(
     ranked = marked.mutate(nth=ibis.row_number().over(order))
     first = ranked.filter(ranked.nth == 0).select("key", first=ibis.literal(1)).distinct()
     rows = rows.left_join(first, "key").drop("key_right")
+    rows = rows.left_join(marked.select("key", hit=ibis.literal(1)).distinct(), "key").drop("key_right")
     due = rows["first"].notnull() if shows == "payment" else ibis.literal(value=False)
     zero = ibis.literal("0").cast("decimal(18,2)")
     return rows.select(
@@ -181,7 +182,8 @@ def _rows(
         subject_id=rows.patient_id, institution_id=rows.house, source_table=rows.source, source_key=rows.key,
         event_at=rows.at, amount=ibis.ifelse(due, zero, rows.fund.cast("decimal(18,2)")),
         grade=ibis.literal(grade.value), shows=ibis.literal(shows),
-        m_bills=rows.m_bills, m_marked=rows.m_marked, m_run_bills=rows.m_run_bills, m_run_marked=rows.m_run_marked,
+        m_hit=rows.hit.notnull().cast("int64"), m_bills=rows.m_bills, m_marked=rows.m_marked,
+        m_run_bills=rows.m_run_bills, m_run_marked=rows.m_run_marked,
         m_tests=rows.m_tests, m_hand=rows.hand, m_hand_kind=rows.hand_kind, m_same=rows.unit,
         m_run_shared=rows.m_run_shared, m_agent=rows.agent, m_shared=rows.agent.notnull().cast("int64"),
     )
@@ -240,7 +242,8 @@ def _hubs(rows: pd.DataFrame) -> tuple[tuple[str, str, str], ...]:
 def _marked(rows: pd.DataFrame, family: Family, name: str) -> Anomaly:
     """Test the hand's bills against the rest of the run."""
     first = rows.iloc[0]
-    k, run_k = int(first["m_marked"]), int(first["m_run_marked"])
+    k, run_k = int(rows.loc[rows["m_hit"] == 1, "m_same"].nunique()), int(first["m_run_marked"])
+    run_k -= int(first["m_marked"]) - k  # rows of the hand that are not at hand are nobody's
     n, run = max(k, int(first["m_bills"])), max(int(first["m_run_bills"]), int(first["m_bills"]))
     chance = min(1.0, (max(0, run_k - k) + 0.5) / (max(0, run - n) + 1))
     detail = {

@@ -124,7 +124,10 @@ def _cells(reports: ir.Table, params: Params) -> ir.Table:
     import ibis
 
     pair = ("desk", "doctor_id")
-    own = reports.group_by(*pair, "laboratory_id", "stratum").aggregate(n=reports.count(), k=reports.positive.sum())
+    copied = reports.positive * reports.m_same_file
+    own = reports.group_by(*pair, "laboratory_id", "stratum").aggregate(
+        n=reports.count(), k=reports.positive.sum(), copied=copied.sum()
+    )
     own = own.mutate(rate=own.k.cast("float64") / own.n.cast("float64"))
     every, lab, house = _sums(own), _sums(own, "laboratory_id"), _sums(own, "desk")
     cell = own.inner_join(every, "stratum").inner_join(lab, ["laboratory_id", "stratum"])
@@ -140,7 +143,7 @@ def _cells(reports: ir.Table, params: Params) -> ir.Table:
     cell = cell.mutate(share=ibis.ifelse(outside >= params.peers, ibis.greatest(others, siblings), ibis.literal(1.0)))
     cell = cell.mutate(expected=cell.share * cell.n.cast("float64"))
     pairs = cell.group_by(*pair).aggregate(
-        m_made=cell.n.sum(), m_found=cell.k.sum(), m_expected=cell.expected.sum()
+        m_made=cell.n.sum(), m_found=cell.k.sum(), m_copied=cell.copied.sum(), m_expected=cell.expected.sum()
     )
     large = pairs.filter(pairs.m_made >= params.tests)
     desks = large.group_by("desk").aggregate(m_desk_doctors=large.count())
@@ -288,8 +291,13 @@ def _binomial(family: Family, name: str, key: str, counts: tuple[int, int], repo
 
 def _paid(reports: pd.DataFrame, asked: pd.Series[float]) -> Anomaly | None:
     """Test how many of the positive went on to the drug."""
-    k = int(reports["subject_id"].isin(asked.index).sum())
-    return _binomial(Family.AMOUNT, "drug_paid", "paid", (k, len(reports)), reports)
+    k, n = int(reports["subject_id"].isin(asked.index).sum()), _positive(reports)
+    return _binomial(Family.AMOUNT, "drug_paid", "paid", (k, max(k, n)), reports)
+
+
+def _positive(reports: pd.DataFrame) -> int:
+    """Return how many reports of these doctors were positive, of members and others."""
+    return int(reports.drop_duplicates("m_doctor")["m_found"].sum())
 
 
 def _quick(reports: pd.DataFrame, asked: pd.Series[float], params: Params) -> Anomaly | None:
@@ -300,8 +308,8 @@ def _quick(reports: pd.DataFrame, asked: pd.Series[float], params: Params) -> An
 
 def _same_file(reports: pd.DataFrame) -> Anomaly | None:
     """Test how many reports are one file with another patient's: one is a mistake in filing."""
-    k = int(reports["m_same_file"].sum())
-    return _binomial(Family.CONTRADICTION, "same_file", "file", (k, len(reports)), reports) if k > 2 else None
+    k, n = int(reports.drop_duplicates("m_doctor")["m_copied"].sum()), _positive(reports)
+    return _binomial(Family.CONTRADICTION, "same_file", "file", (k, n), reports) if k > 2 else None
 
 
 TYPOLOGY = Typology(
