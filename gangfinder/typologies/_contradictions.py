@@ -14,10 +14,6 @@ from gangfinder.engine.portable import add_days, days_between
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-SMALL_HOUSE_PEOPLE = 50
-"""Shrinks the share of contradicted people in houses of few: two of two are no pattern."""
-
-
 def absences(stays: ir.Table, visits: ir.Table) -> ir.Table:
     """Return visits to another house on days strictly inside a stay.
 
@@ -55,17 +51,24 @@ def absences(stays: ir.Table, visits: ir.Table) -> ir.Table:
 
 
 def _weights(met: ir.Table, side: str, records: ir.Table) -> ir.Table:
-    """Return how much contradictions gather at each house of one side: their people, squared, by all people.
+    """Return how much contradictions gather at each house of one side, beyond its share of all people of that side.
 
     Notes
     -----
-    The number alone would ask the busiest house, the share alone the smallest; a house counts as having
-    :data:`SMALL_HOUSE_PEOPLE` people more.
+    The number alone would ask the busiest house, the share alone the smallest. With n people where e would be expected
+    (a half more), the weight is ``n · ln(n / e) − (n − e)``, the log-likelihood ratio of a Poisson count, and its
+    negative where there are fewer than expected.
     """
+    import ibis
+
     people = met.group_by(side).aggregate(n=met.patient_id.nunique())
     size = records.group_by(**{side: records.institution_id}).aggregate(size=records.patient_id.nunique())
-    joined = people.inner_join(size, side)
-    weight = joined.n.cast("float64") * joined.n / (joined["size"] + SMALL_HOUSE_PEOPLE)
+    whole = size.aggregate(_size=size["size"].sum()).cross_join(people.aggregate(_n=people.n.sum()))
+    joined = people.inner_join(size, side).cross_join(whole)
+    n = joined.n.cast("float64")
+    expected = joined["size"].cast("float64") * joined._n / ibis.greatest(joined._size, 1) + 0.5
+    ratio = n * (n / expected).ln() - (n - expected)
+    weight = ibis.ifelse(n >= expected, ratio, -ratio)
     return joined.select(side, **{f"{side}_weight": weight.round(9)})
 
 

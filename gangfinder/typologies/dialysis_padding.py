@@ -269,7 +269,8 @@ TYPOLOGY = Typology(
         "after_death": "登记死亡三十日后仍有透析结算",
         "padded_months": (
             "该机构 {n_patients} 名透析患者中有 {n_core} 人（{n_units} 户）两个月以上单月透析超过 {n_sessions} 次，"
-            "其中 {n_rows} 次不在本人固定透析日；比例最低的四分之一透析机构 {n_rest} 名患者中有 {n_elsewhere} 人（按不低于 {n_floor}% 计）"
+            "其中 {n_rows} 次不在本人固定透析日；"
+            "比例最低的四分之一透析机构 {n_rest} 名患者中有 {n_elsewhere} 人（按不低于 {n_floor}% 计）"
         ),
         "impossible_sessions": (
             "该机构 {n_patients} 名透析患者中有 {n_core} 人（{n_units} 户）共 {n_impossible} 次透析"
