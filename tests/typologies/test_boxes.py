@@ -51,5 +51,6 @@ def test_what_is_missing_is_spread_over_the_months_and_priced():
     found = runner.run(stock_balance.TYPOLOGY, tables)
     rows = list(suite.evidence(found))
     # ten drugs, two months after the first with ten boxes too many, 20 yuan a box, of which the fund paid half
-    assert sum((r["amount"] for r in rows), Decimal(0)) == Decimal(10 * 10 * 20) / 2 * len({r["event_at"] for r in rows})
+    months = len({r["event_at"] for r in rows})
+    assert sum((r["amount"] for r in rows), Decimal(0)) == Decimal(10 * 10 * 20) / 2 * months
     assert {r["subject_type"] for r in rows} == {"institution"}
