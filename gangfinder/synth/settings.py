@@ -15,13 +15,13 @@ CORE_TYPOLOGIES = ("T01", "T05", "T06", "T08", "T10", "T17")
 """The founding typologies, on which the first tables were measured."""
 
 TYPOLOGIES: tuple[str, ...] = (
-    *CORE_TYPOLOGIES, "T02", "T03", "T04", "T07", "T11", "T12", "T13", "T14", "T15", "T21", "T22", "T23", "T24",
+    *CORE_TYPOLOGIES, "T02", "T03", "T04", "T07", "T11", "T12", "T13", "T14", "T15", "T16", "T18",
+    "T19", "T21", "T22", "T23", "T24",
 )
 """Typologies that can be planted and are planted by default."""
 
 STYLES = (
     "lockstep", "lockstep_wide", "hidden_dialysis", "hidden_village", "hidden_home", "star_account", "star_agent",
-    "star_address", "star_clinic",
 )
 """Styles of rings that are planted when asked for: in step by dates alone, inside a look-alike, and around one hub."""
 
