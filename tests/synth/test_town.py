@@ -17,6 +17,7 @@ from stdnum.iso7064 import mod_11_2
 from gangfinder.errors import SettingsError
 from gangfinder.model.tables import INPATIENT_VISIT_TYPES, TABLES
 from gangfinder.synth import TYPOLOGIES, Town, TownSettings, build_town, write_town
+from gangfinder.synth.ledgers import LEDGERS
 from gangfinder.synth.lookalikes import LOOKALIKES
 
 SMALL = 6_000
@@ -52,8 +53,12 @@ def test_planting_leaves_every_honest_row_as_it_was(town, clean):
     assert len(honest) - len(both) < 0.003 * len(honest)
     columns = [c for c in honest if c != "bed_id"]  # beds are given out in turn
     pd.testing.assert_frame_equal(honest.loc[both, columns], planted.loc[both, columns])
-    unchanged = set(town.tables) - {"settlements", "items", "reimbursements", "stock"}
+    ledgers = {ledger.table for ledger in LEDGERS}
+    unchanged = set(town.tables) - {"settlements", "items", "reimbursements", "stock"} - ledgers
     assert all(town.tables[name].equals(clean.tables[name]) for name in unchanged)
+    for name in sorted(ledgers):
+        before, after = (Counter(map(repr, t.tables[name].to_pylist())) for t in (clean, town))
+        assert not before - after, name
 
 
 def test_leaving_out_one_typology_hardly_moves_the_others(town):
