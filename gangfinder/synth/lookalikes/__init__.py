@@ -83,6 +83,7 @@ from gangfinder.synth.lookalikes.prescriptions import (
     saved_at_once,
 )
 from gangfinder.synth.lookalikes.remote import (
+    assisted_ward,
     child_account,
     dialysis_month,
     flu_season,
@@ -140,6 +141,7 @@ LOOKALIKES: Mapping[str, tuple[Play, int]] = {
     "hypertension_round": (hypertension_round, 25_000),
     "dialysis_month": (dialysis_month, 20_000),
     "child_account": (child_account, 15_000),
+    "assisted_ward": (assisted_ward, 40_000),
     "public_health_round": (public_health_round, 25_000),
     "flu_season": (flu_season, 25_000),
     "market_clinic": (market_clinic, 40_000),

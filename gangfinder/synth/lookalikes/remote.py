@@ -1,4 +1,4 @@
-"""Innocent outsiders, dialysis units and village clinics: what looks like cash-out, padding and micro-claims."""
+"""Innocent outsiders, dialysis units, village clinics, wards that cost nothing: what looks like T02, T23 and T24."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from gangfinder.synth.casting import Part, Scene, recruit
 from gangfinder.synth.catalogue import BULK_BASKET, BULK_BOXES, BULK_DRUGS, DIAGNOSIS, Kind, PlaceKind
 from gangfinder.synth.events import DAY, NONE, Events
 from gangfinder.synth.guests import nearest_shop, travel_days, travellers
+from gangfinder.synth.ordinary import length_of_stay, stay_events
 from gangfinder.synth.people import EMPLOYEE
 from gangfinder.synth.streams import Ints, spread
 
@@ -247,3 +248,16 @@ def market_clinic(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     row = np.repeat(np.arange(len(folk)), rng.integers(1, 4, len(folk)))
     events = world.visits(rng, folk[row], np.full(len(row), site), rng.choice(markets, len(row)))
     return Part("market_clinic", folk, events, places=np.array([site]))
+
+
+def assisted_ward(scene: Scene, rng: np.random.Generator, number: int) -> Part:
+    """Play people on low income whose stays cost them nothing, because medical assistance pays the rest."""
+    world = scene.world
+    site = int(rng.choice(_free(scene, PlaceKind.TOWNSHIP, PlaceKind.SMALL)))
+    patients = recruit(scene, rng, spread(rng, 8, 20), scene.alive & world.people.poor & (world.people.age >= 40))
+    row = np.repeat(np.arange(len(patients)), rng.integers(1, 4, len(patients)))
+    days = world.first_day + rng.integers(0, max(world.days - 30, 1), len(row))
+    events = stay_events(
+        rng, patients[row], np.full(len(row), site), days, length_of_stay(rng, len(row)).clip(1, 25), waived=True
+    )
+    return Part("assisted_ward", patients, events)
