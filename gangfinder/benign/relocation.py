@@ -1,7 +1,8 @@
 """A house that was renamed, moved or merged: its people go where it went (DOMAIN §4 T13, look-alikes).
 
 The contract ended for good, was not suspended, and a house of the same credit code, legal representative, parent
-or address has a contract that begins about then, or goes on. A suspended house is never excused by its owner's other house.
+or address has a contract that begins about then, or goes on. A suspended house is never excused by its owner's
+other house.
 """
 
 from __future__ import annotations

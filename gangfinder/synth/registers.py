@@ -192,7 +192,7 @@ def _doctors(world: World, names: Names) -> pa.Table:
     # those who work at a second house have a row there; the others' second row is on paper only
     standing = world.standing
     at_two = np.flatnonzero(standing.second >= 0)
-    first = ~np.isin(row, at_two) | (np.arange(len(row)) < count)
+    first = (~np.isin(row, at_two) & (home != places.doctor_place[row])) | (np.arange(len(row)) < count)
     row, home = np.concatenate([row[first], at_two]), np.concatenate([home[first], standing.second[at_two]])
     multi = np.isin(row, second) | np.isin(row, at_two) | standing.reads[row]
     nobody = standing.account[row]

@@ -59,7 +59,11 @@ def _regulars(scene: Scene, rng: np.random.Generator, house: int, start: int) ->
     rows = np.flatnonzero(before & (scene.ordinary["place"] == house))
     visits = np.bincount(scene.ordinary["patient"][rows], minlength=world.people.count)
     often = scene.alive & (visits >= 2)
-    members = recruit(scene, rng, spread(rng, 40, 90), often, visits.astype(np.float64))
+    size = spread(rng, 40, 90)
+    members = recruit(scene, rng, size, often, visits.astype(np.float64))
+    if len(members) < 12:  # in a tiny town a house has few regulars, or they are cast: whoever is left will do
+        more = recruit(scene, rng, 12 - len(members), scene.alive, visit_rate(world))
+        members = np.concatenate([members, more])
     return members, visits[members] / max(start - world.first_day, 1)
 
 
