@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 
@@ -25,7 +22,7 @@ class Enrolments(Conduct):
     """Spells of employment as the fund records them; ``start`` and ``end`` are days since 1970."""
 
     __slots__ = ()
-    schema: Mapping[str, tuple[str, Any]] = {  # noqa: RUF012 - never changed
+    schema = {
         "patient": ("int32", NONE),
         "employer": ("int32", NONE),
         "start": ("int64", NONE),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -36,7 +34,7 @@ class LabReports(Conduct):
     """Reports of tests; ``on`` is a day since 1970."""
 
     __slots__ = ()
-    schema: Mapping[str, tuple[str, Any]] = {  # noqa: RUF012 - never changed
+    schema = {
         "patient": ("int32", NONE),
         "item": ("int8", 0),
         "on": ("int64", NONE),

@@ -6,9 +6,6 @@ about more than a single person, whether it is a ring or only looks like one; of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 
@@ -18,7 +15,7 @@ from gangfinder.synth.columns import as_table, dates, pick_from
 from gangfinder.synth.events import DAY, FREE, NONE, Conduct
 from gangfinder.synth.ledgers.contract import Ledger
 from gangfinder.synth.names import Names
-from gangfinder.synth.streams import Ints
+from gangfinder.synth.streams import Floats, Ints
 from gangfinder.synth.world import World
 
 KINDS = (
@@ -39,7 +36,7 @@ class Signals(Conduct):
     """Signals; ``patient`` is the number of the entity, whatever it is, and ``on`` a day since 1970."""
 
     __slots__ = ()
-    schema: Mapping[str, tuple[str, Any]] = {  # noqa: RUF012 - never changed
+    schema = {
         "patient": ("int32", NONE),
         "entity": ("int8", 0),  # position in ENTITIES
         "kind": ("int8", 0),  # position in KINDS
@@ -70,8 +67,8 @@ def told(scene: Scene) -> Signals:
     return Signals.joined(parts)
 
 
-def _weighted(weight: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return (weight + 0.1) / (weight + 0.1).sum()
+def _weighted(weight: Floats) -> Floats:
+    return np.asarray((weight + 0.1) / (weight + 0.1).sum(), dtype=np.float64)
 
 
 def _on(
