@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from gangfinder.selftest.report import SelfTest, SizeResult, StyleResult
 from gangfinder.selftest.trial import selftest
+from gangfinder.selftest.writing import write_result
 
-__all__ = ["SelfTest", "SizeResult", "StyleResult", "selftest"]
+__all__ = ["SelfTest", "SizeResult", "StyleResult", "selftest", "write_result"]

@@ -244,9 +244,10 @@ def claimed_at(row: Record) -> datetime:
 def _of_one_book(rows: Sequence[Draft], house: House, rng: Rng) -> list[Draft]:
     """Give the bills numbers that follow one another, as if torn from one book, none of them in use."""
     used = {str(r.get("invoice_no")) for r in house.rows}
-    base = next((n for r in house.rows if (n := r.get("invoice_no")) and str(n)[-6:].isdigit()), None)
-    if base is None:
+    numbered = [r for r in house.rows if str(r.get("invoice_no") or "")[-6:].isdigit()]
+    if not numbered:
         return list(rows)
+    base = _one(numbered, rng)["invoice_no"]
     number, made = int(str(base)[-6:]), []
     for row in rows:
         while (name := f"{str(base)[:-6]}{number % 10**6:06d}") in used:
@@ -283,10 +284,16 @@ def _without(table: str, *columns: str) -> Callable[[Sample], tuple[str, ...]]:
     return lambda sample: tuple(f"planted without {c}: absent or empty" for c in _lacks(sample, table, *columns))
 
 
+def _lockstep_notes(sample: Sample) -> tuple[str, ...]:
+    if not sample.clock:
+        return ()
+    return ("dates alone are not listed where the data have a time of day: something else must bear them out",)
+
+
 STYLES = (
     Style("cards", "card sessions at one desk", _cards_reason, _without("settlements", "terminal_id"), cards),
     Style("tours", "tours of several houses", lambda s: _too_few_houses(s, 3), lambda _: (), tours),
-    Style("lockstep", "the same dates alone", lambda s: _too_few_houses(s, 2), lambda _: (), lockstep),
+    Style("lockstep", "the same dates alone", lambda s: _too_few_houses(s, 2), _lockstep_notes, lockstep),
     Style(
         "waves", "waves of admissions", _waves_reason, _without("settlements", "cash_amount", "contact_phone"), waves
     ),

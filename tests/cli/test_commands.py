@@ -23,7 +23,7 @@ from gangfinder.leads import build_leads
 from gangfinder.settings import Settings
 
 LEADS = build_leads([pool(), impersonation()], facts(), Settings(), KEY, TEXTS)
-COMMANDS = ("benign", "check", "demo", "evaluate", "explain", "run", "synth", "typologies")
+COMMANDS = ("benign", "check", "demo", "evaluate", "explain", "run", "selftest", "synth", "typologies")
 
 
 @pytest.fixture(autouse=True)

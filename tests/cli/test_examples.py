@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from gangfinder.cli import root
 from gangfinder.cli._group import _names
 
-ORDER = ("synth", "check", "run", "explain", "evaluate", "typologies", "benign", "demo")
+ORDER = ("synth", "check", "run", "explain", "evaluate", "selftest", "typologies", "benign", "demo")
 """Examples that others build on come first; commands not named here follow."""
 
 
