@@ -53,6 +53,12 @@ class Params:
         The houses where the group is together most often, going on from one to the other of which is no tour.
     together_share
         Least share of the group (two people at least) that is together at a house on a day.
+    large_people
+        A family of so many …
+    large_share
+        … hardly ever goes out with this share of it …
+    large_houses
+        … to this many houses or more; a group that does is none.
     """
 
     household_people: int = 12
@@ -62,6 +68,9 @@ class Params:
     tour_dates: int = 6
     usual_houses: int = 2
     together_share: float = 0.5
+    large_people: int = 5
+    large_share: float = 0.75
+    large_houses: int = 4
 
 
 def units(tables: Tables, params: Params) -> ir.Table:
@@ -129,7 +138,7 @@ def judge(group: Group, params: Params) -> Judgement:
     Notes
     -----
     Reasons: ``holds_unknown``, ``fails_unknown`` (more people than a family), ``fails_tours`` (no more people than a
-    family, but it tours as no family does).
+    family, but it tours as no family does), ``fails_houses`` (nearly all of a large one together at several houses).
     """
     n = len(group.members)
     if n > params.unknown_people:
@@ -138,6 +147,8 @@ def judge(group: Group, params: Params) -> Judgement:
     detail: dict[str, str | int | float] = {"n_core": n, "n_dates": tours}
     if tours >= params.tour_dates:
         return Judgement("family", Result.FAILS, (), "fails_tours", detail)
+    if n >= params.large_people and (houses := joint_houses(group, params)) >= params.large_houses:
+        return Judgement("family", Result.FAILS, (), "fails_houses", {**detail, "n_houses": houses})
     return Judgement("family", Result.HOLDS, group.members, "holds_unknown", detail)
 
 
@@ -150,6 +161,12 @@ def tour_dates(group: Group, params: Params) -> int:
     usual = frozenset(often["institution_id"].head(params.usual_houses))
     days = (frozenset(houses) for _, houses in table.groupby("on")["institution_id"])
     return sum(len(houses) > 1 and not houses <= usual for houses in days)
+
+
+def joint_houses(group: Group, params: Params) -> int:
+    """Return at how many houses nearly the whole group was together on one day."""
+    least = ceil(params.large_share * len(group.members))
+    return sessions(group, WHOLE_DAY_MINUTES, least).houses
 
 
 EXPLANATION = Explanation(
@@ -176,6 +193,7 @@ EXPLANATION = Explanation(
             "fails_unknown": "未能检验：户籍未知，各人按一户计；{n_core} 人已超过一个家庭的规模",
             "fails_tours": "未能检验：户籍未知，各人按一户计；但有 {n_dates} 天结伴一日到多家机构，"
             "且不限于常去的两家，不似一家人就医",
+            "fails_houses": "未能检验：户籍未知，各人按一户计；但四分之三以上的人同日结伴到过 {n_houses} 家机构，不似一家人就医",
             "untestable": "未能检验：缺少数据项 {missing}，家庭关系未知，各人按一户计",
         }
     ),

@@ -159,8 +159,12 @@ def _marked_courses(visits: ir.Table, items: ir.Table, params: Params) -> ir.Tab
     therapy = (course.series == "therapy") & (course.n >= params.therapy_days)
     course = course.filter(often | therapy)
     same = v.inner_join(course, ["patient_id", "institution_id"])
-    # a session without a diagnosis still belongs to a dialysis course; other courses take only what is marked
-    own = (same.series == same.series_right) | ((same.series_right == "dialysis") & (same.series == ""))
+    # a session without a diagnosis still belongs to a dialysis course; other courses take only what is marked. What is
+    # billed beside the session of the day is no session: a pool of cards may hide in a shift
+    sessions = marked.filter(marked.series == "dialysis").select("patient_id", "institution_id", "on").distinct()
+    same = same.left_join(sessions.mutate(had=1), ["patient_id", "institution_id", "on"])
+    alone = (same.series_right == "dialysis") & (same.series == "") & same.had.isnull()
+    own = (same.series == same.series_right) | alone
     inside = (same.on >= same.first_on) & (same.on <= same.last_on)
     return same.filter(own & inside).select("settlement_id").distinct()
 

@@ -169,6 +169,26 @@ def log10_binomials_tail(k: int, probabilities: ArrayLike) -> float:
     return min(0.0, bound / _LN10)
 
 
+def log10_poisson_tail(k: ArrayLike, mean: ArrayLike) -> NDArray[np.float64]:
+    """Return log10 P(X ≥ k) for X Poisson with the given mean; 0 where ``k <= 0``.
+
+    Notes
+    -----
+    The regularised incomplete gamma function; where it leaves double precision, the bound
+    ``e^-m m^k / k! · 1 / (1 - m / (k + 1))`` on the sum of the mass from k upward.
+    """
+    from scipy.special import gammainc, gammaln
+
+    k_, m_ = np.broadcast_arrays(np.asarray(k, dtype=float), np.maximum(np.asarray(mean, dtype=float), 1e-300))
+    shape = np.maximum(k_, 1.0)
+    with np.errstate(divide="ignore"):
+        exact = np.log10(gammainc(shape, m_))
+    ratio = np.maximum(1.0 - m_ / (shape + 1.0), 1e-3)
+    bound = (shape * np.log(m_) - m_ - gammaln(shape + 1.0) - np.log(ratio)) / _LN10
+    out = np.where(np.isfinite(exact) & (exact > -280.0), exact, bound)
+    return np.asarray(np.where(k_ <= 0, 0.0, np.minimum(out, 0.0)))
+
+
 def log10_choose(n: float, k: float) -> float:
     """Return log10 of the number of ways to choose k of n; 0 where there is but one."""
     from scipy.special import gammaln

@@ -24,7 +24,7 @@ from gangfinder.network.lockstep import (
     tempo_tails,
     timed_sessions,
 )
-from gangfinder.network.occasions import Concert, concert
+from gangfinder.network.occasions import Concert, concert, goes_around
 
 if TYPE_CHECKING:
     from gangfinder.model.group import Group
@@ -122,6 +122,9 @@ def _in_step(group: Group, params: StepParams, slack: int, n_readings: int) -> C
     core, found = _attending(group, members, params, slack)
     if found.dates < params.least_dates or len(core) < 3:
         return None
+    if slack and not goes_around(found):
+        # rounds of one house (follow-up of the chronically ill) last some days; they do not go from house to house
+        return None
     limit = float(np.log10(params.significance))
     tested = _anomalies(group, core, found, strongest, params, slack, n_readings)
     anomalies = [a for a in tested if log10_corrected(a.log10_p, a.n_tests) <= limit]
@@ -136,7 +139,8 @@ def _tied(group: Group, params: StepParams, slack: int) -> tuple[tuple[str, ...]
     i, j, tails = pair_tails(group, members, slack)
     unit = np.unique(np.array([group.units.get(m, m) for m in members], dtype=str), return_inverse=True)[1]
     foreign = unit[i] != unit[j]
-    strong = foreign & (tails <= params.tie_log10_p)
+    # with days of tolerance chance meets more often, and a tie says less; whoever is in it is counted later anyway
+    strong = foreign & (tails <= params.tie_log10_p / (1 + slack))
     if not strong.any():
         return None
     a, b = i[strong], j[strong]
@@ -162,7 +166,11 @@ def _attending(
     outings = set(zip(found.rows["subject_id"].tolist(), found.rows["on"].to_numpy().tolist(), strict=True))
     attended = Counter(who for who, _ in outings)
     core = tuple(sorted(who for who, n in attended.items() if n >= need))
-    same = core == tuple(sorted(members))
+    if slack:
+        seen = set(zip(found.rows["subject_id"].tolist(), found.rows["institution_id"].tolist(), strict=True))
+        houses = Counter(who for who, _ in seen)
+        core = tuple(who for who in core if houses[who] >= 2)
+    same = core == tuple(sorted(members)) or not core
     return core, found if same else sessions(group, params.window_minutes, least, core, slack)
 
 
@@ -178,7 +186,7 @@ def _anomalies(
         "shortest_days": shortest, "longest_days": longest,
     }
     out = [Anomaly(Family.CALENDAR, "same_dates", strongest, group.n_tests * n_readings, facts)]
-    together = concert(inner, found, slack)
+    together = concert(inner, found, slack) if goes_around(found) else None
     if together is not None:
         detail = {**facts, **_attended(together), "slack_days": slack}
         out.append(Anomaly(Family.CALENDAR, "same_occasions", together.log10_p, n_readings, detail))

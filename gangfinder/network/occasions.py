@@ -67,8 +67,7 @@ def concert(group: Group, found: Sessions, slack_days: int) -> Concert | None:
     one member at disjoint stretches of days are negatively associated, those of different members independent: for
     their sum X,  ``log P(X >= x) <= min over t of  sum log(1 + p (e^t - 1)) - t x`` (Chernoff's bound, which negative
     association keeps). Over all ways of choosing h of the H houses, k of the D days these were open, and s of the E
-    people who come to two of them (to the one, where there is one), the chance that any such group attends so well is at
-    most ``C(H, h) C(D, k) C(E, s)`` times that; the sizes themselves are paid for by h(h+1) k(k+1) s(s+1).
+    people who come to two of them, the chance that any such group attends so well is at most ``C(H, h) C(D, k) C(E, s)`` times that; the sizes themselves are paid for by h(h+1) k(k+1) s(s+1).
 
     References
     ----------
@@ -79,6 +78,8 @@ def concert(group: Group, found: Sessions, slack_days: int) -> Concert | None:
     if group.clock or not group.n_houses or found.table.empty:
         return None
     houses = sorted(set(found.table["institution_id"].tolist()))
+    if len(houses) < 2:
+        return None
     chance, present = _attendance(group, found, slack_days)
     eligible = _eligible(group, houses)
     if len(present) < 3 or eligible < len(present):
@@ -98,10 +99,25 @@ def concert(group: Group, found: Sessions, slack_days: int) -> Concert | None:
     return best
 
 
+_SHARE_OF_CHANGES = 0.4
+"""Least changes of house from one session to the next, as a share of what a random order of the houses would have."""
+
+
+def goes_around(found: Sessions) -> bool:
+    """Say whether the sessions go from house to house, and not from one house to its successor.
+
+    People who come to one house on the same days may be its round, its market or its shift; when the house moves or
+    closes they all change to another one, once.
+    """
+    table = found.table.sort_values(["on", "institution_id"], kind="stable")
+    house = np.unique(table["institution_id"].to_numpy(dtype=str), return_inverse=True)[1]
+    share = np.bincount(house) / max(1, len(house))
+    changes = int((np.diff(house) != 0).sum())
+    return changes >= max(2.0, _SHARE_OF_CHANGES * len(house) * (1.0 - float((share**2).sum())))
+
+
 def _eligible(group: Group, houses: list[str]) -> int:
-    """Return how many people of the town come to two of the houses at least, from above (to the one, if alone)."""
-    if len(houses) == 1:
-        return int(group.places.get(houses[0], {}).get("n_people", 0.0))
+    """Return how many people of the town come to two of the houses at least, from above."""
     both = (group.shared.get((a, b), 0) for n, a in enumerate(houses) for b in houses[n + 1 :])
     every = sum(int(group.places.get(h, {}).get("n_people", 0.0)) for h in houses)
     return min(sum(both), every)
@@ -121,7 +137,7 @@ def _attendance(group: Group, found: Sessions, slack_days: int) -> tuple[Floats,
     present = np.zeros(chance.shape)
     who = np.array([place[str(p)] for p in found.rows["subject_id"]], dtype=np.int64)
     present[who, [number[int(s)] for s in found.rows["session"]]] = 1.0
-    several = (n[:, np.unique(at)] > 0).sum(axis=1) >= min(2, len(np.unique(at)))
+    several = (n[:, np.unique(at)] > 0).sum(axis=1) >= 2
     return _one_of_each(group, [str(p) for p in seen.people], chance, present, several)
 
 

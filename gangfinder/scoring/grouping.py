@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gangfinder.errors import SettingsError, nearest
 from gangfinder.linking.co_presence import Params as PresenceParams
 from gangfinder.linking.execution import Linked
+from gangfinder.model.evidence import Grade
 from gangfinder.model.group import Group
 from gangfinder.network.graph import Network
 from gangfinder.rings.groups import GroupParams, Surroundings, communities, foreign_links, hub_groups, linked_groups
@@ -169,6 +170,10 @@ def _groups(
     kinds = one.typology.links
     if not kinds:
         innocent = frozenset(hub for _, hub in applied.hubs)
+        if one.typology.grade is Grade.E1:
+            # who lives in one home may be billed by it: a contradiction is never cleared, and residents count one by one
+            own = {p: u for p, (u, names) in applied.named.items() if names != "care_home"}
+            around = replace(around, units=own)
         return hub_groups(rows, links, innocent, max(1, rows["group_id"].nunique()), around)
     tests = sum(linked.n_tests.get(k, 0) for k in kinds) or max(1, len(members[kinds]))
     inner = links[links["kind"].isin((*kinds, *one.typology.supports))]

@@ -29,6 +29,9 @@ SITES = {
     "T16": (1, (PlaceKind.SMALL,)),
     "T18": (1, (PlaceKind.SMALL,)),
     "lockstep": (4, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
+    "hidden_dialysis": (1, (PlaceKind.SMALL,)),
+    "hidden_village": (1, (PlaceKind.SMALL,)),
+    "hidden_home": (1, (PlaceKind.SMALL,)),
     "lockstep_wide": (6, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
 }
 

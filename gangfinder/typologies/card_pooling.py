@@ -14,7 +14,7 @@ from gangfinder.typologies.contract import Tables, Typology
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-LINKS = ("co_presence",)
+LINKS = ("co_presence", "recurrence")
 SUPPORTS = ("shared_phone", "shared_account", "shared_agent")
 
 STEP_SENTENCES = {

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 HANDLES = ("payee_account", "agent_id_number", "agent_phone")
 """What hands in or collects: each value is a hub of claims."""
 
+_VILLAGE_WORDS = ("村", "社区", "小区", "街道", "镇", "乡")
+"""An address is cut behind the first of these that it contains, finest first."""
+
 _SERIES = "~"  # sorts after every id, so that a series never names a group that a hub can name
 
 
@@ -42,6 +45,10 @@ class Params:
     stranger_share
         An account is foreign to its claimants when at least this share of a group's claims is paid to shared
         accounts.
+    local_share
+        Of the people of an honest agent or common account at least this share is of one employer, school or village.
+    known_share
+        Least share of a hub's people whose employer or village is known, before it is called scattered.
     """
 
     people: int = 5
@@ -51,6 +58,8 @@ class Params:
     rounds: int = 4
     surprise_log10_p: float = -3.0
     stranger_share: float = 0.3
+    local_share: float = 0.8
+    known_share: float = 0.8
 
 
 def detect(tables: Tables, params: Params) -> ir.Table:
@@ -62,7 +71,9 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     names = _names(held, params)
     owned = held.filter(~held.handle.startswith(_SERIES)).inner_join(names, "handle")
     named = owned.group_by("claim").aggregate(group_id=owned.name.min())
-    rows = claims.inner_join(named, "claim")
+    large = owned.group_by("handle").aggregate(n=owned.patient_id.nunique())
+    hubs = large.filter(large.n >= params.people).aggregate(m_hubs=lambda t: t.count())
+    rows = claims.inner_join(named, "claim").left_join(_origins(tables["patients"]), "patient_id").cross_join(hubs)
     measured = [c for c in rows.columns if c.startswith("m_")]
     zero = ibis.literal("0").cast("decimal(18,2)")
     rows = rows.filter(rows.fund_amount >= zero)
@@ -78,6 +89,19 @@ def detect(tables: Tables, params: Params) -> ir.Table:
         grade=ibis.literal(Grade.E2.value),
         shows=ibis.literal("claim"),
         **{c: rows[c] for c in measured},
+    )
+
+
+def _origins(patients: ir.Table) -> ir.Table:
+    """Return where people belong: patient_id, m_work (employer or school), m_home (village or street)."""
+    import ibis
+
+    cut = patients.address.substr(0, 10)
+    for word in reversed(_VILLAGE_WORDS):
+        at = patients.address.find(word)
+        cut = ibis.ifelse(at > 0, patients.address.substr(0, at + len(word)), cut)
+    return patients.select("patient_id", m_work=patients.employer.nullif(""), m_home=cut.nullif("")).distinct(
+        on="patient_id"
     )
 
 
@@ -155,7 +179,7 @@ def _handles(claims: ir.Table, params: Params) -> ir.Table:
         n_claims=held.claim.nunique(), n_people=held.patient_id.nunique()
     )
     size = size.filter((size.n_claims >= params.hub_claims) & (size.n_people >= 2))
-    return held.inner_join(size, "handle").select("claim", "handle", "n_claims")
+    return held.inner_join(size, "handle").select("claim", "handle", "patient_id", "n_claims")
 
 
 def _names(held: ir.Table, params: Params) -> ir.Table:
@@ -185,7 +209,10 @@ def confirm(group: Group, params: Params) -> Verdict | None:
         return None
     rows = group.rows.assign(unit=[group.units.get(s, s) for s in group.rows["subject_id"]])
     n = max(1, group.n_tests)
-    found = (_accounts(rows, n, params), _books(rows, n, params), _house(rows, n), _handler(rows, n))
+    found = (
+        _accounts(rows, n, params), _books(rows, n, params), _house(rows, n), _handler(rows, n),
+        _scattered(rows, params),
+    )
     kept = tuple(
         a for a in found if a is not None and log10_corrected(a.log10_p, a.n_tests) <= params.surprise_log10_p
     )
@@ -325,6 +352,38 @@ def _handler(rows: pd.DataFrame, n_groups: int) -> Anomaly | None:
     )
 
 
+def _scattered(rows: pd.DataFrame, params: Params) -> Anomaly | None:
+    """Test the people of the largest account or agent against honest hubs: those act for their own people.
+
+    Notes
+    -----
+    Each person of an honest hub is of its one employer, school or village with at least ``local_share``. That so few of
+    n unrelated people are of any one has at most the lower tail of the binomial at the largest such number: looking
+    for the largest only makes it larger. Hubs of at least ``people`` claimants are the tests.
+    """
+    best: Anomaly | None = None
+    for column in HANDLES:
+        held = rows[rows[f"m_{column}"].notna()].drop_duplicates([f"m_{column}", "unit"])
+        for _, here in held.groupby(f"m_{column}", sort=True):
+            found = _scatter_of(here, column, int(rows["m_hubs"].iloc[0]), params)
+            if found is not None and (best is None or found.log10_p < best.log10_p):
+                best = found
+    return best
+
+
+def _scatter_of(here: pd.DataFrame, column: str, hubs: int, params: Params) -> Anomaly | None:
+    n, known = len(here), here["m_work"].notna() | here["m_home"].notna()
+    if n < params.people or known.sum() < params.known_share * n:
+        return None
+    top = max((int(here[c].value_counts().max()) for c in ("m_work", "m_home") if here[c].notna().any()), default=0)
+    tail = float(log10_binomial_tail(n - top, n, 1.0 - params.local_share))
+    detail: dict[str, str | int | float] = {
+        "n_clients": n, "n_one_origin": top, "local_percent": round(100 * params.local_share), "n_hubs": hubs,
+        "hub_alone": int(column != "agent_phone"),
+    }
+    return Anomaly(Family.CONTROL, "scattered_clients", tail, max(1, hubs), detail)
+
+
 TYPOLOGY = Typology(
     code="T17",
     slug="forged_bills",
@@ -332,6 +391,7 @@ TYPOLOGY = Typology(
     grade=Grade.E2,
     requires={"reimbursements": frozenset({"reimbursement_id", "patient_id", "fund_amount"})},
     optional={
+        "patients": frozenset({"employer", "address"}),
         "reimbursements": frozenset(
             {
                 *HANDLES,
@@ -367,6 +427,10 @@ TYPOLOGY = Typology(
         "one_handler": (
             "{n_claims} 笔报销中有 {n_handler} 笔由同一经办人受理，"
             "其受理全部 {n_all} 笔中的 {n_handler_all} 笔"
+        ),
+        "scattered_clients": (
+            "同一代办人或账户办理的 {n_clients} 户来自不同单位和村社，同属一处的至多 {n_one_origin} 户；"
+            "单位、村社代办的通常 {local_percent}% 以上同属一处（{n_hubs} 个同类代办人或账户中检验）"
         ),
     },
     params=Params(),

@@ -13,11 +13,13 @@ from gangfinder.synth.rings.cards import card_pool, crew, lockstep, lockstep_wid
 from gangfinder.synth.rings.claims import double_bills, laboratory_ring, shell_employer
 from gangfinder.synth.rings.drugs import goods_swap, recycled_drugs, stock_balance
 from gangfinder.synth.rings.entitlements import entitlement_collusion
+from gangfinder.synth.rings.hidden import hidden_dialysis, hidden_home, hidden_village
 from gangfinder.synth.rings.owners import cycling_stays, owner_rotation
 from gangfinder.synth.rings.persons import impersonation
 from gangfinder.synth.rings.prescriptions import fake_prescriptions, special_drugs
-from gangfinder.synth.rings.standing import absent_practitioners, flow_shift
 from gangfinder.synth.rings.remote import dialysis_padding, micro_claims, remote_cashout
+from gangfinder.synth.rings.standing import absent_practitioners, flow_shift
+from gangfinder.synth.rings.stars import star_account, star_agent
 
 RINGS: Mapping[str, Callable[[Scene, np.random.Generator, int], Part]] = {
     "T01": card_pool,
@@ -44,6 +46,11 @@ RINGS: Mapping[str, Callable[[Scene, np.random.Generator, int], Part]] = {
     "T24": micro_claims,
     "lockstep": lockstep,
     "lockstep_wide": lockstep_wide,
+    "hidden_dialysis": hidden_dialysis,
+    "hidden_village": hidden_village,
+    "hidden_home": hidden_home,
+    "star_account": star_account,
+    "star_agent": star_agent,
 }
 
 

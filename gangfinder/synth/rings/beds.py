@@ -12,7 +12,7 @@ from gangfinder.synth.streams import Flags, Floats, Ints, spread
 from gangfinder.synth.world import World
 
 
-def _ward(rng: np.random.Generator, world: World) -> int:
+def ward_of(rng: np.random.Generator, world: World) -> int:
     """Return a ward as often as people lie in it."""
     rate = stay_rate(world)
     someone = rng.choice(world.people.count, 1, p=rate / rate.sum())
@@ -45,9 +45,23 @@ def brokered_admissions(scene: Scene, rng: np.random.Generator, number: int) -> 
     """Play one T06 ring: waves of recruits admitted and discharged together at one ward, for free."""
     world = scene.world
     site = int(world.ring_sites["T06", number][0])
-    ward = _ward(rng, world)
+    ward = ward_of(rng, world)
     members = _recruits(scene, rng, spread(rng, 8, min(25, int(world.places.beds[site] * 0.7))), ward)
     broker = recruit(scene, rng, 1, scene.alive & (world.people.age >= 25) & (world.people.age < 65))
+    events = played_waves(scene, rng, members, site, ward, broker)
+    return Part(
+        "T06",
+        members,
+        events,
+        cover=cover_visits(scene, rng, events["patient"]),
+        places=np.array([site]),
+        agents=broker,
+    )
+
+
+def played_waves(scene: Scene, rng: np.random.Generator, members: Ints, site: int, ward: int, broker: Ints) -> Events:
+    """Return the stays of recruits who come and go in waves."""
+    world = scene.world
     waves = spread(rng, 3, 6)
     gap = max(world.days // (waves + 1), 18)
     starts = world.first_day + spread(rng, 0, gap // 2) + gap * np.arange(waves) + rng.integers(-6, 7, waves)
@@ -58,7 +72,7 @@ def brokered_admissions(scene: Scene, rng: np.random.Generator, number: int) -> 
     # the house asks a little more, which makes up for some of what it waives
     level = _costs(rng, scene, site, nights, 0.08) * np.exp(rng.normal(0.08, 0.5, waves))[wave]
     doctors = _ward_doctors(rng, scene, site, ward)
-    events = stay_events(
+    return stay_events(
         rng,
         members[person],
         np.full(len(wave), site),
@@ -70,21 +84,13 @@ def brokered_admissions(scene: Scene, rng: np.random.Generator, number: int) -> 
         doctor=np.where(rng.random(len(wave)) < 0.7, rng.choice(doctors, len(wave)), NONE),
         contact=np.where(rng.random(len(wave)) < 0.5, broker[0], NONE),
     )
-    return Part(
-        "T06",
-        members,
-        events,
-        cover=cover_visits(scene, rng, members[person]),
-        places=np.array([site]),
-        agents=broker,
-    )
 
 
 def ghost_beds(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play one T08 ring: a house bills stays of people who are elsewhere at the time."""
     world = scene.world
     site = int(world.ring_sites["T08", number][0])
-    ward = _ward(rng, world)
+    ward = ward_of(rng, world)
     members = _active(scene, rng, spread(rng, 12, 40), ward)
     who = np.repeat(members, rng.integers(2, 5, len(members)))
     nights = np.clip(length_of_stay(rng, len(who)), 4, 18)
@@ -93,7 +99,7 @@ def ghost_beds(scene: Scene, rng: np.random.Generator, number: int) -> Part:
         rng,
         who,
         np.full(len(who), site),
-        _ghost_days(rng, scene, who, nights),
+        ghost_days(rng, scene, who, nights),
         nights,
         ward=ward,
         fixed=True,
@@ -101,7 +107,7 @@ def ghost_beds(scene: Scene, rng: np.random.Generator, number: int) -> Part:
         bed=rng.integers(0, max(4, world.places.beds[site] // 3), len(who)),
         doctor=np.where(rng.random(len(who)) < 0.7, rng.choice(doctors, len(who)), NONE),
     )
-    events = events.take(_apart(events))
+    events = events.take(apart(events))
     return Part("T08", members, events, cover=cover_visits(scene, rng, events["patient"]), places=np.array([site]))
 
 
@@ -117,7 +123,7 @@ def _active(scene: Scene, rng: np.random.Generator, size: int, ward: int) -> Int
     return recruit(scene, rng, size, active & (weight > 0), weight / np.maximum(share[alike], 0.02))
 
 
-def _ghost_days(rng: np.random.Generator, scene: Scene, who: Ints, nights: Ints) -> Ints:
+def ghost_days(rng: np.random.Generator, scene: Scene, who: Ints, nights: Ints) -> Ints:
     """Return admission days; a share of the stays is laid around a day on which the person was elsewhere."""
     world = scene.world
     days = world.first_day + rng.integers(0, max(world.days - 20, 1), len(who))
@@ -130,7 +136,7 @@ def _ghost_days(rng: np.random.Generator, scene: Scene, who: Ints, nights: Ints)
     return np.clip(days, world.first_day, world.first_day + world.days - nights - 1)
 
 
-def _apart(events: Events) -> Ints:
+def apart(events: Events) -> Ints:
     """Return the rows left when the house itself does not bill one person twice for a night."""
     order = np.lexsort((events["admitted"], events["patient"]))
     kept: list[int] = []

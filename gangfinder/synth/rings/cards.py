@@ -50,7 +50,7 @@ def card_pool(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     gap = rng.integers(20, 150, len(date))
     gap[rank == 0] = 0
     at = start[date] + _running(date, rank, gap)
-    rows = _tills(rng, world, site)
+    rows = tills(rng, world, site)
     repertoire = observed_baskets(scene, rng, spread(rng, 10, 18), world.places.kind[sites[0]] == PlaceKind.PHARMACY)
     shared = rng.choice(repertoire, len(sessions))[date]
     own = rng.choice(repertoire, len(date))
@@ -66,7 +66,7 @@ def card_pool(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     return Part("T01", members, events, cover=cover_visits(scene, rng, members[person]), places=np.unique(site))
 
 
-def _tills(rng: np.random.Generator, world: World, site: Ints) -> tuple[Ints, Ints]:
+def tills(rng: np.random.Generator, world: World, site: Ints) -> tuple[Ints, Ints]:
     """Return the till and the hand of each session: one or two of those the house has."""
     places = world.places
     terminals, operators = np.empty(len(site), np.int64), np.empty(len(site), np.int64)
