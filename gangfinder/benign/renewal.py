@@ -31,7 +31,7 @@ class Params:
 
 
 def judge(group: Group, params: Params) -> Judgement:
-    """Cover people nearly all of whose prescriptions renew earlier ones, and none of which was written after the sale."""
+    """Cover people nearly all of whose prescriptions are renewals, none of them written after the sale."""
     rows = group.rows
     if "m_renewal" not in rows.columns:
         return Judgement("renewal", Result.UNTESTABLE, (), "untestable", {"missing": "prescriptions.renewal_of"})

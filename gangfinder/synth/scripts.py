@@ -13,7 +13,7 @@ from gangfinder.synth.events import DAY, NONE, Events
 from gangfinder.synth.idents import opaque
 from gangfinder.synth.names import Names
 from gangfinder.synth.special import dual_channel
-from gangfinder.synth.streams import Flags, Floats, Ints, draw_rows
+from gangfinder.synth.streams import Flags, Floats, Ints
 from gangfinder.synth.world import World
 
 PRESENT, ONLINE, FIRST, LONG, PAPER, RENEWAL = 1, 2, 4, 8, 16, 32
@@ -175,18 +175,12 @@ def _near(world: World, shops: Ints, at: Floats) -> Ints:
     own, row = np.unique(shops, return_inverse=True)
     gap = np.hypot(places.x[own][:, None] - places.x[houses], places.y[own][:, None] - places.y[houses])
     pull = np.cumsum(places.weight[houses] * (gap + 1.0) ** -1.4, axis=1)
-    return houses[draw_rows(_Given(at), pull / pull[:, -1:], row.astype(np.int64))] if len(own) else shops
-
-
-class _Given:
-    """Numbers already drawn, where ``draw_rows`` would draw them."""
-
-    def __init__(self, drawn: Floats) -> None:
-        self._drawn = drawn
-
-    def random(self, size: int) -> Floats:
-        """Return the numbers."""
-        return self._drawn[:size]
+    if not len(own):
+        return shops
+    # each row is lifted by its number, so that one search serves all (see ``streams.draw_rows``)
+    lifted = (pull / pull[:, -1:] + np.arange(len(own))[:, None]).ravel()
+    found = np.searchsorted(lifted, row + at * (1 - 1e-9), side="right")
+    return np.asarray(houses[np.clip(found - row * len(houses), 0, len(houses) - 1)])
 
 
 def _leads(rng: np.random.Generator, events: Events, sold: Ints, flags: Ints) -> Ints:

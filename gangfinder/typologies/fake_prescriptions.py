@@ -13,7 +13,6 @@ from gangfinder.typologies.contract import Tables, Typology
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-    import pandas as pd
 
 SIGNS = ("fast", "late", "unseen")
 """Written in seconds; written after the sale; a first visit online."""
@@ -106,7 +105,8 @@ def _sold(tables: Tables, params: Params) -> ir.Table:
     )
     online = ibis.coalesce(p.online, none)
     written = p.select(
-        "prescription_id", "issued_at", "renewal_of", doctor="doctor_id", house=ibis.coalesce(p.institution_id, p.doctor_id),
+        "prescription_id", "issued_at", "renewal_of", doctor="doctor_id",
+        house=ibis.coalesce(p.institution_id, p.doctor_id),
         entered=ibis.coalesce(p.paper, none), consult=epoch_seconds(p.issued_at) - epoch_seconds(p.visited_at),
         timed=(p.visited_at.notnull() & p.renewal_of.isnull()).cast("int64"), online=online.cast("int64"),
         unseen=(online & ibis.coalesce(p.first_visit, none)).cast("int64"),
@@ -246,13 +246,16 @@ TYPOLOGY = Typology(
     benign=("family", "renewal"),
     provisions=("医疗保障基金使用监督管理条例 第二十条、第四十条", "互联网诊疗管理办法（试行） 第十六条"),
     clears=("医师的问诊记录与视频、聊天存档", "系统统一改写时间或纸质处方晚间补录的说明", "共用工号的排班记录"),
-    records=("电子处方中心原始时间戳与签名记录", "药店监控与取药签名", "医师与药店之间的往来账目", "登录地址与设备记录"),
+    records=(
+        "电子处方中心原始时间戳与签名记录", "药店监控与取药签名", "医师与药店之间的往来账目", "登录地址与设备记录",
+    ),
     sentences={
         "sale": "该笔售药所依据的处方由同一医师开具",
         "sale_before": "该笔售药早于其处方的开具时间",
         "outside": "同一医师为同一参保人开具、在同一药店结算的其他处方",
         "written_in_seconds": (
-            "{n_scripts} 张非续方处方中有 {n_sign} 张在就诊开始后 {seconds} 秒内开具，可比处方中此种情形至多占 {percent}%"
+            "{n_scripts} 张非续方处方中有 {n_sign} 张在就诊开始后 {seconds} 秒内开具，"
+            "可比处方中此种情形至多占 {percent}%"
         ),
         "written_after_sale": "{n_scripts} 笔售药中有 {n_sign} 笔先结算、后开方，可比处方中此种情形至多占 {percent}%",
         "first_visit_online": "{n_scripts} 张互联网处方中有 {n_sign} 张为首诊，可比处方中此种情形至多占 {percent}%",

@@ -312,7 +312,9 @@ TYPOLOGY = Typology(
         "unknown_prescriber": (
             "{n_buyers} 户购药家庭中有 {n_sign} 户多次使用名册以外医师或他人的处方，可比药店中此种情形至多占 {percent}%"
         ),
-        "no_prescription": "{n_buyers} 户购药家庭中有 {n_sign} 户多次无处方购买特药，可比药店中此种情形至多占 {percent}%",
+        "no_prescription": (
+            "{n_buyers} 户购药家庭中有 {n_sign} 户多次无处方购买特药，可比药店中此种情形至多占 {percent}%"
+        ),
         "piled_up": (
             "{n_buyers} 户中有 {n_sign} 户在 {days} 天以上的时间里所购药量超过可用天数的 {ratio} 倍，"
             "可比药店中此种情形至多占 {percent}%"

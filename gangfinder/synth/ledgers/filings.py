@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,7 @@ class Filings(Conduct):
     """Filings; ``filed`` is in seconds since 1970, ``disease`` a position in ``entitlements.DISEASES``."""
 
     __slots__ = ()
-    schema: Mapping[str, tuple[str, Any]] = {  # noqa: RUF012 - never changed
+    schema: ClassVar[Mapping[str, tuple[str, Any]]] = {
         "patient": ("int32", NONE),
         "filed": ("int64", NONE),
         "disease": ("int8", 0),

@@ -49,7 +49,8 @@ def sole_expert(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     disease = np.full(len(who), COMMON_DISEASES + number % 3)
     seen = np.flatnonzero(rng.random(len(who)) < 0.75)
     shown = first_visits(
-        scene.world, rng, who[seen], np.full(len(seen), house), days[seen] - rng.integers(1, 40, len(seen)), disease[seen]
+        scene.world, rng, who[seen], np.full(len(seen), house), days[seen] - rng.integers(1, 40, len(seen)),
+        disease[seen],
     )
     filings = Filings.of(patient=who, filed=office_hours(rng, days), disease=disease, doctor=doctor, place=house)
     events = Events.joined([shown, _refills(scene, rng, who, days)])

@@ -45,7 +45,8 @@ def entitlement_collusion(scene: Scene, rng: np.random.Generator, number: int) -
     )
     show = np.flatnonzero(rng.random(len(members)) > (1 + share) / 2)
     shown = first_visits(
-        world, rng, members[show], np.full(len(show), house), filed[show] - rng.integers(1, 12, len(show)), disease[show]
+        world, rng, members[show], np.full(len(show), house), filed[show] - rng.integers(1, 12, len(show)),
+        disease[show],
     )
     fetched, alone = _fetching(scene, rng, members, filed, sites)
     cover = Events.joined([shown, alone, cover_visits(scene, rng, fetched["patient"])])

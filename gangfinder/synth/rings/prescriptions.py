@@ -64,7 +64,7 @@ def fake_prescriptions(scene: Scene, rng: np.random.Generator, number: int) -> P
 def _evening(rng: np.random.Generator, at: Ints) -> Ints:
     """Return seconds from each sale to the evening of its day, when one prescription follows the other."""
     begin = at // DAY * DAY + 21 * 3600 + rng.integers(0, 3_600, len(at))
-    return np.maximum(begin - at, 600)
+    return np.asarray(np.maximum(begin - at, 600), dtype=np.int64)
 
 
 def special_drugs(scene: Scene, rng: np.random.Generator, number: int) -> Part:
