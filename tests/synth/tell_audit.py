@@ -36,6 +36,12 @@ HONEST_SHARE = 2
 CONDUCT: dict[tuple[str, str], str] = {
     ("T06", "cash_amount"): "the house waives what the recruits would have to pay",
     ("T06", "account_amount"): "the house waives what the recruits would have to pay",
+    ("T07", "cash_amount"): "the houses ask no cash of people whom they hand on",
+    ("T07", "account_amount"): "the houses ask nothing of the account of people whom they hand on",
+    ("T07", "department"): "recruits lie in the large wards of adults",
+    ("T12", "cash_amount"): "the houses ask no cash of people whom they hand on",
+    ("T12", "account_amount"): "the houses ask nothing of the account of people whom they hand on",
+    ("T12", "department"): "recruits lie in the large wards of adults",
     ("T10", "patient.age"): "the cards of the dead are used, and the dead were old",
     ("T16", "benefit_kind"): "the forged result is there for the sake of the special drug",
     ("T16", "total_amount"): "a course of a special drug costs more than a birth at the same house",
