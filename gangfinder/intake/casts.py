@@ -32,6 +32,9 @@ _DIRTY = rf"""^$|^(?:{_SPACE}|["'=])|{_SPACE}$|^{_NULL}$"""
 _EXPONENT = r"^[0-9](?:\.[0-9]+[eE]\+?|[eE]\+)[0-9]{2}$"
 _DIRTY_ID = rf"{_DIRTY}|^[0-9]+\.0+$|{_EXPONENT}"
 _FLOATS = ("DOUBLE", "FLOAT", "REAL")
+_INTEGERS = (
+    "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "UBIGINT", "UINTEGER", "USMALLINT", "UTINYINT",
+)
 _ZONE = r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)$"
 
 
@@ -154,6 +157,8 @@ def _numeric(value: str, source_type: str, target: str) -> str:
 
 def _count(value: str, source_type: str) -> str:
     """Whole numbers only: 3.7 is unreadable, not 4."""
+    if source_type in _INTEGERS:
+        return f"TRY_CAST({value} AS BIGINT)"
     exact = _numeric(value, source_type, "DECIMAL(38,6)")
     return f"CASE WHEN {exact} = floor({exact}) THEN TRY_CAST({exact} AS BIGINT) END"
 
@@ -195,20 +200,8 @@ def typed(kind: Kind, value: str, source_type: str) -> str:
 
 def keeps_native(kind: Kind, source_type: str) -> bool:
     """Tell whether the value is read from its own physical type rather than from text."""
-    numbers = (
-        *_FLOATS,
-        "BIGINT",
-        "INTEGER",
-        "SMALLINT",
-        "TINYINT",
-        "HUGEINT",
-        "UBIGINT",
-        "UINTEGER",
-        "USMALLINT",
-        "UTINYINT",
-    )
     if kind in (Kind.INSTANT, Kind.DATE):
         return source_type.startswith("TIMESTAMP") or source_type == "DATE"
     if kind in (Kind.MONEY, Kind.NUMBER, Kind.COUNT):
-        return source_type in numbers or source_type.startswith("DECIMAL")
+        return source_type in (*_FLOATS, *_INTEGERS) or source_type.startswith("DECIMAL")
     return kind is Kind.FLAG and source_type == "BOOLEAN"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -264,18 +265,7 @@ def measure(candidates: pa.Table, params: Params) -> pa.Table:
     frame = candidates.sort_by([(key, "ascending") for key in keys])
     if frame.num_rows == 0:
         return empty_links()
-    frame = frame.to_pandas()
-    begins = frame["source_id"].ne(frame["source_id"].shift()) | frame["target_id"].ne(frame["target_id"].shift())
-    pair = begins.cumsum()
-    slots = np.maximum(frame["n_days"] / frame["closeness"], frame[["n_a", "n_b"]].max(axis=1))
-    frame = frame.assign(pair=pair.to_numpy() - 1, slots=slots, expected=frame["n_a"] * frame["n_b"] / slots)
-    grouped = frame.groupby("pair", sort=True)
-    out = grouped.agg(
-        source_id=("source_id", "first"), target_id=("target_id", "first"), n_events=("c", "sum"),
-        expected=("expected", "sum"), first_at=("first_on", "min"), last_at=("last_on", "max"),
-    )
-    out["n_places"] = (frame["c"] > 0).groupby(frame["pair"]).sum()
-    out["log10_p"] = _tails(frame, out["n_events"].to_numpy())
+    out = _summary({name: frame[name].to_numpy() for name in frame.column_names})
     q = benjamini_hochberg(out["log10_p"].to_numpy(), int(candidates["m_tests"][0].as_py()))
     kept = out[q <= np.log10(params.false_discovery_share)]
     n = len(kept)
@@ -298,12 +288,28 @@ def measure(candidates: pa.Table, params: Params) -> pa.Table:
     )
 
 
-def _tails(frame: pd.DataFrame, observed: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Exact log10 upper tails of sums of independent hypergeometric counts, one per pair."""
+def _summary(rows: Mapping[str, NDArray[Any]]) -> pd.DataFrame:
+    """Return one row per pair, in order: who, joint days, houses, expectation, exact tail of the sum over houses."""
+    import pandas as pd
+
     from gangfinder.linking.convolution import log10_hypergeometric_sum_tail
 
-    return log10_hypergeometric_sum_tail(
-        frame["pair"].to_numpy(), frame["slots"].to_numpy(), frame["n_a"].to_numpy(), frame["n_b"].to_numpy(), observed
+    source, target, c = rows["source_id"], rows["target_id"], rows["c"]
+    begins = np.ones(len(source), dtype=bool)
+    begins[1:] = (source[1:] != source[:-1]) | (target[1:] != target[:-1])
+    first, pair = np.flatnonzero(begins), np.cumsum(begins) - 1
+    slots = np.maximum(rows["n_days"] / rows["closeness"], np.maximum(rows["n_a"], rows["n_b"]))
+    events = np.add.reduceat(c, first)
+    return pd.DataFrame(
+        {
+            "source_id": source[first], "target_id": target[first], "n_events": events,
+            "n_places": np.add.reduceat((c > 0).astype(np.int64), first),
+            "expected": np.bincount(pair, rows["n_a"] * rows["n_b"] / slots, len(first)),
+            "log10_p": log10_hypergeometric_sum_tail(pair, slots, rows["n_a"], rows["n_b"], events),
+            # a house where the two never met has no dates
+            "first_at": np.fmin.reduceat(rows["first_on"].astype("datetime64[us]"), first),
+            "last_at": np.fmax.reduceat(rows["last_on"].astype("datetime64[us]"), first),
+        }
     )
 
 

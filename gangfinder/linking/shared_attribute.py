@@ -56,13 +56,7 @@ class Params:
 
 def link(tables: Tables, params: Params) -> ir.Table:
     """Return the links of all four kinds, in the columns of ``LINK_SCHEMA``."""
-    parts = [
-        _pairs(tables, _phones(tables, params), "shared_phone", params.phone_cap_people),
-        _pairs(tables, _addresses(tables, params), "shared_address", params.address_cap_people),
-        _pairs(tables, _accounts(tables), "shared_account", params.account_cap_people),
-        _pairs(tables, _agents(tables, params), "shared_agent", params.agent_cap_people),
-    ]
-    return parts[0].union(*parts[1:], distinct=False)
+    return _union(_pairs(tables[kind], kind) for kind in LINKER.kinds)
 
 
 def rarity(people: ir.IntegerValue) -> ir.FloatingValue:
@@ -75,7 +69,7 @@ def rarity(people: ir.IntegerValue) -> ir.FloatingValue:
 
 
 def _phones(tables: Tables, params: Params) -> ir.Table:
-    """Return uses of phones, own or as contact of a stay: patient_id, value, house, at."""
+    """Return shared phones, own or as contact of a stay."""
     import ibis
 
     patients, settlements = tables["patients"], tables["settlements"]
@@ -86,8 +80,8 @@ def _phones(tables: Tables, params: Params) -> ir.Table:
         "patient_id", value=phone_digits(settlements.contact_phone), house=settlements.institution_id,
         at=settlements.settled_at.cast("timestamp"),
     )
-    used = _real_phones(own.union(contact, distinct=False), params)
-    return used.anti_join(switchboards(tables), "value")
+    used = _shared(tables, own.union(contact, distinct=False), params.phone_cap_people)
+    return _real_phones(used, params).anti_join(switchboards(tables), "value")
 
 
 def phone_digits(phone: ir.StringValue) -> ir.StringValue:
@@ -114,28 +108,32 @@ def switchboards(tables: Tables) -> ir.Table:
 
 
 def _addresses(tables: Tables, params: Params) -> ir.Table:
+    """Return shared addresses."""
     import ibis
 
     patients, institutions = tables["patients"], tables["institutions"]
     nowhere, never = ibis.null().cast("string"), ibis.null().cast("timestamp")
     known = patients.select("patient_id", value=patients.address.replace(" ", ""), house=nowhere, at=never)
-    known = _real(known).filter(lambda t: t.value.length() >= params.address_characters)
+    known = _real(_shared(tables, known, params.address_cap_people))
+    known = known.filter(known.value.length() >= params.address_characters)
     houses = institutions.select(value=institutions.address.replace(" ", ""))
     return known.anti_join(houses.filter(houses.value.notnull()).distinct(), "value")
 
 
-def _accounts(tables: Tables) -> ir.Table:
+def _accounts(tables: Tables, params: Params) -> ir.Table:
+    """Return shared accounts that claims were paid to."""
     claims, institutions = tables["reimbursements"], tables["institutions"]
     paid = claims.select(
         "patient_id", value=claims.payee_account.replace(" ", ""), house=claims.institution_id,
         at=claims.submitted_at.cast("timestamp"),
     )
     own = institutions.select(value=institutions.bank_account.replace(" ", ""))
-    return _real(paid).anti_join(own.filter(own.value.notnull()).distinct(), "value")
+    used = _real(_shared(tables, paid, params.account_cap_people))
+    return used.anti_join(own.filter(own.value.notnull()).distinct(), "value")
 
 
 def _agents(tables: Tables, params: Params) -> ir.Table:
-    """Return uses of agents; an agent known by number and by phone counts under each."""
+    """Return shared agents; an agent known by number and by phone counts under each."""
     import ibis
 
     parts = []
@@ -147,7 +145,7 @@ def _agents(tables: Tables, params: Params) -> ir.Table:
             value = phone_digits(table[column]) if column == "agent_phone" else table[column]
             used = table.filter(table[column].notnull()).select("patient_id", value=value, house=house, at=at)
             parts.append(_real_phones(used, params) if column == "agent_phone" else _real(used))
-    return _union(parts)
+    return _shared(tables, _union(parts), params.agent_cap_people)
 
 
 def _real(used: ir.Table) -> ir.Table:
@@ -159,11 +157,24 @@ def _union(parts: Iterable[ir.Table]) -> ir.Table:
     return first.union(*rest, distinct=False) if rest else first
 
 
-def _pairs(tables: Tables, used: ir.Table, kind: str, cap: int) -> ir.Table:
-    """Return the links of one kind: pairs of people of different households who share values within the cap."""
-    import ibis
+def _shared(tables: Tables, used: ir.Table, cap: int) -> ir.Table:
+    """Return who uses the values that several people use, within the cap.
 
-    used = used.filter(used.patient_id.notnull())
+    Parameters
+    ----------
+    tables
+        The linker's tables.
+    used
+        Uses: patient_id, value, house, at. Whether a value means anything is asked of what is left: few of all.
+    cap
+        Most people of a value.
+
+    Returns
+    -------
+    ir.Table
+        value, patient_id, people (who use the value), n, house, first_at, last_at, home.
+    """
+    used = used.filter(used.patient_id.notnull() & used.value.notnull())
     own = used.group_by("value", "patient_id").aggregate(
         n=used.house.count(), house=used.house.min(), first_at=used["at"].min(), last_at=used["at"].max()
     )
@@ -172,7 +183,14 @@ def _pairs(tables: Tables, used: ir.Table, kind: str, cap: int) -> ir.Table:
     patients = tables["patients"]
     homes = patients.filter(patients.household_id.notnull()).select("patient_id", home=patients.household_id)
     rare = own.inner_join(fit, "value").left_join(homes, "patient_id")
-    left = rare.select("value", "people", "first_at", "last_at", "n", "house", "home", a=rare.patient_id)
+    return rare.select("value", "patient_id", "people", "first_at", "last_at", "n", "house", "home")
+
+
+def _pairs(shared: ir.Table, kind: str) -> ir.Table:
+    """Return the links of one kind: pairs of people of different households who share values."""
+    import ibis
+
+    left = shared.rename(a="patient_id")
     right = left.rename({f"{c}_r": c for c in left.columns})
     met = left.inner_join(right, [left.value == right.value_r, left.a < right.a_r])
     same_home = ibis.coalesce(met.home == met.home_r, ibis.literal(value=False))
@@ -210,6 +228,11 @@ LINKER = Linker(
     kinds=("shared_phone", "shared_address", "shared_account", "shared_agent"),
     params=Params(),
     link=link,
+    # kept, because pairs read them twice
+    steps=(
+        ("shared_phone", _phones), ("shared_address", _addresses), ("shared_account", _accounts),
+        ("shared_agent", _agents),
+    ),
     optional=MappingProxyType(
         {
             "patients": frozenset({"phone", "address", "household_id"}),

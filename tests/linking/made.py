@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from gangfinder.engine import Engine
 from gangfinder.linking import linkers
+from gangfinder.linking.execution import staged
 from gangfinder.linking.projection import missing, project
 from gangfinder.model.evidence import LINK_SCHEMA
 from gangfinder.model.tables import TABLES, Kind
@@ -48,7 +49,7 @@ def links(engine: Engine, slug: str, **tables: Rows) -> list[dict[str, Any]]:
     reason = missing(linker, available)
     assert reason is None, reason
     canonical = {name: engine.put(f"link_{slug}_{name}", rows) for name, rows in typed.items()}
-    found = engine.fetch(linker.link(project(linker, canonical, {}), linker.params))
+    found = engine.fetch(linker.link(staged(engine, linker, project(linker, canonical, {})), linker.params))
     assert set(found.column_names) == set(LINK_SCHEMA)
     return sorted(found.to_pylist(), key=lambda r: (r["kind"], r["source_id"], r["target_id"]))
 

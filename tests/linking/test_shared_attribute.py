@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from gangfinder.engine import DuckDBEngine
 from gangfinder.linking import linkers
+from gangfinder.linking.execution import staged
 from gangfinder.linking.projection import project
 from gangfinder.linking.shared_attribute import Params, link
 from linking.made import links, settlement, table, ties
@@ -117,7 +119,8 @@ def test_raising_a_cap_never_removes_a_link(values, cap, more):
     }
 
     def found(limit):
-        expression = link(project(linker, canonical, {}), Params(phone_cap_people=limit))
+        capped = replace(linker, params=Params(phone_cap_people=limit))
+        expression = link(staged(engine, capped, project(capped, canonical, {})), capped.params)
         return {(r["source_id"], r["target_id"]) for r in engine.fetch(expression).to_pylist()}
 
     assert found(cap) <= found(cap + more)

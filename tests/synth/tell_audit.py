@@ -312,16 +312,21 @@ def houses_of(town: Town) -> pd.DataFrame:
 def house_audit(towns: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return how well each column of the institutions separates ring sites from others of their kind.
 
-    One row is a house. The statistic is the rank AUC of the value, or of the null flag, whichever is further
-    from one half.
+    One row is a house. The statistic is the AUC of the value, or of the null flag, whichever is further
+    from one half. Houses are compared within their kind and level only, for kinds differ in how often they
+    are ring sites.
     """
     every = pd.concat(towns, ignore_index=True)
+    kinds = [part for _, part in every.groupby(["kind", "level"]) if part["planted"].nunique() == 2]
     found = []
     for name in every.columns.drop(["planted", "kind", "level"]):
         shown = features(every[name]).fillna(-1)
-        group = [every["kind"], every["level"]]
-        ranks = shown.groupby(group).rank(pct=True)
-        ranks -= ranks.groupby(group).transform("mean")  # a tie must not tell the size of its group
-        aucs = [roc_auc_score(every["planted"], ranks[c]) for c in ranks if shown[c].nunique() > 1]
-        found.append((name, max((max(a, 1 - a) for a in aucs), default=0.5)))
+        aucs = [_within([(part["planted"], shown.loc[part.index, c]) for part in kinds]) for c in shown]
+        found.append((name, max(max(a, 1 - a) for a in aucs)))
     return pd.DataFrame(found, columns=["column", "auc"])
+
+
+def _within(kinds: list[tuple[pd.Series, pd.Series]]) -> float:
+    """Return the mean of the AUCs of several kinds of house, each by how much it can say."""
+    pairs = [planted.mean() * (1 - planted.mean()) * len(planted) for planted, _ in kinds]
+    return float(np.average([roc_auc_score(planted, value) for planted, value in kinds], weights=pairs))

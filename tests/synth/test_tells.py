@@ -83,3 +83,11 @@ def _marked(seed: int, tell: str) -> Sample:
         "code": lambda: pd.Series(np.where(planted, "03", rng.choice(["01", "02"], 3_000))),
     }[tell]()
     return Sample("settlements", "T01", pd.DataFrame({"column": column}), planted, np.ones(3_000))
+
+
+def test_the_house_audit_would_see_a_tell():
+    planted = np.arange(400) % 4 == 0
+    kind = np.where(np.arange(400) % 8 < 5, "pharmacy", "clinic")
+    houses = pd.DataFrame({"kind": kind, "level": "11", "planted": planted, "phone": np.where(planted, None, "1")})
+    assert house_audit([houses])["auc"].max() > 0.8
+    assert house_audit([houses.assign(phone="1")])["auc"].max() == 0.5
