@@ -11,7 +11,7 @@ import csv
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 from gangfinder.errors import LeadError
 from gangfinder.export.cells import neutral
 from gangfinder.export.projection import instant
+from gangfinder.leads.narrative import Narrative
 from gangfinder.leads.printed import PrintedAnomaly, PrintedFinding
-from gangfinder.leads.reading import find_narrative, run_folder
+from gangfinder.leads.reading import find_narrative, read_narratives, run_folder
 from gangfinder.model.evidence import Anomaly, EvidenceRow
 from gangfinder.model.group import Group, Verdict
 from gangfinder.pipeline import Plugins, Prepared, canonical_tables, prepare
@@ -116,13 +117,71 @@ def recompute(
         If there is no such run or lead, or the run kept no numbers.
     """
     folder = run_folder(out)
-    narrative = find_narrative(folder, lead_id)
-    if not narrative.findings:
-        msg = f"the run keeps no numbers of lead {narrative.lead_id}"
-        raise LeadError(msg, hint="it was made by an older version: run gangfinder run again")
-    settings = settings or run_settings(folder)
-    cited = _cited(folder / "evidence.csv", narrative.lead_id)
-    return list(_recomputed(source, narrative.findings, cited, settings, profile, stages or Stages(quiet=True)))
+    lead = find_narrative(folder, lead_id)
+    return _again(source, folder, [lead], settings, profile, stages)[lead.lead_id]
+
+
+def recompute_all(
+    source: Path | str,
+    out: Path,
+    settings: Settings | None = None,
+    *,
+    profile: Path | None = None,
+    stages: Stages | None = None,
+) -> dict[str, list[Recomputed]]:
+    """Compute every tail of every lead of a run again, reading the input once.
+
+    Parameters are those of :func:`recompute`.
+
+    Returns
+    -------
+    dict
+        Lead id → what :func:`recompute` returns, by rank.
+
+    Raises
+    ------
+    LeadError
+        If there is no such run, or it kept no numbers.
+    """
+    folder = run_folder(out)
+    return _again(source, folder, read_narratives(folder), settings, profile, stages)
+
+
+def _again(
+    source: Path | str,
+    folder: Path,
+    leads: Sequence[Narrative],
+    settings: Settings | None,
+    profile: Path | None,
+    stages: Stages | None,
+) -> dict[str, list[Recomputed]]:
+    for lead in leads:
+        if not lead.findings:
+            msg = f"the run keeps no numbers of lead {lead.lead_id}"
+            raise LeadError(msg, hint="it was made by an older version: run gangfinder run again")
+    settings, stages = settings or run_settings(folder), stages or Stages(quiet=True)
+    cited = _cited(folder / "evidence.csv")
+    every, wanted = Plugins.tuned(settings), {f.typology for lead in leads for f in lead.findings}
+    plugins = replace(every, typologies={s: t for s, t in every.typologies.items() if t.code in wanted})
+    with canonical_tables(source, settings, "duckdb", profile, None, stages) as (work, tables, _):
+        ready = prepare(work, tables, stages, plugins)
+        with stages("recomputing"):
+            return {
+                lead.lead_id: [
+                    r for f in lead.findings
+                    for r in _finding(work, ready, f, cited.get((lead.lead_id, f.finding_id), Counter()))
+                ]
+                for lead in leads
+            }
+
+
+def _finding(work: Engine, ready: Prepared, finding: PrintedFinding, cited: Counter[Row]) -> list[Recomputed]:
+    """Judge each group of which the finding can be, and return the comparison that agrees best."""
+    one = next((d for d in ready.detected if d.typology.code == finding.typology), None)
+    groups = [] if one is None else _groups(work, ready, one, finding)
+    nothing = list(_compared(finding, None, sum(cited.values())))
+    tried = [] if one is None else [_one(finding, one.typology, group, cited) for group in groups]
+    return max(tried, key=lambda made: sum(r.agrees for r in made), default=nothing)
 
 
 def run_settings(folder: Path) -> Settings:
@@ -143,43 +202,18 @@ def run_settings(folder: Path) -> Settings:
         raise LeadError(msg, hint="give the settings of the run, or run gangfinder run again") from error
 
 
-def _cited(file: Path, lead_id: str) -> dict[str, Counter[Row]]:
-    """Return the evidence rows of a lead as the file has them, by finding."""
-    found: dict[str, Counter[Row]] = {}
+def _cited(file: Path) -> dict[tuple[str, str], Counter[Row]]:
+    """Return the evidence rows as the file has them, by lead and finding."""
+    found: dict[tuple[str, str], Counter[Row]] = {}
     try:
         with file.open(encoding="utf-8", newline="") as lines:
             for r in csv.DictReader(lines):
-                if r["lead_id"] == lead_id:
-                    row = (r["source_table"], r["source_key"], r["event_at"], Decimal(r["amount"]), r["grade"])
-                    found.setdefault(r["finding_id"], Counter())[row] += 1
+                row = (r["source_table"], r["source_key"], r["event_at"], Decimal(r["amount"]), r["grade"])
+                found.setdefault((r["lead_id"], r["finding_id"]), Counter())[row] += 1
     except (OSError, ArithmeticError, KeyError, ValueError) as error:
         msg = "evidence.csv of that run cannot be read"
         raise LeadError(msg, hint="check its permissions, or run gangfinder run again") from error
     return found
-
-
-def _recomputed(
-    source: Path | str,
-    findings: Iterable[PrintedFinding],
-    cited: Mapping[str, Counter[Row]],
-    settings: Settings,
-    profile: Path | None,
-    stages: Stages,
-) -> Iterator[Recomputed]:
-    wanted = {f.typology for f in findings}
-    every = Plugins.tuned(settings)
-    plugins = replace(every, typologies={s: t for s, t in every.typologies.items() if t.code in wanted})
-    with canonical_tables(source, settings, "duckdb", profile, None, stages) as (work, tables, _):
-        ready = prepare(work, tables, stages, plugins)
-        able = {one.typology.code: one for one in ready.detected}
-        with stages("recomputing"):
-            for finding in findings:
-                rows = cited.get(finding.finding_id, Counter())
-                if finding.typology not in able:
-                    yield from _compared(finding, None, sum(rows.values()))
-                    continue
-                one = able[finding.typology]
-                yield from _checked(finding, one.typology, _groups(work, ready, one, finding), rows)
 
 
 def _groups(work: Engine, ready: Prepared, one: Detected, finding: PrintedFinding) -> list[Group]:
@@ -226,15 +260,6 @@ def _around(work: Engine, ready: Prepared, rows: pd.DataFrame) -> Surroundings:
     return surroundings(work, visits, here, units, ready.windows, clock=ready.clock)
 
 
-def _checked(
-    finding: PrintedFinding, typology: Typology, groups: Iterable[Group], cited: Counter[Row]
-) -> list[Recomputed]:
-    """Judge each possible group on the rows that are cited, and return the comparison that agrees best."""
-    tried = [_one(finding, typology, group, cited) for group in groups]
-    nothing = list(_compared(finding, None, sum(cited.values())))
-    return max(tried, key=lambda made: sum(r.agrees for r in made), default=nothing)
-
-
 def _one(finding: PrintedFinding, typology: Typology, group: Group, cited: Counter[Row]) -> list[Recomputed]:
     verdict = typology.confirm(group, typology.params)
     if verdict is None:
@@ -277,4 +302,4 @@ def _numbered(anomalies: Iterable[Anomaly] | Iterable[PrintedAnomaly]) -> dict[t
     return found
 
 
-__all__ = ["Recomputed", "recompute", "run_settings"]
+__all__ = ["Recomputed", "recompute", "recompute_all", "run_settings"]
