@@ -176,12 +176,12 @@ def _rows(
     rows = rows.left_join(first, "key").drop("key_right")
     rows = rows.left_join(marked.select("key", hit=ibis.literal(1)).distinct(), "key").drop("key_right")
     due = rows["first"].notnull() if shows == "payment" else ibis.literal(value=False)
-    zero = ibis.literal("0").cast("decimal(18,2)")
     return rows.select(
         group_id=ibis.literal(f"{shows}|").concat(rows.hand), subject_type=ibis.literal("patient"),
         subject_id=rows.patient_id, institution_id=rows.house, source_table=rows.source, source_key=rows.key,
-        event_at=rows.at, amount=ibis.ifelse(due, zero, rows.fund.cast("decimal(18,2)")),
-        grade=ibis.literal(grade.value), shows=ibis.literal(shows),
+        event_at=rows.at, amount=rows.fund.cast("decimal(18,2)"),
+        grade=ibis.ifelse(due, ibis.literal(Grade.E3.value), ibis.literal(grade.value)),
+        shows=ibis.ifelse(due, ibis.literal("first_payment"), ibis.literal(shows)),
         m_hit=rows.hit.notnull().cast("int64"), m_bills=rows.m_bills, m_marked=rows.m_marked,
         m_run_bills=rows.m_run_bills, m_run_marked=rows.m_run_marked,
         m_tests=rows.m_tests, m_hand=rows.hand, m_hand_kind=rows.hand_kind, m_same=rows.unit,
@@ -220,7 +220,7 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     if group.n_units() < params.people:
         return None
     rows = group.rows
-    if str(rows["shows"].iloc[0]) == "payment":
+    if group.group_id.startswith("payment|"):
         found: tuple[Anomaly | None, ...] = (_marked(rows, Family.CONTRADICTION, "paid_twice"),)
     else:
         found = (_marked(rows, Family.ATTRIBUTE, "other_payer"), _one_agent(rows))
@@ -300,6 +300,7 @@ TYPOLOGY = Typology(
     ),
     sentences={
         "payment": "该票据被重复支付",
+        "first_payment": "该票据的首次支付",
         "injury": "该次外伤住院另有责任方记录，或由同一代办人办理",
         "paid_twice": (
             "经同一渠道的 {n_bills} 张票据中有 {n_marked} 张被全额支付两次或支付合计超过总费用，涉及 {n_core} 人；"
