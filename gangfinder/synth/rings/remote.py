@@ -129,7 +129,7 @@ def dialysis_padding(scene: Scene, rng: np.random.Generator, number: int) -> Par
     """Play one T23 ring: a unit bills its patients more sessions than they have, and during stays elsewhere."""
     world, settings = scene.world, scene.world.settings
     site = int(world.ring_sites["T23", number][0])
-    patients = recruit(scene, rng, spread(rng, 8, 18), scene.alive & (world.people.age >= 40), scene.stay_weight + 0.1)
+    patients = _kidney_patients(scene, rng, spread(rng, 8, 18))
     odd = rng.random(len(patients)) < 0.5
     days = np.arange(world.first_day, world.first_day + world.days)
     weekday = (days + 3) % 7
@@ -143,6 +143,16 @@ def dialysis_padding(scene: Scene, rng: np.random.Generator, number: int) -> Par
     return Part(
         "T23", patients, Events.joined([real, _padding(scene, rng, patients, turn, site)]), places=np.array([site])
     )
+
+
+def _kidney_patients(scene: Scene, rng: np.random.Generator, size: int) -> Ints:
+    """Cast patients, those who lie in hospital first; where most of them are cast, anybody who is old enough."""
+    old = scene.alive & (scene.world.people.age >= 40)
+    chosen = recruit(scene, rng, size, old, scene.stay_weight + 0.1)
+    for _ in range(3):
+        if len(chosen) < size:
+            chosen = np.concatenate([chosen, recruit(scene, rng, size - len(chosen), old)])
+    return chosen
 
 
 def _sessions(who: Ints, site: int, at: Ints, fixed: Flags | bool, **more: object) -> Events:
