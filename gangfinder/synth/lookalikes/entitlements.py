@@ -94,6 +94,8 @@ def village_filer(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     world = scene.world
     house, doctor = _hospital(scene, rng, PlaceKind.TOWNSHIP)
     folk = villagers(scene, rng, spread(rng, 9, 18), np.asarray(world.people.age >= 40))
+    if not len(folk):
+        return Part("village_filer", folk)
     clerk = recruit(scene, rng, 1, scene.alive & (world.people.village == world.people.village[folk[0]]))
     days = _filing_days(scene, rng, len(folk))
     disease = rng.integers(0, COMMON_DISEASES, len(folk))

@@ -31,7 +31,10 @@ def entitlement_collusion(scene: Scene, rng: np.random.Generator, number: int) -
     house = int(world.places.doctor_place[doctor])
     idle = scene.alive & ~world.people.chronic & (scene.visit_weight <= 3) & (scene.stay_weight == 0)
     members = recruit(scene, rng, spread(rng, 9, 15), idle & (world.people.age >= 35))
+    if not len(members):
+        return Part("T11", members)
     agents = recruit(scene, rng, 1 if rng.random() < 0.7 else 2, scene.alive & (world.people.age >= 25))
+    known = agents if len(agents) else members[:1]
     disease = rng.choice(np.array([2, 3, 4]), len(members), p=[0.2, 0.2, 0.6])
     begin = min(_HISTORY_DAYS, world.days // 3)
     filed = world.first_day + begin + np.sort(rng.integers(0, max(min(75, world.days // 4), 1), len(members)))
@@ -41,7 +44,7 @@ def entitlement_collusion(scene: Scene, rng: np.random.Generator, number: int) -
         disease=disease,
         doctor=doctor,
         place=house,
-        agent=np.where(rng.random(len(members)) < share, rng.choice(agents, len(members)), NONE),
+        agent=np.where(rng.random(len(members)) < share, rng.choice(known, len(members)), NONE),
     )
     show = np.flatnonzero(rng.random(len(members)) > (1 + share) / 2)
     shown = first_visits(
@@ -63,7 +66,8 @@ def _fetching(
     world, share = scene.world, scene.world.settings.participation
     left = world.first_day + world.days - 3 - int(filed.max())
     dates = irregular_days(rng, world, 60, 4)
-    dates = dates[dates > filed.max() + 3]
+    later = dates[dates > filed.max() + 3]
+    dates = later if len(later) else filed[-1:] + 4
     dates = rng.permutation(dates)[: max(3, min(len(dates), left // 14))]
     date, person = attendance(rng, len(dates), len(members), 0.85)
     joins = rng.random(len(date)) < share

@@ -35,6 +35,8 @@ def fake_prescriptions(scene: Scene, rng: np.random.Generator, number: int) -> P
     site = int(world.ring_sites["T14", number][0])
     doctor = willing_doctor(scene, rng, PlaceKind.SMALL, PlaceKind.TOWNSHIP)
     members = recruit(scene, rng, spread(rng, 20, 45), weight=scene.visit_weight)
+    if not len(members):
+        return Part("T14", members)
     who = np.repeat(members, rng.integers(3, 7, len(members)))
     size = len(who)
     days = world.first_day + rng.integers(0, world.days - 2, size)
@@ -77,6 +79,8 @@ def special_drugs(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     world, share = scene.world, scene.world.settings.participation
     sites = world.ring_sites["T15", number][: 1 if rng.random() < 0.6 else 2]
     members = recruit(scene, rng, spread(rng, 10, 28), scene.alive & (world.people.age >= 25), scene.visit_weight)
+    if not len(members):
+        return Part("T15", members)
     drugs = rng.choice(N_SPECIAL, spread(rng, 1, 2), replace=False)
     begin = rng.integers(0, max(world.days // 3, 1), len(members))
     shop = sites[rng.integers(0, len(sites), len(members))]
