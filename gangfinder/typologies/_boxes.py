@@ -68,3 +68,13 @@ def sold_again(items: ir.Table, visits: ir.Table) -> ir.Table:
         visits.select("patient_id", "at", "on", "amount", key="settlement_id", house="institution_id"), "key"
     )
     return first_rows(sold, ("code", "patient_id", "house", "on"), ("at", "key"))
+
+
+def owners(institutions: ir.Table) -> ir.Table:
+    """Return house, owner: the parent, the house itself where it is a parent, else its credit code; null: unknown."""
+    import ibis
+
+    heads = institutions.filter(institutions.parent_id.notnull()).select(head="parent_id").distinct()
+    houses = institutions.select("parent_id", "uscc", house="institution_id")
+    joined = houses.left_join(heads, houses.house == heads["head"])
+    return joined.select("house", owner=ibis.coalesce(joined.parent_id, joined["head"], joined.uscc))

@@ -14,7 +14,7 @@ from gangfinder.engine.portable import days_between, string_key
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected
-from gangfinder.typologies._boxes import ITEM_COLUMNS, REQUIRES, sold_again
+from gangfinder.typologies._boxes import ITEM_COLUMNS, REQUIRES, owners, sold_again
 from gangfinder.typologies._contradictions import with_rest
 from gangfinder.typologies.contract import Tables, Typology
 
@@ -109,9 +109,7 @@ def _again(tables: Tables, params: Params) -> ir.Table:
     often = sold.group_by("code").aggregate(n=sold.count(), houses=sold.house.nunique())
     genuine = often.filter((often.n > 1) & (often.n <= params.code_sales) & (often.houses <= params.code_houses))
     sold = sold.semi_join(genuine, "code")
-    owner = ibis.coalesce(tables["institutions"].parent_id, tables["institutions"].uscc)
-    owners = tables["institutions"].select(house="institution_id", owner=owner)
-    sold = sold.left_join(owners, "house").drop("house_right")
+    sold = sold.left_join(owners(tables["institutions"]), "house").drop("house_right")
     window = ibis.window(group_by="code", order_by=["at", "key"])
     names = {"sink": "house", "sink_owner": "owner", "again_key": "key", "again_at": "at", "again_on": "on",
              "again_line": "line", "again_amount": "amount", "buyer": "patient_id"}

@@ -9,6 +9,7 @@ from gangfinder.engine.portable import money, month_index, string_key
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected
+from gangfinder.typologies._boxes import owners as owners_of
 from gangfinder.typologies._contradictions import with_rest
 from gangfinder.typologies.contract import Tables, Typology
 
@@ -125,12 +126,9 @@ def _owners(stock: ir.Table, institutions: ir.Table) -> ir.Table:
     """Return house, owner of every house with books; a house without a known owner is its own."""
     import ibis
 
-    known = institutions.select(
-        "institution_id", owner=ibis.coalesce(institutions.parent_id, institutions.uscc, institutions.institution_id)
-    )
-    houses = stock.select("institution_id").distinct()
-    joined = houses.left_join(known, "institution_id")
-    return joined.select(house=joined.institution_id, owner=ibis.coalesce(joined.owner, joined.institution_id))
+    houses = stock.select(house="institution_id").distinct()
+    joined = houses.left_join(owners_of(institutions), "house")
+    return joined.select(house=joined.house, owner=ibis.coalesce(joined.owner, joined.house))
 
 
 def _books(stock: ir.Table, billed: ir.Table, owners: ir.Table, params: Params) -> ir.Table:

@@ -140,11 +140,12 @@ def chain_transfer(scene: Scene, rng: np.random.Generator, number: int) -> Part:
 
 
 def _pair(scene: Scene, rng: np.random.Generator) -> Ints:
-    """Return two shops that belong to nobody else and send each other nothing yet."""
-    marks = scene.world.marks
-    free: Flags = np.asarray(marks.chain < 0)
-    shops = _shops(scene, rng, 12)
-    return shops[free[shops] & (marks.shelves.sister[shops] < 0)][:2]
+    """Return two shops that belong to nobody else and send each other nothing yet, or none."""
+    marks, world = scene.world.marks, scene.world
+    free: Flags = np.asarray((marks.chain < 0) & (world.standing.owner < 0) & (marks.shelves.sister < 0))
+    shops = world.places.of_kind(PlaceKind.PHARMACY, PlaceKind.CLINIC)
+    shops = rng.permutation(shops[free[shops] & ~world.seats.place_taken[shops]])
+    return shops[:2] if len(shops) >= 2 else _NOBODY
 
 
 def copied_code(scene: Scene, rng: np.random.Generator, number: int) -> Part:
