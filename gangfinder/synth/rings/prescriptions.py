@@ -78,7 +78,7 @@ def special_drugs(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """
     world, share = scene.world, scene.world.settings.participation
     sites = world.ring_sites["T15", number][: 1 if rng.random() < 0.6 else 2]
-    members = recruit(scene, rng, spread(rng, 10, 28), scene.alive & (world.people.age >= 25), scene.visit_weight)
+    members = recruit(scene, rng, spread(rng, 10, 28), scene.alive & (world.people.age >= 25))
     if not len(members):
         return Part("T15", members)
     drugs = rng.choice(N_SPECIAL, spread(rng, 1, 2), replace=False)
