@@ -29,7 +29,11 @@ def _healthy(scene: Scene, rng: np.random.Generator, low: int, high: int) -> Int
     world = scene.world
     among = scene.alive & (world.people.age >= 16) & (scene.visit_weight <= 2) & (scene.stay_weight == 0)
     size = min(spread(rng, low, high), max(14, world.people.count // 400))
-    return recruit(scene, rng, size, among, stay_rate(world) / (1 + scene.visit_weight) ** 2)
+    # the old see a doctor more often: they are weighed up, so that the recruits are as old as inpatients are
+    decade = world.people.age // 10
+    rare = np.bincount(decade[among], minlength=13) / np.maximum(np.bincount(decade, minlength=13), 1)
+    weight = stay_rate(world) / np.maximum(rare[decade], 0.01) / (1 + scene.visit_weight)
+    return recruit(scene, rng, size, among, weight * 20)
 
 
 def _rotation(scene: Scene, rng: np.random.Generator, kind: str, sites: Ints) -> Part:

@@ -84,15 +84,25 @@ def absent_practitioners(scene: Scene, rng: np.random.Generator, number: int) ->
         left, last = int(standing.left_on[doctor]), world.first_day + world.days
         days = rng.integers(min(left + 20, last - 30), last, _rows(scene, rng))
         at = days * DAY + observed_hours(scene, rng, np.full(len(days), site))
-    well = scene.alive & (scene.stay_weight == 0)
-    people = recruit(scene, rng, max(12, len(at) // 2), well, visit_rate(world))
-    who = rng.choice(people, len(at))
+    seen = scene.ordinary["patient"][scene.ordinary["kind"] == Kind.OUTPATIENT]
+    often = np.bincount(seen, minlength=world.people.count).astype(np.float64)
+    people = recruit(scene, rng, max(12, len(at) // 2), scene.alive & (often > 0), often)
+    who, at = _up_and_about(scene, rng.choice(people, len(at)), at)
     where = np.full(len(at), site)
     signed = Events.of(patient=who, place=where, at=at, kind=int(Kind.OUTPATIENT), doctor=doctor, fixed=True)
     return Part(
         "T21", people, Events.joined([signed, extra]), cover=cover_visits(scene, rng, who[rng.random(len(who)) < 0.3]),
         places=sites, doctors=np.array([doctor]),
     )
+
+
+def _up_and_about(scene: Scene, who: Ints, at: Ints) -> tuple[Ints, Ints]:
+    """Leave out the visits of people who lie in hospital at the time."""
+    free = np.ones(len(who), dtype=bool)
+    for row, (person, when) in enumerate(zip(who.tolist(), at.tolist(), strict=True)):
+        life = scene.of_person(person)
+        free[row] = not ((life["admitted"] >= 0) & (life["admitted"] <= when) & (life["at"] >= when)).any()
+    return who[free], at[free]
 
 
 def _rows(scene: Scene, rng: np.random.Generator) -> int:
