@@ -1,8 +1,9 @@
 """Compute every tail of a lead again, from the input tables and the lead's evidence rows.
 
-Nothing that the run remembers of its groups is trusted. The null (calendars, desks and amounts of the houses concerned,
-totals of the run) is counted anew in the input; the observed side is what the lead's core did according to the input,
-less every row that the evidence file no longer holds; the tail is the typology's own exact one.
+Nothing that the run wrote of its groups is trusted but the names of the core. The null (calendars, desks and amounts of
+the houses concerned, other users of a hub, totals of the run) is counted anew in the input; the observed side is what
+the core did according to the input, less every row that the evidence file no longer holds; the tail is the typology's
+own exact one.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import csv
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -26,18 +27,13 @@ from gangfinder.leads.reading import find_narrative, read_narratives, run_folder
 from gangfinder.model.evidence import Anomaly, EvidenceRow
 from gangfinder.model.group import Group, Verdict
 from gangfinder.pipeline import Plugins, Prepared, canonical_tables, prepare
-from gangfinder.rings.groups import Surroundings, foreign_links, hub_groups, linked_groups
-from gangfinder.rings.surroundings import surroundings
 from gangfinder.run import Stages
-from gangfinder.scoring.grouping import collect_rows, tie_chance
-from gangfinder.scoring.judging import evidence_rows, finding_of
+from gangfinder.scoring.grouping import RingSettings, group_up
+from gangfinder.scoring.judging import evidence_rows, finding_of, judge_groups
 from gangfinder.settings import Settings
 from gangfinder.typologies.contract import Typology
-from gangfinder.typologies.detection import Detected
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from gangfinder.engine import Engine
 
 TOLERANCE = 1e-9
@@ -166,22 +162,62 @@ def _again(
     with canonical_tables(source, settings, "duckdb", profile, None, stages) as (work, tables, _):
         ready = prepare(work, tables, stages, plugins)
         with stages("recomputing"):
+            drawn = _Drawn(plugins, ready, _groups(work, ready, settings))
             return {
                 lead.lead_id: [
                     r for f in lead.findings
-                    for r in _finding(work, ready, f, cited.get((lead.lead_id, f.finding_id), Counter()))
+                    for r in _finding(drawn, f, cited.get((lead.lead_id, f.finding_id), Counter()))
                 ]
                 for lead in leads
             }
 
 
-def _finding(work: Engine, ready: Prepared, finding: PrintedFinding, cited: Counter[Row]) -> list[Recomputed]:
-    """Judge each group of which the finding can be, and return the comparison that agrees best."""
-    one = next((d for d in ready.detected if d.typology.code == finding.typology), None)
-    groups = [] if one is None else _groups(work, ready, one, finding)
-    nothing = list(_compared(finding, None, sum(cited.values())))
-    tried = [] if one is None else [_one(finding, one.typology, group, cited) for group in groups]
-    return max(tried, key=lambda made: sum(r.agrees for r in made), default=nothing)
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """Groups drawn anew from the input, and what it takes to judge them."""
+
+    plugins: Plugins
+    ready: Prepared
+    groups: Mapping[str, list[Group]]
+
+    def possible(self, finding: PrintedFinding) -> Iterator[tuple[Typology, Group]]:
+        """Yield the groups of which a finding can be, nearest first.
+
+        People in step are what they are without anybody else: their core alone comes first. A hub's null is about all
+        who use it, and so is, where a core was cut out of a community, that of its ties: what the explanations leave.
+        """
+        core = set(finding.core)
+        for typology in self.plugins.typologies.values():
+            if typology.code != finding.typology:
+                continue
+            around = [g for g in self.groups.get(typology.slug, ()) if core <= set(g.members)]
+            if typology.links:
+                yield from ((typology, g.without(set(g.members) - core)) for g in around)
+            explanations, available = self.plugins.explanations, self.ready.available
+            yield from ((typology, j.group) for j in judge_groups(typology, around, explanations, available))
+
+
+def _groups(work: Engine, ready: Prepared, settings: Settings) -> Mapping[str, list[Group]]:
+    return group_up(
+        work, ready.detected, ready.linked, ready.derived["visits"], ready.applied,
+        settings.tuned("rings", RingSettings()), ready.windows, seed=settings.seed, clock=ready.clock,
+    ).groups
+
+
+def _finding(drawn: _Drawn, finding: PrintedFinding, cited: Counter[Row]) -> list[Recomputed]:
+    """Return the comparison with the group that agrees best."""
+    best = list(_compared(finding, None, sum(cited.values())))
+    for typology, group in drawn.possible(finding):
+        made = _one(finding, typology, group, cited)
+        if _agreeing(made) > _agreeing(best) or all(r.recomputed is None for r in best):
+            best = made
+        if all(r.agrees for r in best):
+            break
+    return best
+
+
+def _agreeing(made: Sequence[Recomputed]) -> int:
+    return sum(r.agrees for r in made)
 
 
 def run_settings(folder: Path) -> Settings:
@@ -214,50 +250,6 @@ def _cited(file: Path) -> dict[tuple[str, str], Counter[Row]]:
         msg = "evidence.csv of that run cannot be read"
         raise LeadError(msg, hint="check its permissions, or run gangfinder run again") from error
     return found
-
-
-def _groups(work: Engine, ready: Prepared, one: Detected, finding: PrintedFinding) -> list[Group]:
-    """Return the groups of which the finding can be: its core alone, and for hubs every hub that holds all of it."""
-    kinds = one.typology.links
-    rows = collect_rows(work, [one], {kinds: [finding.core]} if kinds else {})[one.typology.slug]
-    core = set(finding.core)
-    if kinds:
-        links, around = _links(work, ready, one.typology), _around(work, ready, rows)
-        around = replace(around, tie_chance=tie_chance(links, one.typology.supports, around.n_people))
-        tests = sum(ready.linked.n_tests.get(k, 0) for k in kinds) or 1
-        return linked_groups(rows, links, [finding.core], tests, around)
-    tests = max(1, rows["group_id"].nunique())
-    hubs = rows.groupby("group_id")["subject_id"].agg(lambda own: core <= set(own))
-    rows = rows[rows["group_id"].isin(hubs[hubs.astype(bool)].index)]
-    outside = rows["subject_type"].eq(one.typology.subject_type) & ~rows["subject_id"].isin(core)
-    rows = rows[~outside]
-    return hub_groups(rows, _no_links(), frozenset(), tests, _around(work, ready, rows))
-
-
-def _no_links() -> pd.DataFrame:
-    import pandas as pd
-
-    from gangfinder.model.evidence import LINK_SCHEMA
-
-    return pd.DataFrame(columns=list(LINK_SCHEMA))
-
-
-def _links(work: Engine, ready: Prepared, typology: Typology) -> pd.DataFrame:
-    """Return the links across units of the kinds that a typology reads."""
-    links = ready.linked.links
-    own = links.filter(links.kind.isin((*typology.links, *typology.supports)))
-    people = own.filter((own.source_type == "patient") & (own.target_type == "patient"))
-    frame = work.fetch(people).to_pandas().sort_values(["kind", "source_id", "target_id"], kind="stable")
-    return foreign_links(frame, ready.applied.units)
-
-
-def _around(work: Engine, ready: Prepared, rows: pd.DataFrame) -> Surroundings:
-    import pyarrow as pa
-
-    houses = sorted({str(h) for h in rows["institution_id"].dropna().unique()})
-    here = work.put("houses_here", pa.table({"institution_id": pa.array(houses, pa.string())}))
-    visits, units = ready.derived["visits"], ready.applied.units
-    return surroundings(work, visits, here, units, ready.windows, clock=ready.clock)
 
 
 def _one(finding: PrintedFinding, typology: Typology, group: Group, cited: Counter[Row]) -> list[Recomputed]:

@@ -23,8 +23,8 @@ AT_DESK = 0.9
 
 WAVES = 3
 WAVE_DAYS_APART = 30
-ALIKE = 12
-"""Stays of like length from which those of one wave are drawn: they leave together too."""
+ALIKE, NIGHTS_APART = 3, 2
+"""Stays of like length from which those of one wave are drawn, and by how many nights they may differ."""
 
 SHARED_CONTACT = 0.6
 """Share of the people of an admission wave who leave one telephone number."""
@@ -207,13 +207,19 @@ def waves(sample: Sample, people: Sequence[Person], rng: Rng) -> list[Draft]:
     rows = []
     for day in _dates(sorted({r["admitted_at"].date() for r in own}), rng, WAVES, WAVE_DAYS_APART):
         length = _nights(_one(own, rng))
-        alike = sorted(own, key=lambda r: abs(_nights(r) - length))[:ALIKE]  # noqa: B023 - used at once
+        alike = _alike(own, length)
         for person in _present(people, rng):
             template = _one(alike, rng)
             at = datetime.combine(day, template["admitted_at"].time())
             changes = {"cash_amount": 0} | ({"contact_phone": phone} if phone and person.patient_id in led else {})
             rows.append(Draft("settlements", person, template, at, changes))
     return rows
+
+
+def _alike(stays: Sequence[Record], nights: int) -> list[Record]:
+    """Return stays of nearly that length: they leave together too."""
+    near = [[r for r in stays if abs(_nights(r) - nights) <= apart] for apart in range(NIGHTS_APART + 1)]
+    return next((found for found in near if len(found) >= ALIKE), near[-1])
 
 
 def _nights(stay: Record) -> int:

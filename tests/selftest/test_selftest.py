@@ -126,6 +126,14 @@ def test_copies_keep_the_planted_share_small(rings):
     assert sum(len(c) for c in planting.copies(rings, 10)) == len(rings)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _few_copies():
+    """Each copy costs a run; two show what four would."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(planting, "MOST_COPIES", 2)
+        yield
+
+
 @pytest.fixture(scope="module")
 def result(thin) -> SelfTest:
     return selftest(thin, Settings(), rings=1)
@@ -152,12 +160,7 @@ def test_large_rings_are_seen_and_nothing_else_is_new(result):
 
 
 @pytest.mark.slow
-def test_the_same_seed_says_the_same(thin, result):
-    assert selftest(thin, Settings(threads=1), rings=1) == result
-
-
-@pytest.mark.slow
-def test_the_command_leaves_nothing_but_its_two_files(thin, tmp_path, monkeypatch):
+def test_the_command_says_the_same_and_leaves_nothing_but_its_two_files(thin, result, tmp_path, monkeypatch):
     scratch, out = tmp_path / "scratch", tmp_path / "own"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
@@ -165,6 +168,7 @@ def test_the_command_leaves_nothing_but_its_two_files(thin, tmp_path, monkeypatc
     done = CliRunner().invoke(root, ["selftest", str(thin), "--rings", "1", "--out", str(out), "--json", "--quiet"])
     assert done.exit_code == 0, done.stderr
     assert json.loads(done.stdout) == json.loads((out / "selftest.json").read_text(encoding="utf-8"))
+    assert json.loads(done.stdout) == result.to_json(), "the same seed says the same"
     assert "L-" not in done.stdout
     assert list(scratch.iterdir()) == []
     assert sorted(p.name for p in out.iterdir()) == ["selftest.csv", "selftest.json"]
