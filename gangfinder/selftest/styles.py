@@ -90,7 +90,8 @@ def _lacks(sample: Sample, table: str, *columns: str) -> list[str]:
 def _too_few_houses(sample: Sample, least: int) -> str:
     if len(sample.visited) >= least:
         return ""
-    return f"fewer than {least} houses have enough out-patient rows on enough dates to hide a ring"
+    count = "no house has" if least == 1 else f"fewer than {least} houses have"
+    return f"{count} enough out-patient rows on enough dates to hide a ring"
 
 
 def _pick(houses: Sequence[House], rng: Rng, n: int) -> list[House]:
