@@ -33,6 +33,10 @@ class Params:
     quiet_days
         A person who comes to the same house again within so many days is not on a single outing: his row is not
         explained, so a group that repeats its visit keeps its rows.
+    same_people_share
+        An unmarked crowd, this share of which is in other crowds as well …
+    same_crowds
+        … in so many of them, one at another house at least, is a group that goes around, and not explained.
     """
 
     marked_people: int = 8
@@ -40,6 +44,8 @@ class Params:
     crowd_people: int = 40
     crowd_factor: float = 4.0
     quiet_days: int = 60
+    same_people_share: float = 0.5
+    same_crowds: int = 2
 
 
 def rows(tables: Tables, params: Params) -> ir.Table:
@@ -63,8 +69,27 @@ def _bursts(visits: ir.Table, params: Params, everybody: ir.Table | None = None)
     worked = _burst(at_work, ("institution_id", "on", "employer"), params.employer_people)
     crowds = _crowds(visits if everybody is None else everybody, params)
     crowded = visits.semi_join(crowds, ["institution_id", "on"])
+    crowded = crowded.anti_join(_going_around(crowded, params), ["institution_id", "on"])
     columns = ("settlement_id", "patient_id", "institution_id")
     return marked.select(*columns).union(worked.select(*columns), crowded.select(*columns), distinct=False)
+
+
+def _going_around(crowded: ir.Table, params: Params) -> ir.Table:
+    """Return the crowds most of whose people stand in other crowds too, at another house among them."""
+    who = crowded.select("patient_id", "institution_id", "on").distinct()
+    size = who.group_by("institution_id", "on").aggregate(n=who.count())
+    other = who.rename(other_house="institution_id", other_on="on")
+    met = who.inner_join(other, "patient_id")
+    met = met.filter((met.institution_id != met.other_house) | (met["on"] != met.other_on))
+    both = met.group_by("institution_id", "on", "other_house", "other_on").aggregate(n_both=met.count())
+    both = both.inner_join(size, ["institution_id", "on"])
+    both = both.filter(both.n_both >= params.same_people_share * both.n)
+    away = (both.institution_id != both.other_house).cast("int64")
+    again = both.mutate(away=away).group_by("institution_id", "on").aggregate(
+        n_again=lambda t: t.count(), n_away=lambda t: t.away.sum()
+    )
+    kept = again.filter((again.n_again >= params.same_crowds) & (again.n_away >= 1))
+    return kept.select("institution_id", "on")
 
 
 def _marked(tables: Tables) -> ir.Table:

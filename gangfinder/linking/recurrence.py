@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gangfinder.engine.portable import days_between, floor_divide
+from gangfinder.engine.portable import days_between, floor_divide, is_midnight
 from gangfinder.linking.co_presence import Params as PresenceParams
 from gangfinder.linking.co_presence import attendance
 from gangfinder.linking.contract import Linker, Tables, empty_links
@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Params(PresenceParams):
-    """Parameters of recurrence, beside those that say who is where.
+class Params:
+    """Parameters of recurrence.
 
     Parameters
     ----------
+    people_per_day
+        Days with more people at a house are crowds, at which nobody is looked for.
     stretch_days
         Length of an occasion. Occasions overlap by half, so that any three days in a row lie in one of them.
     apart_days
@@ -46,6 +48,7 @@ class Params(PresenceParams):
         People with more visits than this are at any two places: they are left out.
     """
 
+    people_per_day: int = 150
     stretch_days: int = 4
     apart_days: int = 4
     people: int = 3
@@ -54,23 +57,36 @@ class Params(PresenceParams):
     visits: int = 120
 
 
-def _dated(tables: Tables, params: Params) -> ir.Table:
+def _came(tables: Tables, params: Params) -> ir.Table:
     """Return who was where on which day, at houses of which only dates are known."""
     import ibis
 
-    attended = attendance(tables["residual_visits"], params)
-    dated = attended.filter(attended.window == 0).select("patient_id", "institution_id", "on")
+    visits = tables["residual_visits"]
+    # where clocks are known people are looked for by the minute; here most of the input must be without
+    timed = visits.aggregate(timed=(~is_midnight(visits["at"])).cast("int64").sum(), rows=visits.count())
+    attended = attendance(visits, PresenceParams(date_people_per_day=params.people_per_day))
+    dated = attended.filter(attended.window == 0).cross_join(timed).filter(lambda t: t.timed * 2 <= t.rows)
+    dated = dated.select("patient_id", "institution_id", "on")
+    return dated.mutate(day=days_between(dated.on, ibis.date("1970-01-01"))).drop("on")
+
+
+def _dated(tables: Tables, params: Params) -> ir.Table:
+    """Return the visits of people who could be in a crew: often enough, at two houses, not always somewhere."""
+    dated = tables["came"]
     own = dated.group_by("patient_id").aggregate(n=dated.count(), houses=dated.institution_id.nunique())
     own = own.filter((own.n >= params.occasions) & (own.n <= params.visits) & (own.houses >= 2))
-    dated = dated.semi_join(own, "patient_id")
-    return dated.mutate(day=days_between(dated.on, ibis.date("1970-01-01")))
+    return dated.semi_join(own, "patient_id")
 
 
 def _occasions(tables: Tables, params: Params) -> ir.Table:
     """Return the visits once in each of the two occasions they lie in."""
+    return _in_stretches(tables["dated"], params)
+
+
+def _in_stretches(dated: ir.Table, params: Params) -> ir.Table:
     import ibis
 
-    dated, half = tables["dated"], params.stretch_days // 2
+    half = params.stretch_days // 2
     parts = [
         dated.mutate(
             phase=ibis.literal(phase), stretch=floor_divide(dated.day + phase * half, params.stretch_days)
@@ -107,7 +123,7 @@ def link(tables: Tables, params: Params) -> ir.Table:
     Columns: the two occasions (house, phase, stretch; the same with ``_r``), n_both, expected, patient_id.
     """
     once = tables["occasions"].select("patient_id", "institution_id", "phase", "stretch").distinct()
-    expected = _expected(tables)
+    expected = _expected(tables, params)
     met = tables["met"].inner_join(expected, ["house", "phase", "stretch", "house_r", "phase_r", "stretch_r"])
     one = met.inner_join(once.rename(house="institution_id"), ["house", "phase", "stretch"])
     two = once.rename(house_r="institution_id", phase_r="phase", stretch_r="stretch", patient_r="patient_id")
@@ -117,7 +133,7 @@ def link(tables: Tables, params: Params) -> ir.Table:
     )
 
 
-def _expected(tables: Tables) -> ir.Table:
+def _expected(tables: Tables, params: Params) -> ir.Table:
     """Return how many people two occasions would have in common if everybody's dates were drawn like everybody's.
 
     Notes
@@ -125,15 +141,17 @@ def _expected(tables: Tables) -> ir.Table:
     With ``n`` visits at each house and shares w of the visits of the two houses on the days of the occasions,
     ``sum over people of n n' · w w'``.
     """
-    dated, met, occasions = tables["dated"], tables["met"], tables["occasions"]
+    dated, met, came = tables["dated"], tables["met"], tables["came"]
     pairs = met.select("house", "house_r").distinct()
     own = dated.group_by("patient_id", house="institution_id").aggregate(n=dated.count())
     here = own.inner_join(pairs, "house")
     two = own.rename(house_r="house", n_r="n")
     both = here.inner_join(two, ["patient_id", "house_r"])
     both = both.group_by("house", "house_r").aggregate(cross=(both.n * both.n_r).sum().cast("float64"))
-    size = dated.group_by(house="institution_id").aggregate(total=dated.count().cast("float64"))
-    at = occasions.group_by("phase", "stretch", house="institution_id").aggregate(n_at=occasions.count())
+    # shares are of everybody's visits: people who come to one house only keep its calendar as well
+    size = came.group_by(house="institution_id").aggregate(total=came.count().cast("float64"))
+    every = _in_stretches(came, params)
+    at = every.group_by("phase", "stretch", house="institution_id").aggregate(n_at=every.count())
     at = at.inner_join(size, "house")
     at = at.select("house", "phase", "stretch", share=at.n_at / at.total)
     full = met.inner_join(both, ["house", "house_r"]).inner_join(at, ["house", "phase", "stretch"])
@@ -151,9 +169,9 @@ def measure(candidates: pa.Table, params: Params) -> pa.Table:
 
     Notes
     -----
-    Two occasions are tied when they have more people in common than chance (Poisson tail, an upper bound for a sum of
-    rare trials up to its constant). Chains of tied occasions at one house and more are components; in each, two people are
-    linked when at least two occasions saw them both. Overlapping occasions of one house count once.
+    Two occasions are tied when they have more people in common than chance (Poisson tail of the number expected). Chains
+    of tied occasions are components; in each, two people are linked when at least two occasions saw them both.
+    Overlapping occasions of one house count once. This only chooses who is looked at.
     """
     frame = candidates.to_pandas()
     if frame.empty:
@@ -162,7 +180,7 @@ def measure(candidates: pa.Table, params: Params) -> pa.Table:
     frame = frame.assign(tail=tails)[tails <= params.surprise_log10_p]
     if frame.empty:
         return empty_links()
-    return _links(_chained(frame, params), frame)
+    return _links(_chained(frame, params), frame, params)
 
 
 def _chained(frame: pd.DataFrame, params: Params) -> pd.DataFrame:
@@ -192,21 +210,26 @@ def _chained(frame: pd.DataFrame, params: Params) -> pd.DataFrame:
     enough = length.groupby("chain")["occasion"].nunique()
     both = both.merge(length, on=["chain", "house", "time"], suffixes=("", "_y"))
     kept = both["chain"].isin(enough.index[enough >= params.occasions])
-    return both.loc[kept, ["chain", "who", "house", "occasion"]].drop_duplicates()
+    rows = both.loc[kept].groupby(["chain", "who", "house", "occasion"], sort=True)["time"].min()
+    return rows.reset_index()
 
 
-def _links(rows: pd.DataFrame, frame: pd.DataFrame) -> pa.Table:
+def _links(rows: pd.DataFrame, frame: pd.DataFrame, params: Params) -> pa.Table:
+    import pandas as pd
     import pyarrow as pa
 
     if rows.empty:
         return empty_links()
     met = rows.merge(rows, on=["chain", "house", "occasion"], suffixes=("", "_r"))
     met = met[met["who"] < met["who_r"]]
-    pairs = met.groupby(["who", "who_r"], sort=True).agg(n=("occasion", "nunique"), places=("house", "nunique"))
+    pairs = met.groupby(["who", "who_r"], sort=True).agg(
+        n=("occasion", "nunique"), places=("house", "nunique"), first=("time", "min"), last=("time", "max")
+    )
     pairs = pairs[pairs["n"] >= 2].reset_index()
     best = frame.groupby("patient_id")["tail"].min()
     tail = np.maximum(best.reindex(pairs["who"]).to_numpy(), best.reindex(pairs["who_r"]).to_numpy())
-    n = len(pairs)
+    n, half = len(pairs), params.stretch_days // 2
+    first, last = (pd.to_datetime(pairs[c] * half, unit="D").astype("datetime64[us]") for c in ("first", "last"))
     return pa.table({
         "kind": pa.array(["recurrence"] * n, pa.string()),
         "family": pa.array([Family.CALENDAR.value] * n, pa.string()),
@@ -216,11 +239,11 @@ def _links(rows: pd.DataFrame, frame: pd.DataFrame) -> pa.Table:
         "target_id": pa.array(pairs["who_r"], pa.string()),
         "n_events": pa.array(pairs["n"], pa.int64()),
         "n_places": pa.array(pairs["places"], pa.int64()),
-        "expected": pa.array([None] * n, pa.float64()),
+        "expected": pa.array([0.0] * n, pa.float64()),
         "log10_p": pa.array(tail.round(6), pa.float64()),
         "weight": pa.array(_weights(tail), pa.float64()),
-        "first_at": pa.array([None] * n, pa.timestamp("us")),
-        "last_at": pa.array([None] * n, pa.timestamp("us")),
+        "first_at": pa.array(first).cast(pa.timestamp("us")),
+        "last_at": pa.array(last).cast(pa.timestamp("us")),
     })
 
 
@@ -236,6 +259,6 @@ LINKER = Linker(
     params=Params(),
     link=link,
     measure=measure,
-    steps=(("dated", _dated), ("occasions", _occasions), ("met", _met)),
+    steps=(("came", _came), ("dated", _dated), ("occasions", _occasions), ("met", _met)),
     uses=frozenset({"residual_visits"}),
 )

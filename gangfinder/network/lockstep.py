@@ -103,8 +103,8 @@ def _wide_sessions(group: Group, seen: Visits, least_units: int, slack_days: int
     n_units = [0]
     for _, here in seen.by_house():
         at = np.flatnonzero(seen.house == here.house[0])
-        for day, rows, n in best_days(here.day, here.unit, slack_days, least_units):
-            number[at[rows]], middle[at[rows]] = len(n_units), day
+        for day, present, n in best_days(here.day, here.unit, slack_days, least_units):
+            number[at[present]], middle[at[present]] = len(n_units), day
             n_units.append(n)
     kept = np.flatnonzero(number > 0)
     kept = kept[np.argsort(number[kept], kind="stable")]
@@ -142,10 +142,11 @@ def _session_rows(
     """Return the visits of sessions, by session and time, under their labels in the group's rows."""
     import pandas as pd
 
+    date = seen.day if middle is None else middle
     columns = {
         "subject_id": seen.people[seen.who], "institution_id": seen.houses[seen.house], "session": session,
         "event_at": seen.micros.astype("datetime64[us]"),
-        "on": ((seen.day if middle is None else middle) * DAY_MICROSECONDS).astype("datetime64[us]"), "minute": seen.minute, "yuan": seen.yuan,
+        "on": (date * DAY_MICROSECONDS).astype("datetime64[us]"), "minute": seen.minute, "yuan": seen.yuan,
     }
     for name in DESK_COLUMNS:
         if name in group.rows:
@@ -286,7 +287,8 @@ def meeting_chance(group: Group, house: str, own: NDArray[np.int64], slack_days:
     meet = float((weights**2).sum())
     if slack_days and not group.clock:
         total = np.concatenate(([0.0], np.cumsum(weights)))
-        low, high = (np.searchsorted(days, days + d, side) for d, side in ((-slack_days, "left"), (slack_days, "right")))
+        low = np.searchsorted(days, days - slack_days, side="left")
+        high = np.searchsorted(days, days + slack_days, side="right")
         meet = float((weights * (total[high] - total[low])).sum())
     return float(min(1.0, max(1e-9, closeness * meet)))
 

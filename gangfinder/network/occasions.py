@@ -67,7 +67,8 @@ def concert(group: Group, found: Sessions, slack_days: int) -> Concert | None:
     one member at disjoint stretches of days are negatively associated, those of different members independent: for
     their sum X,  ``log P(X >= x) <= min over t of  sum log(1 + p (e^t - 1)) - t x`` (Chernoff's bound, which negative
     association keeps). Over all ways of choosing h of the H houses, k of the D days these were open, and s of the E
-    people who come to two of them, the chance that any such group attends so well is at most ``C(H, h) C(D, k) C(E, s)`` times that; the sizes themselves are paid for by h(h+1) k(k+1) s(s+1).
+    people who come to two of them, the chance that any such group attends so well is at most ``C(H, h) C(D, k) C(E, s)``
+    times that; the sizes themselves are paid for by h(h+1) k(k+1) s(s+1).
 
     References
     ----------
@@ -86,17 +87,22 @@ def concert(group: Group, found: Sessions, slack_days: int) -> Concert | None:
         return None
     days = sum(group.places.get(h, {}).get("n_days", 0.0) for h in houses)
     h, k = len(houses), len(found.table)
-    fixed_choices = log10_choose(group.n_houses, h) + log10_choose(days, k) + float(np.log10(h * (h + 1.0) * k * (k + 1)))
+    fixed_choices = log10_choose(group.n_houses, h) + log10_choose(days, k) + _size_cost(h) + _size_cost(k)
     best: Concert | None = None
     # who attends best comes first: dropping the weakest may make the rest more surprising, and is paid for
     order = np.argsort((present * np.log(np.maximum(chance, 1e-12))).sum(axis=1), kind="stable")
     for s in range(3, len(order) + 1):
         p, x = chance[order[:s]].ravel(), int(present[order[:s]].sum())
         tail = log10_binomials_tail(x, p)
-        choices = fixed_choices + log10_choose(eligible, s) + float(np.log10(s * (s + 1.0)))
+        choices = fixed_choices + log10_choose(eligible, s) + _size_cost(s)
         if best is None or tail + choices < best.log10_p:
             best = Concert(min(0.0, tail + choices), x, int((p > 0).sum()), s, tail, choices)
     return best
+
+
+def _size_cost(size: int) -> float:
+    """Return what choosing a size costs (log10): the weights 1 / (x (x + 1)) of all sizes sum to one."""
+    return float(np.log10(size * (size + 1.0)))
 
 
 _SHARE_OF_CHANGES = 0.4

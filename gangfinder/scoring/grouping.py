@@ -171,8 +171,8 @@ def _groups(
     if not kinds:
         innocent = frozenset(hub for _, hub in applied.hubs)
         if one.typology.grade is Grade.E1:
-            # who lives in one home may be billed by it: a contradiction is never cleared, and residents count one by one
-            own = {p: u for p, (u, names) in applied.named.items() if names != "care_home"}
+            # residents of a home may be billed by it: a contradiction is never cleared, they count one by one
+            own = {p: u for p, u in applied.units.items() if not u.startswith("care_home")}
             around = replace(around, units=own)
         return hub_groups(rows, links, innocent, max(1, rows["group_id"].nunique()), around)
     tests = sum(linked.n_tests.get(k, 0) for k in kinds) or max(1, len(members[kinds]))

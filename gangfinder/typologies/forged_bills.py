@@ -365,13 +365,13 @@ def _scattered(rows: pd.DataFrame, params: Params) -> Anomaly | None:
     for column in HANDLES:
         held = rows[rows[f"m_{column}"].notna()].drop_duplicates([f"m_{column}", "unit"])
         for _, here in held.groupby(f"m_{column}", sort=True):
-            found = _scatter_of(here, column, int(rows["m_hubs"].iloc[0]), params)
+            found = _scatter_of(here, int(rows["m_hubs"].iloc[0]), params)
             if found is not None and (best is None or found.log10_p < best.log10_p):
                 best = found
     return best
 
 
-def _scatter_of(here: pd.DataFrame, column: str, hubs: int, params: Params) -> Anomaly | None:
+def _scatter_of(here: pd.DataFrame, hubs: int, params: Params) -> Anomaly | None:
     n, known = len(here), here["m_work"].notna() | here["m_home"].notna()
     if n < params.people or known.sum() < params.known_share * n:
         return None
@@ -379,7 +379,7 @@ def _scatter_of(here: pd.DataFrame, column: str, hubs: int, params: Params) -> A
     tail = float(log10_binomial_tail(n - top, n, 1.0 - params.local_share))
     detail: dict[str, str | int | float] = {
         "n_clients": n, "n_one_origin": top, "local_percent": round(100 * params.local_share), "n_hubs": hubs,
-        "hub_alone": int(column != "agent_phone"),
+        "hub_alone": 1,
     }
     return Anomaly(Family.CONTROL, "scattered_clients", tail, max(1, hubs), detail)
 

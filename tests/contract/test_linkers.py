@@ -55,7 +55,29 @@ def _boxes():
     }
 
 
+def _weak_crew():
+    """Six people at three houses on six dates, and others who come on their own."""
+    days = ("01-10", "02-03", "03-01", "04-05", "05-12", "06-20")
+    houses = ("H1", "H2", "H3")
+    rows = [
+        {
+            "each": {"patient_id": list("ABCDEF")}, "settlement_id": f"s{n}{{i}}", "institution_id": houses[n % 3],
+            "settled_at": f"2025-{day}T00:00:00", "fund_amount": 50,
+        }
+        for n, day in enumerate(days)
+    ]
+    rows += [
+        {
+            "each": {"institution_id": list(houses)}, "settlement_id": f"o{n}{{i}}", "patient_id": f"X{n % 60}{{i}}",
+            "settled_at": f"2025-{1 + n // 28:02}-{1 + n % 28:02}T00:00:00", "fund_amount": 50,
+        }
+        for n in range(240)
+    ]
+    return {"settlements": as_table("settlements", rows)}
+
+
 TABLES = {
+    "recurrence": _weak_crew(),
     "co_presence": suite.reference(suite.cases_of("card_pooling")),
     "co_admission": suite.reference(suite.cases_of("brokered_admission")),
     "shared_attribute": _attributes(),
