@@ -169,8 +169,8 @@ def measure(candidates: pa.Table, params: Params) -> pa.Table:
 
     Notes
     -----
-    Two occasions are tied when they have more people in common than chance (Poisson tail of the number expected). Chains
-    of tied occasions are components; in each, two people are linked when at least two occasions saw them both.
+    Two occasions are tied when they have more people in common than chance (Poisson tail of the number expected).
+    Chains of tied occasions are components; in each, two people are linked when at least two occasions saw them both.
     Overlapping occasions of one house count once. This only chooses who is looked at.
     """
     frame = candidates.to_pandas()

@@ -67,8 +67,8 @@ def concert(group: Group, found: Sessions, slack_days: int) -> Concert | None:
     one member at disjoint stretches of days are negatively associated, those of different members independent: for
     their sum X,  ``log P(X >= x) <= min over t of  sum log(1 + p (e^t - 1)) - t x`` (Chernoff's bound, which negative
     association keeps). Over all ways of choosing h of the H houses, k of the D days these were open, and s of the E
-    people who come to two of them, the chance that any such group attends so well is at most ``C(H, h) C(D, k) C(E, s)``
-    times that; the sizes themselves are paid for by h(h+1) k(k+1) s(s+1).
+    people who come to two of them, the chance that any such group attends so well is at most
+    ``C(H, h) C(D, k) C(E, s)`` times that; the sizes themselves are paid for by h(h+1) k(k+1) s(s+1).
 
     References
     ----------

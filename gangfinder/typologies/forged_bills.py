@@ -100,9 +100,8 @@ def _origins(patients: ir.Table) -> ir.Table:
     for word in reversed(_VILLAGE_WORDS):
         at = patients.address.find(word)
         cut = ibis.ifelse(at > 0, patients.address.substr(0, at + len(word)), cut)
-    return patients.select("patient_id", m_work=patients.employer.nullif(""), m_home=cut.nullif("")).distinct(
-        on="patient_id"
-    )
+    placed = patients.select("patient_id", work=patients.employer.nullif(""), home=cut.nullif(""))
+    return placed.group_by("patient_id").aggregate(m_work=placed.work.max(), m_home=placed.home.max())
 
 
 def _claims(given: ir.Table, params: Params) -> ir.Table:
