@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,8 @@ from gangfinder.model.group import Group, Verdict
 from gangfinder.pipeline import Plugins, Prepared, canonical_tables, prepare
 from gangfinder.run import Stages
 from gangfinder.scoring.grouping import RingSettings, group_up
-from gangfinder.scoring.judging import evidence_rows, finding_of, judge_groups
+from gangfinder.scoring.judging import finding_of, judge_groups
+from gangfinder.scoring.stamp import less
 from gangfinder.settings import Settings
 from gangfinder.typologies.contract import Typology
 
@@ -163,13 +165,7 @@ def _again(
         ready = prepare(work, tables, stages, plugins)
         with stages("recomputing"):
             drawn = _Drawn(plugins, ready, _groups(work, ready, settings))
-            return {
-                lead.lead_id: [
-                    r for f in lead.findings
-                    for r in _finding(drawn, f, cited.get((lead.lead_id, f.finding_id), Counter()))
-                ]
-                for lead in leads
-            }
+            return {lead.lead_id: _lead(drawn, lead, cited.get(lead.lead_id, {})) for lead in leads}
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,20 +200,68 @@ def _groups(work: Engine, ready: Prepared, settings: Settings) -> Mapping[str, l
     ).groups
 
 
-def _finding(drawn: _Drawn, finding: PrintedFinding, cited: Counter[Row]) -> list[Recomputed]:
-    """Return the comparison with the group that agrees best."""
-    best = list(_compared(finding, None, sum(cited.values())))
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """A printed finding, the group that it is of, and what the typology says of that group."""
+
+    finding: PrintedFinding
+    typology: Typology
+    group: Group
+    verdict: Verdict
+
+    @property
+    def rows(self) -> frozenset[EvidenceRow]:
+        """The evidence rows that the input bears out."""
+        return frozenset(finding_of(self.typology, self.group, self.verdict).evidence)
+
+    def agreeing(self) -> int:
+        """Return how many of the printed tails the group has."""
+        return sum(r.agrees for r in _compared(self.finding, self.verdict, 0))
+
+    def observed(self, lost: frozenset[tuple[str, str]]) -> Verdict | None:
+        """Judge the group again without the evidence rows that the file lacks."""
+        kept = less(self.group, lost)
+        if not len(kept.rows) or kept.n_units() < self.typology.minimum_subjects:
+            return None
+        return self.typology.confirm(kept, self.typology.params)
+
+
+def _lead(drawn: _Drawn, lead: Narrative, cited: Mapping[str, Counter[Row]]) -> list[Recomputed]:
+    made: list[Recomputed] = []
+    for name, findings in groupby(lead.findings, key=lambda f: f.finding_id):
+        made += _findings(drawn, list(findings), cited.get(name, Counter()))
+    return made
+
+
+def _findings(drawn: _Drawn, findings: Sequence[PrintedFinding], cited: Counter[Row]) -> list[Recomputed]:
+    """Compare findings of one id, whose rows the file does not keep apart."""
+    fits = [_fit(drawn, finding) for finding in findings]
+    seen = frozenset(row for fit in fits if fit is not None for row in fit.rows)
+    held = Counter(_row(row) for row in seen)
+    differ = sum(((held - cited) + (cited - held)).values())
+    kept = {(table, key) for table, key, *_ in cited}
+    keys = frozenset((row.source_table, row.source_key) for row in seen)
+    lost = frozenset((table, key) for table, key in keys if (table, neutral(key)) not in kept)
+    made: list[Recomputed] = []
+    for finding, fit in zip(findings, fits, strict=True):
+        verdict = None if fit is None else fit.observed(lost) if lost else fit.verdict
+        made += _compared(finding, verdict, differ)
+    return made
+
+
+def _fit(drawn: _Drawn, finding: PrintedFinding) -> _Fit | None:
+    """Return the group that agrees best with what was printed, the first of several."""
+    best: _Fit | None = None
     for typology, group in drawn.possible(finding):
-        made = _one(finding, typology, group, cited)
-        if _agreeing(made) > _agreeing(best) or all(r.recomputed is None for r in best):
-            best = made
-        if all(r.agrees for r in best):
+        verdict = typology.confirm(group, typology.params)
+        if verdict is None:
+            continue
+        fit = _Fit(finding, typology, group, verdict)
+        if best is None or fit.agreeing() > best.agreeing():
+            best = fit
+        if best.agreeing() == len(finding.anomalies):
             break
     return best
-
-
-def _agreeing(made: Sequence[Recomputed]) -> int:
-    return sum(r.agrees for r in made)
 
 
 def run_settings(folder: Path) -> Settings:
@@ -238,38 +282,18 @@ def run_settings(folder: Path) -> Settings:
         raise LeadError(msg, hint="give the settings of the run, or run gangfinder run again") from error
 
 
-def _cited(file: Path) -> dict[tuple[str, str], Counter[Row]]:
+def _cited(file: Path) -> dict[str, dict[str, Counter[Row]]]:
     """Return the evidence rows as the file has them, by lead and finding."""
-    found: dict[tuple[str, str], Counter[Row]] = {}
+    found: dict[str, dict[str, Counter[Row]]] = {}
     try:
         with file.open(encoding="utf-8", newline="") as lines:
             for r in csv.DictReader(lines):
                 row = (r["source_table"], r["source_key"], r["event_at"], Decimal(r["amount"]), r["grade"])
-                found.setdefault((r["lead_id"], r["finding_id"]), Counter())[row] += 1
+                found.setdefault(r["lead_id"], {}).setdefault(r["finding_id"], Counter())[row] += 1
     except (OSError, ArithmeticError, KeyError, ValueError) as error:
         msg = "evidence.csv of that run cannot be read"
         raise LeadError(msg, hint="check its permissions, or run gangfinder run again") from error
     return found
-
-
-def _one(finding: PrintedFinding, typology: Typology, group: Group, cited: Counter[Row]) -> list[Recomputed]:
-    verdict = typology.confirm(group, typology.params)
-    if verdict is None:
-        return list(_compared(finding, None, sum(cited.values())))
-    seen = Counter(_row(e) for e in set(finding_of(typology, group, verdict).evidence))
-    differ = sum(((seen - cited) + (cited - seen)).values())
-    if differ:
-        verdict = typology.confirm(_observed(typology, group, verdict, cited), typology.params)
-    return list(_compared(finding, verdict, differ))
-
-
-def _observed(typology: Typology, group: Group, verdict: Verdict, cited: Counter[Row]) -> Group:
-    """Return the group without the evidence rows that the file lacks or has otherwise."""
-    kept = {(table, key) for table, key, *_ in cited}
-    rows = evidence_rows(typology, group, verdict)
-    lost = [n for n, t, k in zip(rows.index, rows["source_table"], rows["source_key"], strict=True)
-            if (t, neutral(str(k))) not in kept]
-    return replace(group, rows=group.rows.drop(index=lost).reset_index(drop=True), memo={})
 
 
 def _row(one: EvidenceRow) -> Row:

@@ -77,24 +77,23 @@ def _tail(stored: float | None) -> float:
 
 
 def printed(lead: Lead) -> tuple[PrintedFinding, ...]:
-    """Return the findings of a lead with their numbers, sorted by typology and id."""
-    ids = _ids(lead)
-    found = [_printed(finding, ids) for finding in lead.scored.ring.findings]
-    return tuple(sorted(found, key=lambda f: (f.typology, f.finding_id)))
+    """Return the findings of a lead with their numbers, sorted by typology and id.
 
-
-def _ids(lead: Lead) -> Mapping[tuple[str, frozenset[object]], str]:
-    """Return finding ids by typology and evidence rows: a lead holds no other tie between the two."""
+    Two findings of one typology on the same subjects, at two hubs, bear the same id; then their order is kept.
+    """
     rows: dict[tuple[str, str], set[object]] = {}
     for one in lead.evidence:
         rows.setdefault((one.typology, one.finding_id), set()).add(one.row)
-    return {(typology, frozenset(own)): name for (typology, name), own in sorted(rows.items(), key=lambda x: x[0])}
+    found = [_printed(finding, rows) for finding in lead.scored.ring.findings]
+    return tuple(sorted(found, key=lambda f: (f.typology, f.finding_id)))
 
 
-def _printed(finding: Finding, ids: Mapping[tuple[str, frozenset[object]], str]) -> PrintedFinding:
+def _printed(finding: Finding, rows: Mapping[tuple[str, str], set[object]]) -> PrintedFinding:
+    own = set(finding.evidence)
+    # a lead holds no other tie between a finding and its id than the rows: the closest set that holds them all
+    ids = [(len(held), name) for (typology, name), held in rows.items() if typology == finding.typology and own <= held]
     anomalies = tuple(
         PrintedAnomaly(a.name, a.family.value, float(f"{a.log10_p:.{DIGITS}g}"), a.n_tests)
         for a in finding.anomalies
     )
-    known = ids.get((finding.typology, frozenset(finding.evidence)), "")
-    return PrintedFinding(known, finding.typology, finding.core, anomalies)
+    return PrintedFinding(min(ids, default=(0, ""))[1], finding.typology, finding.core, anomalies)

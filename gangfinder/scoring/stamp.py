@@ -84,7 +84,7 @@ class _Case:
 
     def without(self, gone: frozenset[Key]) -> bool:
         """Say whether the ring still stands without some input rows."""
-        return self.stands((one, _less(one.group, gone), one.typology.params) for one in self.parts)
+        return self.stands((one, less(one.group, gone), one.typology.params) for one in self.parts)
 
 
 def stamped(
@@ -144,7 +144,7 @@ def _again(one: Judged, group: Group, params: Any) -> tuple[Finding, Amounts] | 
     return Finding(typology.code, core, typology.subject_type, grade, verdict.anomalies, (), verdict.hubs), amounts
 
 
-def _less(group: Group, gone: frozenset[Key]) -> Group:
+def less(group: Group, gone: frozenset[Key]) -> Group:
     """Return the group without some input rows, and without those who have no row left."""
     keys = zip(group.rows["source_table"], group.rows["source_key"], strict=True)
     rows = group.rows[np.fromiter((key not in gone for key in keys), dtype=bool, count=len(group.rows))]
@@ -218,7 +218,7 @@ def _bridge(case: _Case) -> Bridge | None:
     """
     options = []
     for entity, gone in _rows_by_entity(case):
-        left = case.left((one, _less(one.group, gone), one.typology.params) for one in case.parts)
+        left = case.left((one, less(one.group, gone), one.typology.params) for one in case.parts)
         stands = left is not None and admission(left, clock=case.clock) is not None
         surprise = combined_tail(left) if left is not None and stands else 0.0
         options.append(((stands, -surprise if stands else 0.0, len(gone), entity), Bridge(*entity, len(gone), stands)))
