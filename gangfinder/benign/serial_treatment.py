@@ -149,7 +149,7 @@ def _marked_courses(visits: ir.Table, items: ir.Table, params: Params) -> ir.Tab
         (code.isin(sorted(REHAB_CODES)) | _contains(department, REHAB_WORDS), "rehab"),
         else_="",
     )
-    v = v.select("settlement_id", "patient_id", "institution_id", "on", series=series)
+    v = v.select("settlement_id", "patient_id", "institution_id", "on", series=series, other=(code != ""))
     marked = v.filter(v.series != "")
     course = marked.group_by("patient_id", "institution_id", "series").aggregate(
         n=marked.on.nunique(), first_on=marked.on.min(), last_on=marked.on.max()
@@ -160,10 +160,10 @@ def _marked_courses(visits: ir.Table, items: ir.Table, params: Params) -> ir.Tab
     course = course.filter(often | therapy)
     same = v.inner_join(course, ["patient_id", "institution_id"])
     # a session without a diagnosis still belongs to a dialysis course; other courses take only what is marked. What is
-    # billed beside the session of the day is no session: a pool of cards may hide in a shift
+    # billed for another illness beside the session of the day is no session: a pool of cards may hide in a shift
     sessions = marked.filter(marked.series == "dialysis").select("patient_id", "institution_id", "on").distinct()
     same = same.left_join(sessions.mutate(had=1), ["patient_id", "institution_id", "on"])
-    alone = (same.series_right == "dialysis") & (same.series == "") & same.had.isnull()
+    alone = (same.series_right == "dialysis") & (same.series == "") & (same.had.isnull() | ~same.other)
     own = (same.series == same.series_right) | alone
     inside = (same.on >= same.first_on) & (same.on <= same.last_on)
     return same.filter(own & inside).select("settlement_id").distinct()
