@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gangfinder.selftest.sample import Person, Record, Sample, instant_of
+from gangfinder.selftest.sample import LEAST_CLAIMS, House, Person, Record, Sample, instant_of
 from gangfinder.selftest.styles import STYLES, Draft, Style, claimed_at
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def cast(sample: Sample, rings_per_size: int, seed: int, taken: frozenset[str]) 
     list of Planted
         Fewer than asked for where there are not enough people; nobody is in two rings.
     """
-    free = _strangers(sample.people, taken)
+    sample, free = _without(sample, taken), _strangers(sample.people, taken)
     made = []
     for place, style in enumerate(STYLES):
         if style.untestable(sample):
@@ -79,6 +79,18 @@ def cast(sample: Sample, rings_per_size: int, seed: int, taken: frozenset[str]) 
                 one = _ring(style, size, number, sample, free, rng)
                 made += [one] if one else []
     return made
+
+
+def _without(sample: Sample, taken: frozenset[str]) -> Sample:
+    """Return the sample without rows of people in real leads: a ring cast from them would be a copy of theirs."""
+
+    def honest(houses: Sequence[House]) -> tuple[House, ...]:
+        left = [replace(h, rows=tuple(r for r in h.rows if r["patient_id"] not in taken)) for h in houses]
+        return tuple(h for h in left if len(h.rows) >= LEAST_CLAIMS)
+
+    return replace(
+        sample, visited=honest(sample.visited), admitting=honest(sample.admitting), claimed=honest(sample.claimed)
+    )
 
 
 def _strangers(people: Sequence[Person], taken: frozenset[str]) -> list[Person]:

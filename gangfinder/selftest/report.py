@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-SEEN_SHARE = 0.8
-"""A size counts as seen when this share of its rings was found, and of the rings of every larger size too."""
+SEEN_SHARE = 0.75
+"""A size counts as seen when this share of its rings was found, and of all rings of its size and above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +80,14 @@ class StyleResult:
 
     @property
     def smallest(self) -> int | None:
-        """The smallest size that is seen here, and all larger ones with it; ``None`` when none is."""
-        best = None
-        for one in sorted(self.sizes, key=lambda s: -s.size):
-            if one.planted and one.found < SEEN_SHARE * one.planted:
-                break
-            best = one.size if one.planted else best
-        return best
+        """The smallest size that is seen here, together with all larger ones; ``None`` when none is."""
+        seen = []
+        for one in self.sizes:
+            above = [s for s in self.sizes if s.size >= one.size]
+            planted, found = sum(s.planted for s in above), sum(s.found for s in above)
+            if one.planted and one.found >= SEEN_SHARE * one.planted and found >= SEEN_SHARE * planted:
+                seen.append(one.size)
+        return min(seen, default=None)
 
 
 @dataclass(frozen=True, slots=True)
