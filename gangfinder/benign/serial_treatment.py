@@ -73,6 +73,8 @@ class Params(Cycle):
         A longer pause ends the course.
     weekend_share
         Largest share of its days on a weekend.
+    beside_seconds
+        Bills beside a session, of different patients this close, are a run.
     """
 
     course_days: int = 8
@@ -92,6 +94,7 @@ class Params(Cycle):
     daily_span_days: int = 90
     daily_gap_days: int = 4
     weekend_share: float = 0.05
+    beside_seconds: int = 180
     # a person's own interval between infusions, where neither diagnosis nor department is known
     cycle_low_days: int = 12
     cycle_high_days: int = 24
@@ -112,7 +115,31 @@ def rows(tables: Tables, params: Params) -> ir.Table:
         .union(_continued_stays(stays, params), distinct=False)
         .distinct()
     )
+    keys = keys.anti_join(_beside(_named(visits, tables["items"]), params), "settlement_id")
     return keys.select(source_table=ibis.literal("settlements"), source_key=keys.settlement_id)
+
+
+def _beside(named: ir.Table, params: Params) -> ir.Table:
+    """Return what is billed beside the dialysis session of the day for another illness, or in runs of patients.
+
+    A pool of cards may hide in a shift: what is not the session itself is not explained by it.
+    """
+    import ibis
+
+    by = ["patient_id", "institution_id", "on"]
+    sessions = named.filter(named.series == "dialysis").select(*by).distinct()
+    more = named.filter(named.series == "").semi_join(sessions, by).mutate(second=lambda t: epoch_seconds(t["at"]))
+    order = ibis.window(group_by=["institution_id", "on"], order_by=["second", "settlement_id"])
+    never = ibis.literal(value=False)
+    near = [
+        ibis.coalesce(
+            ((more.second - step(more.second)).abs() <= params.beside_seconds)
+            & (more.patient_id != step(more.patient_id)), never,
+        )
+        for step in (lambda c: c.lag().over(order), lambda c: c.lead().over(order))
+    ]
+    more = more.mutate(run=(near[0] | near[1]) & ~is_midnight(more["at"]))
+    return more.filter(more.run | more.other).select("settlement_id")
 
 
 def _contains(text: ir.StringValue, words: tuple[str, ...]) -> ir.BooleanValue:
@@ -134,8 +161,8 @@ def _is_tumour(code: ir.StringValue) -> ir.BooleanValue:
     return ((code >= "C00") & (code <= "C97")) | (code == "Z51")
 
 
-def _marked_courses(visits: ir.Table, items: ir.Table, params: Params) -> ir.Table:
-    """Return the settlement ids of courses that the data name."""
+def _named(visits: ir.Table, items: ir.Table) -> ir.Table:
+    """Return visits with the series of treatment that the data name ("" for none), and whether they name an illness."""
     import ibis
 
     told = items.filter(_contains(items.item_name, DIALYSIS_WORDS) & items.settlement_id.notnull())
@@ -149,7 +176,12 @@ def _marked_courses(visits: ir.Table, items: ir.Table, params: Params) -> ir.Tab
         (code.isin(sorted(REHAB_CODES)) | _contains(department, REHAB_WORDS), "rehab"),
         else_="",
     )
-    v = v.select("settlement_id", "patient_id", "institution_id", "on", series=series, other=(code != ""))
+    return v.select("settlement_id", "patient_id", "institution_id", "on", "at", series=series, other=(code != ""))
+
+
+def _marked_courses(visits: ir.Table, items: ir.Table, params: Params) -> ir.Table:
+    """Return the settlement ids of courses that the data name."""
+    v = _named(visits, items)
     marked = v.filter(v.series != "")
     course = marked.group_by("patient_id", "institution_id", "series").aggregate(
         n=marked.on.nunique(), first_on=marked.on.min(), last_on=marked.on.max()
@@ -159,12 +191,8 @@ def _marked_courses(visits: ir.Table, items: ir.Table, params: Params) -> ir.Tab
     therapy = (course.series == "therapy") & (course.n >= params.therapy_days)
     course = course.filter(often | therapy)
     same = v.inner_join(course, ["patient_id", "institution_id"])
-    # a session without a diagnosis still belongs to a dialysis course; other courses take only what is marked. What is
-    # billed for another illness beside the session of the day is no session: a pool of cards may hide in a shift
-    sessions = marked.filter(marked.series == "dialysis").select("patient_id", "institution_id", "on").distinct()
-    same = same.left_join(sessions.mutate(had=1), ["patient_id", "institution_id", "on"])
-    alone = (same.series_right == "dialysis") & (same.series == "") & (same.had.isnull() | ~same.other)
-    own = (same.series == same.series_right) | alone
+    # a session without a diagnosis still belongs to a dialysis course; other courses take only what is marked
+    own = (same.series == same.series_right) | ((same.series_right == "dialysis") & (same.series == ""))
     inside = (same.on >= same.first_on) & (same.on <= same.last_on)
     return same.filter(own & inside).select("settlement_id").distinct()
 
