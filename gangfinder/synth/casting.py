@@ -130,27 +130,65 @@ def _drawn(scene: Scene, rng: np.random.Generator, size: int, pool: Ints, weight
     """
     if not len(pool):
         return pool
-    wanted = min(len(pool), 6 * size + 40)
+    wanted, seats = min(len(pool), 6 * size + 40), scene.world.seats
     chance = np.ones(len(pool)) if weight is None else weight[pool] + 0.02
     drawn = rng.choice(pool, wanted, replace=False, p=chance / chance.sum())
-    drawn = drawn[~scene.world.seats.person_taken[drawn]]
-    _, first = np.unique(scene.world.people.household[drawn], return_index=True)
-    return scene.world.seats.claim_people(drawn[np.sort(first)][:size])
+    found = _of_different_households(scene, drawn[~seats.person_taken[drawn]])
+    if 2 * len(found) < size:
+        found = _of_different_households(scene, np.concatenate([found, _left_over(scene, rng, pool)]))
+    return seats.claim_people(found[:size])
+
+
+def _of_different_households(scene: Scene, who: Ints) -> Ints:
+    """Return the first of each household, in the order given."""
+    _, first = np.unique(scene.world.people.household[who], return_index=True)
+    return who[np.sort(first)]
+
+
+def _left_over(scene: Scene, rng: np.random.Generator, pool: Ints) -> Ints:
+    """Return whom a tiny town has left: first those in no group, then those of look-alikes, in no ring yet."""
+    seats = scene.world.seats
+    left = rng.permutation(pool[~seats.bound[pool]])
+    return left[np.argsort(seats.person_taken[left], kind="stable")]
 
 
 def villagers(scene: Scene, rng: np.random.Generator, size: int, among: Flags, weight: Floats | None = None) -> Ints:
     """Cast people of one village that still has enough of them, or the best of some dozen villages."""
-    best = np.empty(0, dtype=np.int64)
-    for village in rng.integers(0, scene.world.people.villages, 40):
-        folk = np.arange(scene.first_villager[village], scene.first_villager[village + 1])
-        free = folk[~scene.world.seats.person_taken[folk] & among[folk] & scene.alive[folk]]
-        if len(free) > len(best):
-            best = free
-        if len(best) >= 2 * size + 4:
-            break
-    if not len(best):  # a tiny town has run out of them: anybody who is left will do
-        best = np.flatnonzero(scene.alive & ~scene.world.seats.person_taken)
+    villages, seats = rng.integers(0, scene.world.people.villages, 40), scene.world.seats
+    best = _best_village(scene, villages, 2 * size + 4, among & scene.alive & ~seats.person_taken)
+    if 2 * len(best) < size:  # a tiny town has run out of them: neighbours who are in a look-alike will do
+        best = _best_village(scene, villages, 2 * size + 4, among & scene.alive & ~seats.bound)
+    if not len(best):
+        best = np.flatnonzero(scene.alive & ~seats.bound)
     return _drawn(scene, rng, size, best, weight)
+
+
+def bystanders(scene: Scene, fit: Flags) -> Ints:
+    """Return living people who are in no group and take no part in what happens around them.
+
+    Parameters
+    ----------
+    scene
+        The town.
+    fit
+        Mask of those who qualify. Where none of them is left, those of look-alikes qualify too.
+    """
+    seats = scene.world.seats
+    free = np.flatnonzero(fit & scene.alive & ~seats.person_taken)
+    return free if len(free) else np.flatnonzero(fit & scene.alive & ~seats.bound)
+
+
+def _best_village(scene: Scene, villages: Ints, enough: int, fit: Flags) -> Ints:
+    """Return those who fit of the first village that has enough of them, or of the one that has most."""
+    best = np.empty(0, dtype=np.int64)
+    for village in villages:
+        first, last = scene.first_villager[village], scene.first_villager[village + 1]
+        folk = first + np.flatnonzero(fit[first:last])
+        if len(folk) > len(best):
+            best = folk
+        if len(best) >= enough:
+            break
+    return best
 
 
 def attendance(rng: np.random.Generator, dates: int, people: int, share: float) -> tuple[Ints, Ints]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gangfinder.synth.catalogue import PlaceKind
-from gangfinder.synth.settings import TYPOLOGIES, TownSettings
+from gangfinder.synth.settings import STYLES, TYPOLOGIES, TownSettings
 
 SITES = {
     # typology: (places for each ring, the kinds they are drawn from)
@@ -36,12 +36,14 @@ SITES = {
 }
 
 FOUNDING = ("T01", "T05", "T06", "T08", "T10", "T17", "lockstep")
-"""Sites of these are set aside in every town, of the others where they are asked for."""
+"""Sites of these are set aside in every town."""
 
 
 def site_needs(settings: TownSettings) -> dict[str, tuple[int, tuple[PlaceKind, ...]]]:
     """Return how many places of which kinds each ring of each typology asked for needs, planted or not."""
     asked = {*FOUNDING, *(settings.typologies or TYPOLOGIES)}
+    if not asked <= {*FOUNDING, *STYLES}:  # leaving out one of the further typologies leaves the stage as it was
+        asked |= {*TYPOLOGIES}
     return {typology: need for typology, need in SITES.items() if typology in asked}
 
 

@@ -301,20 +301,28 @@ def _own(made: Standing, houses: Ints, number: int) -> None:
 
 def _doctors(draft: _Draft, made: Standing, alike: dict[str, tuple[Ints, ...]], number: int) -> None:
     """Draw one doctor of each look-alike: at two houses, reading for others, and an account that is nobody."""
-    house = draft.free(1, PlaceKind.SMALL, PlaceKind.TOWNSHIP, claim=False)
-    clinic = draft.free(1, PlaceKind.CLINIC, PlaceKind.TOWNSHIP, claim=False)
+    house, clinic = _two_houses(draft)
     for kind, share in (("multi_site_doctor", 0), ("reading_centre", 1), ("department_account", 2)):
-        staff = draft.doctors(int(house[0]))
+        staff = draft.doctors(house)
         staff = staff[(made.second[staff] == NONE) & ~made.account[staff] & ~made.reads[staff]]
-        if not len(staff) or house[0] == clinic[0]:
+        if not len(staff):
             continue
         doctor = int(draft.rng.choice(staff))
         if share == 0:
-            made.second[doctor] = clinic[0]
+            made.second[doctor] = clinic
             made.second_days[doctor] = 1 << spread(draft.rng, 0, 1) | 1 << spread(draft.rng, 2, 4)
         made.reads[doctor] |= share == 1
         made.account[doctor] |= share == 2
         alike[kind] = (*alike.get(kind, ()), np.array([doctor]))
+
+
+def _two_houses(draft: _Draft) -> tuple[int, int]:
+    """Return a hospital and another house that a doctor of it may serve."""
+    while True:
+        house = draft.free(1, PlaceKind.SMALL, PlaceKind.TOWNSHIP, claim=False)
+        clinic = draft.free(1, PlaceKind.CLINIC, PlaceKind.TOWNSHIP, claim=False)
+        if house[0] != clinic[0]:
+            return int(house[0]), int(clinic[0])
 
 
 def _leave(draft: _Draft, made: Standing, sites: Sites) -> None:

@@ -34,7 +34,8 @@ class Group:
         Typology or look-alike kind.
     patients, institutions, doctors, agents, operators, terminals, bank_accounts
         Identifiers as they stand in the tables, sorted. Doctors, operators and terminals are those that
-        carry at least a quarter of the rows; agents are patient identifiers.
+        carry at least a quarter of the rows; agents are patient identifiers. A ring's institutions are its own
+        sites: shops where its members buy as others do, or hospitals where they gave birth, are nobody's.
     settlements, reimbursements
         Keys of its rows; empty for look-alikes.
     first_on, last_on
@@ -175,10 +176,7 @@ def _group(
     people = seen if origin < 0 and not part.more else np.concatenate([seen, part.people])
     places = np.concatenate([record.events["place"][event], claimed.claims["place"][claim]]).astype(np.int64)
     made_of = SUBJECTS.get(part.kind, "patient")
-    if origin > 0:
-        places = np.concatenate([places, part.places])
-    elif made_of == "institution":
-        places = part.places
+    places = np.concatenate([places, part.places]) if origin > 0 else _own_houses(part, places, made_of)
     days = np.concatenate([record.events["at"][event] // DAY, claimed.claims["submitted"][claim]])
     sign = np.where(record.rows.refund_of[rows] != NONE, -1, 1)
     half = np.select([record.rows.half[rows] == 1, record.rows.half[rows] == 2], [0.4, 0.6], 1.0)
@@ -204,6 +202,13 @@ def _group(
         subject_type=made_of,
         entries=_entries(record, ledgers, origin, event) if keys else {},
     )
+
+
+def _own_houses(part: Part, visited: Ints, made_of: str) -> Ints:
+    """Return the houses that are the ring's own: not where its people went as everybody does, or gave birth."""
+    used = part.places[np.isin(part.places, visited)]
+    # a house that sells on what it did not buy has the second sales, which are its customers'
+    return part.places if made_of == "institution" or not len(used) else used
 
 
 def _entries(record: Batch, ledgers: Mapping[str, Written], origin: int, event: Ints) -> dict[str, tuple[str, ...]]:

@@ -27,15 +27,20 @@ class Seats:
         Marks set as groups are cast. Those who live elsewhere are nobody's neighbours and are taken from the start.
     guest_taken
         The same for those who live elsewhere.
+    bound
+        Who cannot be cast even in a town that runs out of people: members of rings and of the part being cast, and
+        doctors. Others of look-alikes can; innocent groups do overlap.
     """
 
     person_taken: Flags
     place_taken: Flags
     guest_taken: Flags
+    bound: Flags
 
     def claim_people(self, who: Ints) -> Ints:
         """Mark people as cast and return them."""
         self.person_taken[who] = True
+        self.bound[who] = True
         return who
 
     def claim_places(self, where: Ints) -> Ints:
@@ -171,11 +176,11 @@ def make_world(settings: TownSettings) -> World:
     catalogue = make_catalogue(streams.rng("catalogue"))
     people = make_people(settings, streams, catalogue.chronic_weights)
     places = make_places(settings, streams, people)
-    seats = Seats(people.guest.copy(), np.zeros(places.count, dtype=bool), ~people.guest)
+    seats = Seats(people.guest.copy(), np.zeros(places.count, dtype=bool), ~people.guest, people.guest.copy())
     sites = _reserve(settings, streams, places, seats)
     standing = make_standing(settings, streams, people, places, sites, seats.place_taken, OUTSIDERS)
     # a doctor who is cast would have to be in two places: at work and in the part
-    seats.person_taken[standing.doctor_person[standing.doctor_person < people.count]] = True
+    seats.claim_people(standing.doctor_person[standing.doctor_person < people.count])
     rng = streams.rng("addresses")
     plain = people.rural & (rng.random(people.villages) < 0.12)[people.village]
     shelves = Shelves.plain(places.count, len(catalogue.prices))

@@ -190,12 +190,14 @@ LOOKALIKES: Mapping[str, tuple[Play, int]] = {
 
 def play(scene: Scene) -> list[Part]:
     """Play all look-alikes, each from its own stream."""
-    settings = scene.world.settings
-    parts = []
+    settings, seats = scene.world.settings, scene.world.seats
+    parts, bound = [], seats.bound.copy()
     for kind, (act, residents) in LOOKALIKES.items():
         wanted = max(settings.lookalikes, round(settings.lookalike_density * settings.patients / residents))
         count = settings.lookalikes if kind == "shared_login" else wanted
-        parts += [act(scene, scene.world.streams.rng("alike", kind, number), number) for number in range(count)]
+        for number in range(count):
+            parts.append(act(scene, scene.world.streams.rng("alike", kind, number), number))
+            seats.bound[:] = bound
     return [part for part in parts if len(part.people) or len(part.places)]
 
 

@@ -155,7 +155,7 @@ def assay_change(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     kept = doctor != NONE
     patients, place, doctor = patients[kept], place[kept], doctor[kept]
     size, item = len(patients), number % len(ITEMS)
-    change = world.first_day + spread(rng, 60, world.days // 2)
+    change = world.first_day + spread(rng, min(60, world.days // 3), world.days // 2)
     on = world.first_day + rng.integers(0, world.days - 10, size)
     reports = LabReports.of(
         patient=patients, item=item, on=on, laboratory=laboratories(world) + 60 + number, place=place, doctor=doctor,

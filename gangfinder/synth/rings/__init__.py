@@ -54,6 +54,10 @@ RINGS: Mapping[str, Callable[[Scene, np.random.Generator, int], Part]] = {
 }
 
 
+_FEWEST = 3
+"""Members below which what is played is no ring."""
+
+
 def plant(scene: Scene) -> list[Part]:
     """Plant the rings that the settings ask for, each from its own stream."""
     settings = scene.world.settings
@@ -63,4 +67,10 @@ def plant(scene: Scene) -> list[Part]:
         for number in range(settings.rings_per_typology)
     ]
     # a tiny town can run out of people (of its dead, above all); a ring nobody is in is no ring
-    return [part for part in played if len(part.events) or len(part.claims) or part.more or len(part.places)]
+    return [part for part in played if _at_work(part) >= _FEWEST]
+
+
+def _at_work(part: Part) -> int:
+    """Return how many people the conduct of a part is seen on."""
+    seen = [part.events["patient"], part.claims["patient"], *((part.people,) if part.more else ())]
+    return len(np.unique(np.concatenate(seen)))

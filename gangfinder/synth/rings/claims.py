@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gangfinder.synth.benefits import maternity, special_drugs, young_women
-from gangfinder.synth.casting import Part, Scene, cover_visits, recruit
+from gangfinder.synth.casting import Part, Scene, bystanders, cover_visits, recruit
 from gangfinder.synth.catalogue import DEPARTMENT, DIAGNOSIS, Kind
 from gangfinder.synth.claims import claim_rate, stays_far_away
 from gangfinder.synth.events import DAY, NONE, Claims, Events
@@ -72,7 +72,7 @@ def _real_tests(
     scene: Scene, rng: np.random.Generator, reports: LabReports, size: int, case_mix: float
 ) -> LabReports:
     """Return tests of other patients at the same doctors and laboratory, with results as they come."""
-    fit = np.flatnonzero(scene.alive & (scene.world.people.age >= 40) & ~scene.world.seats.person_taken)
+    fit = bystanders(scene, np.asarray(scene.world.people.age >= 40))
     like = reports.take(rng.integers(0, len(reports), size))
     odds = chance(np.full(size, case_mix), like["item"].astype(np.int64))
     return like.having(
@@ -215,8 +215,9 @@ def _high_wages(rng: np.random.Generator, size: int) -> Floats:
 
 def _for_show(scene: Scene, rng: np.random.Generator, size: int, employer: int, waves: Ints) -> Enrolments:
     """Return people on the books who claim nothing."""
-    people, seats = scene.world.people, scene.world.seats
-    fit = np.flatnonzero(scene.alive & (people.age >= 20) & (people.age < 55) & ~seats.person_taken)
+    age = scene.world.people.age
+    fit = bystanders(scene, np.asarray((age >= 20) & (age < 55)))
+    size = min(size, len(fit))
     return Enrolments.of(
         patient=rng.choice(fit, size, replace=False), employer=employer, base=wages(rng, size),
         start=waves[rng.integers(0, len(waves), size)] + rng.integers(0, 40, size),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gangfinder.synth.casting import Part, Scene, cover_visits, recruit
+from gangfinder.synth.casting import Part, Scene, bystanders, cover_visits, recruit
 from gangfinder.synth.catalogue import PlaceKind
 from gangfinder.synth.events import Events
 from gangfinder.synth.observed import observed_baskets
@@ -84,9 +84,8 @@ def _resold(scene: Scene, rng: np.random.Generator, sinks: Ints, days: Ints, bas
 
 def _strangers(scene: Scene, own: Flags) -> Ints:
     """Return living residents who are in no group, customers of the house where it has enough."""
-    free = scene.alive & ~scene.world.seats.person_taken
-    customers = np.flatnonzero(own & free)
-    return customers if len(customers) > 40 else np.flatnonzero(free)
+    customers = bystanders(scene, own)
+    return customers if len(customers) > 40 else bystanders(scene, scene.alive)
 
 
 def stock_balance(scene: Scene, rng: np.random.Generator, number: int) -> Part:

@@ -178,7 +178,7 @@ def _padding(scene: Scene, rng: np.random.Generator, patients: Ints, turn: Flags
     world, settings = scene.world, scene.world.settings
     days = np.arange(world.first_day, world.first_day + world.days)
     month = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
-    who, when = [], []
+    who, when = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
     for i, patient in enumerate(patients):
         for one in np.unique(month):
             if rng.random() < settings.participation:

@@ -92,7 +92,7 @@ def absent_practitioners(scene: Scene, rng: np.random.Generator, number: int) ->
     signed = Events.of(patient=who, place=where, at=at, kind=int(Kind.OUTPATIENT), doctor=doctor, fixed=True)
     return Part(
         "T21", people, Events.joined([signed, extra]), cover=cover_visits(scene, rng, who[rng.random(len(who)) < 0.3]),
-        places=sites, doctors=np.array([doctor]),
+        places=np.array([site]), doctors=np.array([doctor]),
     )
 
 
