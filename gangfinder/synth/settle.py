@@ -211,7 +211,7 @@ def _running_down(balance: Floats, who: Ints, at: Ints, spent: Floats) -> Floats
     first = np.searchsorted(who[order], who[order], side="left")
     before = np.empty(len(who), dtype=np.float64)
     before[order] = total - total[first]
-    return np.round(np.maximum(balance - before, 0.0), 2)
+    return np.asarray(np.round(np.maximum(balance - before, 0.0), 2), dtype=np.float64)
 
 
 def account_balances(world: World) -> Floats:
