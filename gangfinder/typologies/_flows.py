@@ -54,8 +54,8 @@ class Params:
     before_days: int = 180
     regular_visits: int = 2
     after_days: int = 30
-    people: int = 8
-    shift_share: float = 0.3
+    people: int = 5
+    shift_share: float = 0.1
     prior_share: float = 0.15
     grace_days: int = 3
     own_rows: int = 15
@@ -118,7 +118,8 @@ def _evidence(rows: ir.Table, subject: ir.Value, shows: str, grade: ir.Value | G
 
 _NUMBERS = (
     "m_house_cases", "m_house_expected", "m_rest_cases", "m_rest_expected", "m_stops", "m_regulars", "m_active",
-    "m_known", "m_new", "m_chance", "m_tests", "m_desk_after", "m_rows_after", "m_desk_before", "m_rows_before",
+    "m_known", "m_new", "m_chance", "m_tests", "m_candidates", "m_desk_after", "m_rows_after", "m_desk_before",
+    "m_rows_before",
 )
 
 
@@ -162,7 +163,7 @@ def elsewhere(visits: ir.Table, stops: ir.Table, params: Params) -> ir.Table:
     life = life.filter(life.institution_id != life.house).mutate(other=life.institution_id)
     earlier = life.filter((life.on < life.start) & (life.on >= add_days(life.start, -params.before_days)))
     later = life.filter((life.on >= life.start) & (life.on <= life.end) & (life.n >= params.regular_visits))
-    pairs = _pairs(came, earlier, later, params)
+    pairs = _pairs(came, earlier, later, _desk_pairs(visits, stops, params), params)
     chosen = pairs.select("house", "other").distinct()
     known = earlier.select("house", "patient_id", "other").distinct()
     new = later.inner_join(pairs, ["house", "other"]).anti_join(known, ["house", "patient_id", "other"])
@@ -184,11 +185,26 @@ def elsewhere(visits: ir.Table, stops: ir.Table, params: Params) -> ir.Table:
     return parts[0].union(*parts[1:], distinct=False)
 
 
-def _pairs(came: ir.Table, earlier: ir.Table, later: ir.Table, params: Params) -> ir.Table:
+def _desk_pairs(visits: ir.Table, stops: ir.Table, params: Params) -> ir.Table:
+    """Return pairs of a stopped house and another at which its desks went to work: house, other, m_candidates."""
+    own = _own_desks(visits, stops).inner_join(stops, "house")
+    parts = []
+    for c in DESKS:
+        met = visits.inner_join(own.filter(own.kind == c), visits[c] == own.desk)
+        met = met.filter((met.institution_id != met.house) & (met.on >= met.start) & (met.on <= met.end))
+        parts.append(met.select("house", "settlement_id", other="institution_id"))
+    rows = parts[0].union(*parts[1:], distinct=True)
+    pairs = rows.group_by("house", "other").aggregate(n=rows.count())
+    pairs = pairs.filter(pairs.n >= params.desk_rows).select("house", "other")
+    return pairs.cross_join(pairs.aggregate(m_candidates=pairs.count()))
+
+
+def _pairs(came: ir.Table, earlier: ir.Table, later: ir.Table, desks: ir.Table, params: Params) -> ir.Table:
     """Return pairs of houses with a shift, and its numbers.
 
     Notes
     -----
+    Only where the stopped house's desks went to work is a shift looked for, so these pairs are all that is tested.
     The chance that a regular who made v visits elsewhere in the days after is among the visitors of the other
     house is 1 − (1 − b)^v, where b is that house's share of what all visitors of the stopped house did elsewhere
     before: they live where its regulars live.
@@ -205,7 +221,8 @@ def _pairs(came: ir.Table, earlier: ir.Table, later: ir.Table, params: Params) -
     knew = regulars_only.group_by("house", "other").aggregate(m_known=regulars_only.patient_id.nunique())
     new = soon.anti_join(earlier.select("house", "patient_id", "other").distinct(), ["house", "patient_id", "other"])
     new = new.group_by("house", "other").aggregate(m_new=new.patient_id.nunique())
-    p = new.filter(new.m_new >= params.people).inner_join(size, "house").inner_join(active, "house")
+    p = new.filter(new.m_new >= params.people).inner_join(desks, ["house", "other"])
+    p = p.inner_join(size, "house").inner_join(active, "house")
     for part, by in ((whole, ["house"]), (base, ["house", "other"]), (knew, ["house", "other"])):
         p = p.left_join(part, by).drop(*(f"{c}_right" for c in by))
     p = p.mutate(m_known=p.m_known.fill_null(0), share=(p.there.fill_null(0) + 0.5) / (p.whole.fill_null(0) + 20))
@@ -219,7 +236,8 @@ def _pairs(came: ir.Table, earlier: ir.Table, later: ir.Table, params: Params) -
     order = ibis.window(group_by="house", order_by=[best.m_new.desc(), best.other])
     best = best.mutate(place=ibis.row_number().over(order))
     return best.filter(best.place == 0).select(
-        "house", "other", "m_regulars", "m_active", "m_known", "m_new", "m_chance", "m_tests"
+        "house", "other", "m_regulars", "m_active", "m_known", "m_new", "m_chance", "m_tests",
+        "m_candidates",
     )
 
 

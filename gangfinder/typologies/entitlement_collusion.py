@@ -49,6 +49,11 @@ class Params:
         A house is a person's when he has fetched there so often after filing.
     surprise_log10_p
         An anomaly is reported when its tail, corrected for the run's tests, is at most this.
+    weak_tie_log10_p, bare_log10_p
+        Where a doctor has many honest filers besides, a tie is weak: it may be as weak as the first, when the lack of
+        earlier treatment of the tied, which is tested apart, is as strong as the second.
+    own_house_log10_p
+        A house counts for a member although it is no anomaly of its own, when its tail is at most this.
     """
 
     people: int = 5
@@ -65,6 +70,9 @@ class Params:
     neighbours: int = 8
     fetches: int = 2
     surprise_log10_p: float = -2.0
+    weak_tie_log10_p: float = -1.0
+    bare_log10_p: float = -4.0
+    own_house_log10_p: float = -3.0
 
 
 def detect(tables: Tables, params: Params) -> ir.Table:
@@ -93,13 +101,15 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     n = max(1, group.n_tests)
     houses = _houses(rows, params)
     ties = (_agent(papers, n, params), _common(fetched, houses, n, params))
-    told = [(a, people) for a, people in ties if a is not None and _surprising(a, params)]
-    tied = {p for _, people in told for p in people}
-    bare = _bare(papers[papers["subject_id"].isin(tied)], n, params)
-    if bare is None or not _surprising(bare, params):
+    known = [(a, people) for a, people in ties if a is not None]
+    made = _told(papers, known, n, params.surprise_log10_p, params.surprise_log10_p, params)
+    made = made or _told(papers, known, n, params.weak_tie_log10_p, params.bare_log10_p, params)
+    if made is None:
         return None
+    bare, told = made
     common = [h for h, (_, tail) in houses.items() if tail <= _COMMON_LOG10_P]
-    core = _core(papers, fetched, [people for _, people in told], common, params)
+    own_house = [h for h in common if houses[h][1] <= params.own_house_log10_p]
+    core = _core(papers, fetched, [people for _, people in told], (common, own_house), params)
     if group.n_units(core) < params.people:
         return None
     own = rows["subject_id"].isin(core)
@@ -110,22 +120,43 @@ def confirm(group: Group, params: Params) -> Verdict | None:
 _COMMON_LOG10_P = -2.0  # a house is named as common from here on; the test itself is corrected
 
 
+Tie = tuple[Anomaly, set[str]]
+"""What binds filers, and whom."""
+
+
+def _told(
+    papers: pd.DataFrame, ties: list[Tie], n_groups: int, tie_limit: float, bare_limit: float, params: Params
+) -> tuple[Anomaly, list[Tie]] | None:
+    """Return the lack of treatment of the tied and the ties, where both are surprising enough."""
+    told = [(a, people) for a, people in ties if _corrected(a) <= tie_limit]
+    tied = {p for _, people in told for p in people}
+    bare = _bare(papers[papers["subject_id"].isin(tied)], n_groups, params)
+    return None if bare is None or _corrected(bare) > bare_limit else (bare, told)
+
+
 def _core(
-    papers: pd.DataFrame, fetched: pd.DataFrame, ties: list[set[str]], common: list[str], params: Params
+    papers: pd.DataFrame, fetched: pd.DataFrame, ties: list[set[str]], houses: tuple[list[str], list[str]],
+    params: Params,
 ) -> tuple[str, ...]:
-    """Return who meets two of: no earlier treatment, each tie, and going to several of the common houses."""
+    """Return who meets two of: no earlier treatment, each tie, and going to the common houses: several, or a rare one.
+
+    ``houses`` are the common houses, and those of them that hardly anybody else goes to.
+    """
+    common, rare = houses
     points = papers.groupby("subject_id", sort=True)["m_bare"].max().astype(int)
     for people in ties:
         points = points + points.index.isin(people).astype(int)
     shared = fetched[fetched["institution_id"].isin(common)].groupby("subject_id", sort=True)
     often = shared["source_key"].nunique() > params.fetches
-    round_trip = often[often & (shared["institution_id"].nunique() >= 2)].index
+    there = fetched[fetched["institution_id"].isin(rare)].groupby("subject_id", sort=True)["source_key"].nunique()
+    regular = there[there > params.fetches].index
+    round_trip = often[often & (shared["institution_id"].nunique() >= 2)].index.union(regular)
     points = points + points.index.isin(round_trip).astype(int)
     return tuple(str(p) for p in points[points >= 2].index)
 
 
-def _surprising(anomaly: Anomaly, params: Params) -> bool:
-    return log10_corrected(anomaly.log10_p, anomaly.n_tests) <= params.surprise_log10_p
+def _corrected(anomaly: Anomaly) -> float:
+    return log10_corrected(anomaly.log10_p, anomaly.n_tests)
 
 
 def _bare(papers: pd.DataFrame, n_groups: int, params: Params) -> Anomaly | None:

@@ -68,10 +68,10 @@ def _settling(rows: pd.DataFrame, params: Params) -> Anomaly | None:
 
 
 def _shift(rows: pd.DataFrame, params: Params) -> Anomaly | None:
-    """Test how many regulars turn up anew at one house, given where visitors of their house went before."""
+    """Test how many regulars turn up anew at the house where the desks went, given where visitors went before."""
     facts = rows.iloc[0]
     k, n = int(facts["m_new"]), int(facts["m_active"])
-    tail, n_tests = float(log10_binomial_tail(k, n, float(facts["m_chance"]))), max(1, int(facts["m_tests"]))
+    tail, n_tests = float(log10_binomial_tail(k, n, float(facts["m_chance"]))), max(1, int(facts["m_candidates"]))
     if k < params.people or log10_corrected(tail, n_tests) > params.surprise_log10_p:
         return None
     detail: dict[str, str | int | float] = {

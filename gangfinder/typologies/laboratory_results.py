@@ -47,6 +47,9 @@ class Params:
         The drug was asked for at once when it was at most so many days after.
     surprise_log10_p
         An anomaly is reported when its tail, corrected for the run's tests, is at most this.
+    weak_log10_p, follow_log10_p
+        Where the positive results of few tests can be no surprise by themselves, their tail may be as weak as the first
+        (uncorrected), when what followed on them, which is tested apart, is as strong as the second (corrected).
     """
 
     people: int = 5
@@ -58,6 +61,8 @@ class Params:
     paid_days: int = 180
     quick_days: int = 10
     surprise_log10_p: float = -3.0
+    weak_log10_p: float = -1.3
+    follow_log10_p: float = -5.0
 
 
 def detect(tables: Tables, params: Params) -> ir.Table:
@@ -215,13 +220,16 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     excess, doctors = _excess(reports, params)
     reports = reports[reports["m_doctor"].isin(doctors)]
     found = tuple(sorted(reports["subject_id"].unique()))
-    if group.n_units(found) < params.people or _corrected(excess) > params.surprise_log10_p:
+    if group.n_units(found) < params.people or excess.log10_p > params.weak_log10_p:
         return None
     asked = _asked(group.rows[group.rows["subject_id"].isin(found)])
     # whose result was used is a member; where no claims are known, everybody whose result could be
     core = tuple(sorted(asked.index)) if group.n_units(asked.index) >= params.people else found
     others = (_paid(reports, asked), _quick(reports, asked, params), _same_file(reports))
     kept = tuple(a for a in others if a is not None and _corrected(a) <= params.surprise_log10_p)
+    strongest = min((_corrected(a) for a in kept), default=0.0)
+    if _corrected(excess) > params.surprise_log10_p and strongest > params.follow_log10_p:
+        return None
     laboratory = ("laboratory", str(reports["m_laboratory"].iloc[0]), "tests")
     hubs = (laboratory, *(("doctor", str(d), "orders") for d in doctors))
     return Verdict(core, (excess, *kept), group.rows["m_doctor"].isin(doctors), hubs)
