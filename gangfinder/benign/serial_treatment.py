@@ -133,10 +133,10 @@ def _beside(named: ir.Table, params: Params) -> ir.Table:
     never = ibis.literal(value=False)
     near = [
         ibis.coalesce(
-            ((more.second - step(more.second)).abs() <= params.beside_seconds)
-            & (more.patient_id != step(more.patient_id)), never,
+            ((more.second - getattr(more.second, step)().over(order)).abs() <= params.beside_seconds)
+            & (more.patient_id != getattr(more.patient_id, step)().over(order)), never,
         )
-        for step in (lambda c: c.lag().over(order), lambda c: c.lead().over(order))
+        for step in ("lag", "lead")
     ]
     more = more.mutate(run=(near[0] | near[1]) & ~is_midnight(more["at"]))
     return more.filter(more.run | more.other).select("settlement_id")

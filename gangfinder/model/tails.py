@@ -198,6 +198,27 @@ def log10_choose(n: float, k: float) -> float:
     return float(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)) / _LN10
 
 
+def fisher(log10_p: Floats) -> float:
+    """Return the log10 of the combined tail of independent tests.
+
+    Notes
+    -----
+    ``-2 Σ ln p`` is chi-squared with ``2n`` degrees of freedom; for an even number the upper tail at ``2h`` is the
+    finite sum ``exp(-h) Σ h^k / k!`` over ``k < n``, summed here in logarithms.
+
+    References
+    ----------
+    R. A. Fisher, *Statistical Methods for Research Workers*, 4th ed. (1932), §21.1.
+    """
+    from scipy.special import gammaln, logsumexp
+
+    half = -np.log(10.0) * float(log10_p.sum())
+    if log10_p.size == 0 or half <= 0:
+        return 0.0
+    k = np.arange(log10_p.size)
+    return float((logsumexp(k * np.log(half) - gammaln(k + 1)) - half) / np.log(10.0))
+
+
 def log10_corrected(log10_p: float, n_tests: int) -> float:
     """Return the Bonferroni-corrected tail, log10 of ``min(1, n_tests · p)``."""
     return min(0.0, log10_p + float(np.log10(max(1, n_tests))))

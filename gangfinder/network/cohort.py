@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gangfinder.model.evidence import Anomaly, Family
-from gangfinder.model.tails import log10_corrected
+from gangfinder.model.tails import fisher, log10_corrected
 from gangfinder.network.desks import desk_excess, shared_attributes
 from gangfinder.network.graph import peel
 from gangfinder.network.lockstep import (
     DESK_COLUMNS,
     Sessions,
     amount_tails,
-    fisher,
-    interval_days,
     pair_tails,
     sessions,
     tempo_tails,
@@ -219,3 +217,10 @@ def spread(found: Sessions) -> float:
     """Return the share of the session dates that the house with most of them has."""
     per_house = found.table.groupby("institution_id")["on"].nunique()
     return float(per_house.max() / per_house.sum()) if len(per_house) else 0.0
+
+
+def interval_days(found: Sessions) -> tuple[int, int]:
+    """Return the shortest and the longest pause between session dates, in days (0, 0 with one date)."""
+    dates = np.unique(found.table["on"].to_numpy().astype("datetime64[D]").astype(np.int64))
+    gaps = np.diff(dates)
+    return (int(gaps.min()), int(gaps.max())) if gaps.size else (0, 0)

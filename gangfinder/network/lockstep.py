@@ -324,27 +324,6 @@ def dated_weights(
     return days, np.asarray(others / others.sum())
 
 
-def fisher(log10_p: NDArray[np.float64]) -> float:
-    """Return the log10 of the combined tail of independent tests.
-
-    Notes
-    -----
-    ``-2 Σ ln p`` is chi-squared with ``2n`` degrees of freedom; for an even number the upper tail at ``2h`` is the
-    finite sum ``exp(-h) Σ h^k / k!`` over ``k < n``, summed here in logarithms.
-
-    References
-    ----------
-    R. A. Fisher, *Statistical Methods for Research Workers*, 4th ed. (1932), §21.1.
-    """
-    from scipy.special import gammaln, logsumexp
-
-    half = -np.log(10.0) * float(log10_p.sum())
-    if log10_p.size == 0 or half <= 0:
-        return 0.0
-    k = np.arange(log10_p.size)
-    return float((logsumexp(k * np.log(half) - gammaln(k + 1)) - half) / np.log(10.0))
-
-
 def tempo_tails(found: Sessions, group: Group, window_minutes: int) -> NDArray[np.float64]:
     """Return per session the log10 chance that its members, together within the window, came that close.
 
@@ -418,10 +397,3 @@ def _outside_amounts(group: Group, house: str) -> NDArray[np.float64] | None:
     # half a visit in every bin: a price nobody else paid is rare, not impossible
     smoothed = values + 0.5
     return np.asarray(smoothed / smoothed.sum())
-
-
-def interval_days(found: Sessions) -> tuple[int, int]:
-    """Return the shortest and the longest pause between session dates, in days (0, 0 with one date)."""
-    dates = np.unique(found.table["on"].to_numpy().astype("datetime64[D]").astype(np.int64))
-    gaps = np.diff(dates)
-    return (int(gaps.min()), int(gaps.max())) if gaps.size else (0, 0)

@@ -266,7 +266,7 @@ def _equal_cost(rows: pd.DataFrame, params: Params) -> Anomaly | None:
     """Test, wave by wave, bills per day in one bin against the house's other stays; waves are independent."""
     import numpy as np
 
-    from gangfinder.network.lockstep import fisher
+    from gangfinder.model.tails import fisher
 
     tails, k_all, n_all = [], 0, 0
     for _, wave in rows.groupby("wave", sort=True):

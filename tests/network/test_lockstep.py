@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, chi2, hypergeom
 
+from gangfinder.model.tails import fisher
 from gangfinder.network import visits as arrays
+from gangfinder.network.cohort import interval_days
 from gangfinder.network.lockstep import (
     Sessions,
     amount_bins,
     amount_tails,
-    fisher,
-    interval_days,
     joint_days,
     outside_dates,
     pair_tails,

@@ -46,9 +46,15 @@ def test_planted_rings_are_found(town, found):
     assert any(set(s.ring.core) & planted for s in found.scored)
 
 
+def keys_of(name, table):
+    """The keys of a table's rows as evidence names them: the columns of a key of several side by side."""
+    columns = [table[c].to_pylist() for c in TABLES[name].key]
+    return {"|".join("" if v is None else str(v) for v in row) for row in zip(*columns, strict=True)}
+
+
 def test_every_ring_carries_its_defence_and_its_evidence(town, found):
     by_code = {t.code: t for t in typologies().values()}
-    keys = {n: set(t[TABLES[n].key[0]].to_pylist()) for n, t in town.tables.items() if TABLES[n].key}
+    keys = {n: keys_of(n, t) for n, t in town.tables.items() if TABLES[n].key}
     for scored in found.scored:
         ring = scored.ring
         asked = {slug for f in ring.findings for slug in by_code[f.typology].benign}

@@ -1,6 +1,7 @@
 """Pairs of patients and the institution-days they have in common: what every co-visit method counts.
 
-Days on which a house saw more than :data:`CROWD` people are left out, as in practice: their pairs fit no memory. Run as a program: components of the pairs with at least two common institution-days, the densest first.
+Days on which a house saw more than :data:`CROWD` people are left out, as in practice: their pairs fit no memory.
+Run as a program: components of the pairs with at least two common institution-days, the densest first.
 """
 
 from __future__ import annotations
