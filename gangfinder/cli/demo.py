@@ -42,7 +42,7 @@ def command(out: Path, lang: str | None, as_json: bool, quiet: bool) -> None:  #
     settings = read_settings(None, lang=lang)
     stages = recorder(quiet=quiet)
     with stages(f"making a town of {PATIENTS:,} people") as stage:
-        town = build_town(TownSettings(patients=PATIENTS, seed=SEED))
+        town = build_town(TownSettings(patients=PATIENTS, seed=SEED, rings_per_typology=1))
         write_town(town, out / "town")
         stage.rows = sum(table.num_rows for table in town.tables.values())
     result = pipeline.run(out / "town", out, settings, stages=stages)
