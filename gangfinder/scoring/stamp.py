@@ -117,10 +117,22 @@ def stamped(
     by_finding = {(j.finding.typology, j.finding.core): j for j in judged}
     result = []
     for one in scored:
-        parts = tuple(by_finding[f.typology, f.core] for f in one.ring.findings)
+        parts = _compact(tuple(by_finding[f.typology, f.core] for f in one.ring.findings))
         case = _Case(one, parts, scoring, params, clock)
         result.append(replace(one, stamp=_stamp(case, grouped, seed)))
     return result
+
+
+def _compact(parts: tuple[Judged, ...]) -> tuple[Judged, ...]:
+    """Return the parts on groups whose tables lie in few blocks of Python texts: they are cut a dozen times."""
+    groups = {id(one.group): one.group for one in parts}
+    made = {key: replace(g, rows=_plain(g.rows), links=_plain(g.links), memo={}) for key, g in groups.items()}
+    return tuple(replace(one, group=made[id(one.group)]) for one in parts)
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    # a copy puts the columns of one type side by side, so that cutting takes a step for each type, not each column
+    return frame.astype({name: object for name, kind in frame.dtypes.items() if kind == "str"}).copy()
 
 
 def _stamp(case: _Case, grouped: Grouped, seed: int) -> Stamp:
@@ -175,9 +187,8 @@ def _neighbours(case: _Case, seed: int) -> int:
     for draw in range(case.params.neighbours):
         rng = _rng(case, seed, draw)
         moved = [neighbour(one.typology.params, case.params.parameter_step, rng) for one in case.parts]
-        stood += case.stands(
-            (one, replace(one.group, memo={}), params) for one, params in zip(case.parts, moved, strict=True)
-        )
+        # the group is the same, and what it remembers goes by the parameters it was made with
+        stood += case.stands((one, one.group, params) for one, params in zip(case.parts, moved, strict=True))
     return stood
 
 
