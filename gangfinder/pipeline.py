@@ -320,7 +320,8 @@ def prepare(engine: Engine, canonical: Mapping[str, ir.Table], stages: Stages, p
         linked = run_linkers(engine, plugins.linkers, canonical, derived, available, wanted)
         derived = {**derived, "links": linked.links}
         stage.rows = sum(linked.rows.values())
-    detected, skipped = detect(plugins.typologies, canonical, derived, available, clock=clock)
+    with stages("reading candidates"):
+        detected, skipped = detect(plugins.typologies, canonical, derived, available, clock=clock, engine=engine)
     windows = plugins.linkers["co_presence"].params
     assert isinstance(windows, PresenceParams)  # noqa: S101 - narrows the type of a registry entry
     return Prepared(available, derived, clock, applied, linked, detected, skipped, windows)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from gangfinder.benign._merging import merged_units
 from gangfinder.errors import ContractError
-from gangfinder.linking.projection import Skipped, missing, project
+from gangfinder.linking.projection import Skipped, missing, project, staged
 from gangfinder.model.evidence import Judgement, Result
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def _english(gone: str | None) -> str | None:
 
 
 def explained_rows(
-    explanations: Iterable[Explanation], canonical: Tables, derived: Tables, available: Available
+    explanations: Iterable[Explanation], canonical: Tables, derived: Tables, available: Available,
+    engine: Engine | None = None,
 ) -> ir.Table:
     """Return the input rows that are explained by themselves: source_table, source_key, explanation.
 
@@ -88,6 +89,8 @@ def explained_rows(
         Tables by name; ``visits`` and ``stays`` are derived.
     available
         Table → columns with at least one value.
+    engine
+        Where steps are kept; ``None``: nowhere.
 
     Returns
     -------
@@ -95,18 +98,23 @@ def explained_rows(
         Distinct; a visit's key is its settlement id, a stay's that of its first bill (as in ``stays``).
     """
     tested = [e for e in explanations if e.rows and lacking(e, available) is None]
-    parts = [_named(e, e.rows(project(e, canonical, derived), e.params), ROW_COLUMNS) for e in tested if e.rows]
+    own = {e.slug: staged(engine, e, project(e, canonical, derived)) for e in tested}
+    parts = [_named(e, e.rows(own[e.slug], e.params), ROW_COLUMNS) for e in tested if e.rows]
     return _union(parts, ROW_COLUMNS, canonical)
 
 
-def hubs(explanations: Iterable[Explanation], canonical: Tables, derived: Tables, available: Available) -> ir.Table:
+def hubs(
+    explanations: Iterable[Explanation], canonical: Tables, derived: Tables, available: Available,
+    engine: Engine | None = None,
+) -> ir.Table:
     """Return the hubs that bind people innocently: hub_type, hub_id, explanation; see :func:`explained_rows`.
 
     ``hub_type`` is an entity type: ``phone`` and ``agent`` (identity number) of agents, ``bank_account``, ``terminal``,
     ``operator``.
     """
     tested = [e for e in explanations if e.hubs and lacking(e, available) is None]
-    parts = [_named(e, e.hubs(project(e, canonical, derived), e.params), HUB_COLUMNS) for e in tested if e.hubs]
+    own = {e.slug: staged(engine, e, project(e, canonical, derived)) for e in tested}
+    parts = [_named(e, e.hubs(own[e.slug], e.params), HUB_COLUMNS) for e in tested if e.hubs]
     return _union(parts, HUB_COLUMNS, canonical)
 
 
@@ -124,7 +132,10 @@ def units(
 
     tested = [e for e in explanations if e.units and lacking(e, available) is None]
     columns = ("patient_id", "unit_id", "explanation")
-    parts = [_named(e, e.units(project(e, canonical, derived), e.params), columns) for e in tested if e.units]
+    parts = [
+        _named(e, e.units(staged(engine, e, project(e, canonical, derived)), e.params), columns)
+        for e in tested if e.units
+    ]
     if not parts:
         return pa.table({name: pa.array([], pa.string()) for name in columns})
     rows = _union(parts, columns, canonical)

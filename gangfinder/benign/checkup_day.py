@@ -52,22 +52,35 @@ def rows(tables: Tables, params: Params) -> ir.Table:
     """Return ``source_table, source_key`` of the visits on such days by people for whom it was a single outing."""
     import ibis
 
-    visits = _marked(tables)
-    employers = tables["patients"].select("patient_id", employer=tables["patients"].employer)
-    known = visits.left_join(employers.filter(employers.employer.notnull()), "patient_id")
-    # only people who were at a house on some crowded day are asked how often they come
-    candidates = _bursts(known, params).select("patient_id", "institution_id").distinct()
-    single = _single_outings(known.semi_join(candidates, ["patient_id", "institution_id"]), params)
-    keys = _bursts(single, params, visits).select("settlement_id").distinct()
+    keys = _bursts(tables["single"], tables["crowds"], params).select("settlement_id").distinct()
     return keys.select(source_table=ibis.literal("settlements"), source_key=keys.settlement_id)
 
 
-def _bursts(visits: ir.Table, params: Params, everybody: ir.Table | None = None) -> ir.Table:
+def known(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the signature of a step
+    """Return the visits with their mark and the employer of the patient."""
+    employers = tables["patients"].select("patient_id", employer=tables["patients"].employer)
+    return _marked(tables).left_join(employers.filter(employers.employer.notnull()), "patient_id").drop(
+        "patient_id_right"
+    )
+
+
+def crowds(tables: Tables, params: Params) -> ir.Table:
+    """Return the house days with many times the people of a mean day of that house, counting everybody."""
+    return _crowds(tables["known"], params)
+
+
+def single(tables: Tables, params: Params) -> ir.Table:
+    """Return the single outings of the people who were at a house on some crowded day."""
+    # nobody else is asked how often he comes
+    candidates = _bursts(tables["known"], tables["crowds"], params).select("patient_id", "institution_id").distinct()
+    return _single_outings(tables["known"].semi_join(candidates, ["patient_id", "institution_id"]), params)
+
+
+def _bursts(visits: ir.Table, crowds: ir.Table, params: Params) -> ir.Table:
     """Return the visits on crowded days: marked ones, those of colleagues, and all on days far above the mean."""
     marked = _burst(visits.filter(visits.marked == 1), ("institution_id", "on"), params.marked_people)
     at_work = visits.filter(visits.employer.notnull() & (visits.employer != ""))
     worked = _burst(at_work, ("institution_id", "on", "employer"), params.employer_people)
-    crowds = _crowds(visits if everybody is None else everybody, params)
     crowded = visits.semi_join(crowds, ["institution_id", "on"])
     crowded = crowded.anti_join(_going_around(crowded, params), ["institution_id", "on"])
     columns = ("settlement_id", "patient_id", "institution_id")
@@ -146,6 +159,7 @@ EXPLANATION = Explanation(
         {"patients": frozenset({"employer"}), "items": frozenset({"item_name", "settlement_id"})}
     ),
     uses=frozenset({"visits"}),
+    steps=(("known", known), ("crowds", crowds), ("single", single)),
     rows=rows,
     params=Params(),
     sentences=MappingProxyType(

@@ -38,6 +38,10 @@ class Explanation:
         Tables and columns it can use; what is absent arrives as an empty table or a column of nulls.
     uses
         Derived relations it reads: ``visits``, ``stays``.
+    steps
+        ``(name, step)`` in order, as linkers have them: ``step(tables, params)`` is computed once, kept, and stands in
+        ``tables`` under its name for what comes after. For what is read twice or dear; a step that several files
+        import from one place is computed for the first, so it must read no parameter.
     rows
         ``rows(tables, params)`` → columns ``source_table, source_key``: input rows that are explained by themselves.
         They are taken out before links are counted (contradictions excepted).
@@ -66,6 +70,7 @@ class Explanation:
     units: Callable[[Tables, Any], ir.Table] | None = None
     hubs: Callable[[Tables, Any], ir.Table] | None = None
     judge: Callable[[Group, Any], Judgement] | None = None
+    steps: tuple[tuple[str, Callable[[Tables, Any], ir.Table]], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse an explanation that explains nothing.

@@ -53,8 +53,7 @@ def hubs(tables: Tables, params: Params) -> ir.Table:
     """Return ``hub_type, hub_id``: agents and payroll accounts that act for their own people."""
     import ibis
 
-    claims = _claims(tables)
-    together = _together(claims, _origins(tables), params)
+    claims, together = tables["claims"], tables["together"]
     hub = ("hub_type", "hub_id")
     payroll = _spread(claims.filter(claims.hub_type == "bank_account"), params).semi_join(together, hub)
     # money paid to an innocent collective account reaches the claimant: it is as good as his own
@@ -65,7 +64,12 @@ def hubs(tables: Tables, params: Params) -> ir.Table:
     return _spread(agents, params).semi_join(together, hub).union(payroll, distinct=False).select(*hub).distinct()
 
 
-def _claims(tables: Tables) -> ir.Table:
+def together(tables: Tables, params: Params) -> ir.Table:
+    """Return the hubs most of whose people belong to one employer or village: hub_type, hub_id, kind."""
+    return _together(tables["claims"], _origins(tables), params)
+
+
+def claims(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the signature of a step
     """Return one row per hub and thing handed in: patient, house, payee account, handler."""
     import ibis
 
@@ -158,6 +162,7 @@ EXPLANATION = Explanation(
             "settlements": frozenset({"agent_phone", "agent_id_number"}),
         }
     ),
+    steps=(("claims", claims), ("together", together)),
     hubs=hubs,
     params=Params(),
     sentences=MappingProxyType(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gangfinder.errors import ContractError
 from gangfinder.linking.contract import Linker, empty_links
-from gangfinder.linking.projection import Skipped, missing, project
+from gangfinder.linking.projection import Skipped, missing, project, staged
 from gangfinder.model.evidence import LINK_SCHEMA
 from gangfinder.model.tables import TABLES
 
@@ -116,14 +116,6 @@ def _run(engine: Engine, linker: Linker, tables: Mapping[str, ir.Table]) -> tupl
             msg, hint=f"return {sorted(LINK_SCHEMA)}"
         )
     return _typed(kept), tests
-
-
-def staged(engine: Engine, linker: Linker, tables: Mapping[str, ir.Table]) -> dict[str, ir.Table]:
-    """Return the tables with the linker's steps kept and added."""
-    seen = dict(tables)
-    for name, step in linker.steps:
-        seen[name] = engine.keep(f"{linker.slug}_{name}", step(seen, linker.params))
-    return seen
 
 
 def _typed(links: ir.Table) -> ir.Table:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gangfinder.model.registry import Requirements
 from gangfinder.model.tables import TABLES, Kind
@@ -39,6 +39,22 @@ class Declares(Protocol):
     @property
     def uses(self) -> frozenset[str]:
         """Derived relations."""
+
+
+class Stepped(Protocol):
+    """A plug-in with intermediate results that are worth computing once."""
+
+    @property
+    def slug(self) -> str:
+        """Its name."""
+
+    @property
+    def params(self) -> Any:  # noqa: ANN401 - every plug-in has its own
+        """Its parameters."""
+
+    @property
+    def steps(self) -> tuple[tuple[str, Callable[[Mapping[str, ir.Table], Any], ir.Table]], ...]:
+        """Name and function of every step, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +99,37 @@ def project(
     result = {name: _projected(name, columns, canonical) for name, columns in sorted(wanted.items())}
     result.update({name: derived[name] for name in sorted(declared.uses)})
     return result
+
+
+def staged(
+    engine: Engine | None,
+    plugin: Stepped,
+    tables: Mapping[str, ir.Table],
+    kept: dict[object, tuple[str, ir.Table]] | None = None,
+) -> dict[str, ir.Table]:
+    """Return the tables with the plug-in's steps added under their names, as the steps after them see them.
+
+    Parameters
+    ----------
+    engine
+        Where each step is computed once and kept; ``None`` leaves it an expression, which means the same.
+    plugin
+        With its steps and parameters.
+    tables
+        What :func:`project` returns.
+    kept
+        Step → kept name and table, of plug-ins before: a step that two of them import from one place is computed for
+        the first. The caller may drop the names when nothing reads them any more.
+    """
+    seen = dict(tables)
+    known = {} if kept is None else kept
+    for name, step in plugin.steps:
+        if step not in known:
+            own = f"{plugin.slug}_{name}"
+            made = step(seen, plugin.params)
+            known[step] = (own, made if engine is None else engine.keep(own, made))
+        seen[name] = known[step][1]
+    return seen
 
 
 def _projected(name: str, columns: set[str], canonical: Mapping[str, ir.Table]) -> ir.Table:

@@ -63,12 +63,15 @@ def apply(
 ) -> Applied:
     """Ask every explanation which rows, people and hubs of the population it covers."""
     every = list(explanations.values())
-    rows = engine.keep("explained_rows", explained_rows(every, canonical, derived, available))
+    rows = engine.keep("explained_rows", explained_rows(every, canonical, derived, available, engine))
     people = units(engine, every, canonical, derived, available).to_pydict()
     named = {
         p: (u, e) for p, u, e in zip(people["patient_id"], people["unit_id"], people["explanation"], strict=True)
     }
-    found = engine.fetch(hubs(every, canonical, derived, available)).to_pylist()
+    found = engine.fetch(hubs(every, canonical, derived, available, engine)).to_pylist()
+    for one in every:
+        for name, _ in one.steps:
+            engine.drop(f"{one.slug}_{name}")
     return Applied(
         rows, {p: u for p, (u, _) in named.items()}, named,
         {(h["hub_type"], h["hub_id"]): h["explanation"] for h in found}, skipped(every, available), available,

@@ -8,7 +8,7 @@ stand on different drugs.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gangfinder.engine.portable import first_rows
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from gangfinder.model.registry import Requirements
+    from gangfinder.typologies.contract import Tables
 
 PIECES = ("片", "粒", "丸", "支", "袋", "贴", "ml", "mL", "g", "克", "毫升")
 """Units of what is inside a box: such a line is a part of a box."""
@@ -68,6 +69,11 @@ def sold_again(items: ir.Table, visits: ir.Table) -> ir.Table:
         visits.select("patient_id", "at", "on", "amount", key="settlement_id", house="institution_id"), "key"
     )
     return first_rows(sold, ("code", "patient_id", "house", "on"), ("at", "key"))
+
+
+def boxes_again(tables: Tables, params: Any) -> ir.Table:  # noqa: ANN401, ARG001 - the signature of a step
+    """Return :func:`sold_again` of the items and visits: a step that the typologies of traced boxes share."""
+    return sold_again(tables["items"], tables["visits"])
 
 
 def owners(institutions: ir.Table) -> ir.Table:

@@ -64,6 +64,10 @@ class Typology:
         Frozen dataclass of parameters, the unit in each name.
     detect
         ``detect(tables, params)``: pure and relational; returns ``EVIDENCE_SCHEMA`` plus measures ``m_*``.
+    steps
+        ``(name, step)`` in order, as linkers have them: ``step(tables, params)`` is computed once, kept, and stands in
+        ``tables`` under its name for what comes after. For what is read twice or dear; a step that several files
+        import from one place is computed for the first, so it must read no parameter.
     confirm
         ``confirm(group, params)``: exact tails and permutation tests on one collected group; ``None`` if not met.
     sentences
@@ -98,6 +102,7 @@ class Typology:
     subject_type: str = "patient"
     needs_clock: bool = False
     instead_of_clock: Requirements = field(default_factory=dict)
+    steps: tuple[tuple[str, Callable[[Tables, Any], ir.Table]], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a declaration that cannot be right.

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gangfinder.errors import ContractError
-from gangfinder.linking.projection import Skipped, missing, project
+from gangfinder.linking.projection import Skipped, missing, project, staged
 from gangfinder.model.evidence import EVIDENCE_SCHEMA
 from gangfinder.typologies.contract import Typology
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+
+    from gangfinder.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +32,9 @@ def detect(
     available: Mapping[str, frozenset[str]],
     *,
     clock: bool,
+    engine: Engine | None = None,
 ) -> tuple[list[Detected], list[Skipped]]:
-    """Ask every typology that can run for its candidate rows.
+    """Ask every typology that can run for its candidate rows; its steps are kept where there is an engine.
 
     Returns
     -------
@@ -44,12 +47,15 @@ def detect(
         If a typology returns other columns than ``EVIDENCE_SCHEMA`` and measures ``m_*``.
     """
     detected, skipped = [], []
+    kept: dict[object, tuple[str, ir.Table]] = {}
     for slug, typology in typologies.items():
         reason = runnable(typology, available, clock=clock)
         if reason:
             skipped.append(Skipped(slug, reason))
             continue
-        rows = typology.detect(project(typology, canonical, derived), typology.params)
+        rows = typology.detect(
+            staged(engine, typology, project(typology, canonical, derived), kept), typology.params
+        )
         detected.append(Detected(typology, _checked(typology, rows)))
     return detected, skipped
 

@@ -9,7 +9,7 @@ from gangfinder.engine.portable import days_between, first_rows
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected
-from gangfinder.typologies._boxes import ITEM_COLUMNS, REQUIRES, sold_again, whole_boxes
+from gangfinder.typologies._boxes import ITEM_COLUMNS, REQUIRES, boxes_again, whole_boxes
 from gangfinder.typologies._contradictions import with_rest
 from gangfinder.typologies.contract import Tables, Typology
 
@@ -67,7 +67,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     import ibis
 
     visits = tables["visits"]
-    sold = sold_again(tables["items"], visits)
+    sold = tables["sold"]
     where = sold.group_by("code").aggregate(houses=sold.house.nunique())
     sold = sold.semi_join(where.filter(where.houses <= params.box_houses), "code")
     per = sold.group_by("house", "code", "item").aggregate(
@@ -194,6 +194,7 @@ TYPOLOGY = Typology(
     grade=Grade.E1,
     requires=REQUIRES,
     optional={"items": ITEM_COLUMNS},
+    steps=(("sold", boxes_again),),
     detect=detect,
     confirm=confirm,
     grouping="hub",

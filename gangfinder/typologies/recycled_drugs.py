@@ -14,7 +14,7 @@ from gangfinder.engine.portable import days_between, string_key
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected
-from gangfinder.typologies._boxes import ITEM_COLUMNS, REQUIRES, owners, sold_again
+from gangfinder.typologies._boxes import ITEM_COLUMNS, REQUIRES, boxes_again, owners
 from gangfinder.typologies._contradictions import with_rest
 from gangfinder.typologies.contract import Tables, Typology
 
@@ -105,7 +105,7 @@ def _again(tables: Tables, params: Params) -> ir.Table:
     """Return boxes and their two sales at houses of different owners: code, patient_id, house, sink and both rows."""
     import ibis
 
-    sold = sold_again(tables["items"], tables["visits"])
+    sold = tables["sold"]
     often = sold.group_by("code").aggregate(n=sold.count(), houses=sold.house.nunique())
     genuine = often.filter((often.n > 1) & (often.n <= params.code_sales) & (often.houses <= params.code_houses))
     sold = sold.semi_join(genuine, "code")
@@ -167,6 +167,7 @@ TYPOLOGY = Typology(
     grade=Grade.E1,
     requires=REQUIRES,
     optional={"items": ITEM_COLUMNS, "institutions": frozenset({"institution_id", "parent_id", "uscc"})},
+    steps=(("sold", boxes_again),),
     detect=detect,
     confirm=confirm,
     grouping="hub",

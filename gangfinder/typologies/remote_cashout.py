@@ -71,10 +71,8 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     """Return the purchases of passers-by at houses where accounts from elsewhere are emptied."""
     import ibis
 
-    outside = _outside(tables)
-    buyers = _buyers(outside, params)
+    outside, buyers, travel = tables["outside"], tables["buyers"], tables["travel"]
     strange = buyers.filter(buyers.stranger == 1)
-    travel = two_regions(outside, tables["visits"], tables["institutions"], params.travel_km, params.travel_km_per_hour)
     facts = _houses(strange, travel, params)
     chosen = facts.filter(facts.m_house_drained >= params.people)
     kept = buyers.semi_join(chosen, "house")
@@ -103,6 +101,12 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     return _as_evidence(base.union(far, distinct=False))
 
 
+def _travel(tables: Tables, params: Params) -> ir.Table:
+    return two_regions(
+        tables["outside"], tables["visits"], tables["institutions"], params.travel_km, params.travel_km_per_hour
+    )
+
+
 def _as_evidence(rows: ir.Table) -> ir.Table:
     import ibis
 
@@ -129,7 +133,7 @@ def _as_evidence(rows: ir.Table) -> ir.Table:
     )
 
 
-def _outside(tables: Tables) -> ir.Table:
+def _outside(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the signature of a step
     """Return the visits of people whose insured region is not that of the house, with what their account held."""
     houses = tables["institutions"].select("institution_id", area="area_code", kind="kind")
     visits = tables["visits"]
@@ -140,10 +144,11 @@ def _outside(tables: Tables) -> ir.Table:
     return met.left_join(left, "settlement_id").drop("settlement_id_right").rename(house="institution_id")
 
 
-def _buyers(outside: ir.Table, params: Params) -> ir.Table:
+def _buyers(tables: Tables, params: Params) -> ir.Table:
     """Return the passers-by of every shop or clinic: who was seen there a few times, and what became of his account."""
     import ibis
 
+    outside = tables["outside"]
     counter = outside.filter(~ibis.coalesce(outside.kind, ibis.literal("")).isin(["hospital", "laboratory"]))
     paid = counter.account_amount.cast("float64").fill_null(0.0)
     held = counter.left.cast("float64") + paid
@@ -359,6 +364,7 @@ TYPOLOGY = Typology(
         "institutions": frozenset({"kind", "longitude", "latitude"}),
         "items": frozenset({"settlement_id", "item_code", "line_no", "amount"}),
     },
+    steps=(("outside", _outside), ("buyers", _buyers), ("travel", _travel)),
     detect=detect,
     confirm=confirm,
     grouping="hub",

@@ -11,8 +11,7 @@ import pyarrow as pa
 
 from gangfinder.engine import Engine
 from gangfinder.linking import linkers
-from gangfinder.linking.execution import staged
-from gangfinder.linking.projection import missing, project
+from gangfinder.linking.projection import missing, project, staged
 from gangfinder.model.evidence import LINK_SCHEMA
 from gangfinder.model.tables import TABLES, Kind
 from gangfinder.synth.columns import ARROW_TYPES

@@ -10,7 +10,8 @@ import pytest
 from gangfinder.errors import ContractError
 from gangfinder.linking import linkers
 from gangfinder.linking.contract import Linker, empty_links
-from gangfinder.linking.execution import run_linkers, staged
+from gangfinder.linking.execution import run_linkers
+from gangfinder.linking.projection import staged
 from gangfinder.model.evidence import LINK_SCHEMA, Family
 from linking.made import settlement, table
 

@@ -36,7 +36,7 @@ from gangfinder.linking import linkers
 from gangfinder.linking.behaviour import net_settlements, stays, visits
 from gangfinder.linking.co_presence import Params as PresenceParams
 from gangfinder.linking.execution import run_linkers
-from gangfinder.linking.projection import missing, project
+from gangfinder.linking.projection import missing, project, staged
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tables import TABLES, Kind
 from gangfinder.rings.groups import GroupParams, communities, foreign_links, hub_groups, linked_groups
@@ -149,7 +149,8 @@ def _run(engine: Engine, typology: Typology, tables: Mapping[str, pa.Table], alg
     wanted = {s: x for s, x in linkers().items() if set(x.kinds) & set(typology.links)}
     linked = run_linkers(engine, wanted, canonical, derived, available)
     derived["links"] = linked.links
-    rows = engine.fetch(typology.detect(project(typology, canonical, derived), typology.params)).to_pandas()
+    seen = staged(engine, typology, project(typology, canonical, derived))
+    rows = engine.fetch(typology.detect(seen, typology.params)).to_pandas()
     rows["event_at"] = rows["event_at"].astype("datetime64[us]")
     units = _households(tables)
     houses = engine.put(
