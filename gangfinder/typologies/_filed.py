@@ -166,7 +166,7 @@ def fetched_after(filed: ir.Table, tables: Tables, params: Params) -> ir.Table:
     rows = rows.filter(rows.hub_bare >= params.least_bare)
     return rows.select(
         *OF_PERSON, *OF_REST, house="institution_id", source_table=ibis.literal("settlements"),
-        source_key="settlement_id", at=rows["at"].cast("timestamp"), amount=rows.amount,
+        source_key="settlement_id", at=rows["at"].cast("timestamp"), amount=rows.amount.cast("decimal(18,2)"),
         shows=ibis.literal("fetched"),
         house_filers=(rows.at_all - rows.at_hub).cast("int64"), filers=(rows.all_n - rows.hub_n).cast("int64"),
         place_house_filers=(rows.at_place - rows.at_hub).cast("int64"),
