@@ -78,6 +78,9 @@ PHRASES: Mapping[str, str] = MappingProxyType(
             "列为线索的理由：数据只有一种行为记录，同一异常独立重复出现，"
             "且在所有可检验的合理解释之后仍然成立。"
         ),
+        "admitted.one_hub": (
+            "列为线索的理由：这些人只由同一个代办人或账户相连，而它在同类同规模的代办人、账户中极不寻常；没有别的痕迹可比对。"
+        ),
         "family.calendar": "日期",
         "family.tempo": "时刻与次序",
         "family.amount": "金额",

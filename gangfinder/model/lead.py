@@ -142,7 +142,7 @@ class ScoredRing:
     q_value
         Share of false leads expected among the leads at least as surprising as this one (Benjamini–Hochberg).
     admitted_by
-        ``contradiction``, ``two_families`` or ``single_channel`` (DESIGN §6, last rules).
+        ``contradiction``, ``two_families``, ``single_channel`` (DESIGN §6, last rules) or ``one_hub``.
     stamp
         How robust it is; ``None`` until that was tried.
     proximity

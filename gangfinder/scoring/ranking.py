@@ -78,17 +78,17 @@ def admission(ring: Ring, *, clock: bool) -> str | None:
 
     ``contradiction``: an E1 finding. ``two_families``: anomalies of two families. ``single_channel``: of what people do
     together only the dates are known, because the data have no time of day or the ring's houses keep none, and the
-    anomaly of the dates repeats on ≥ 3 dates; or all that binds the people is one hub, which stands out among hubs of
-    its kind and size (``hub_alone`` in the detail).
+    anomaly of the dates repeats on ≥ 3 dates. ``one_hub``: all that binds the people is one hub, which stands out among
+    hubs of its kind and size (``hub_alone`` in the detail): such a hub is a whole ring and leaves no second trace.
     """
     if any(f.grade is Grade.E1 for f in ring.findings):
         return "contradiction"
     anomalies = [a for f in ring.findings for a in f.anomalies]
     if len({a.family for a in anomalies}) >= 2:
         return "two_families"
-    if any(_dates_alone(a, clock=clock) or int(a.detail.get("hub_alone", 0)) for a in anomalies):
+    if any(_dates_alone(a, clock=clock) for a in anomalies):
         return "single_channel"
-    return None
+    return "one_hub" if any(int(a.detail.get("hub_alone", 0)) for a in anomalies) else None
 
 
 def _beyond_chance(ring: Ring) -> bool:

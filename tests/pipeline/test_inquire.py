@@ -63,7 +63,7 @@ def test_every_ring_carries_its_defence_and_its_evidence(town, found):
             template = explanations()[judgement.explanation].sentences[judgement.reason]
             assert template.format(**judgement.detail)
         assert 0 < scored.q_value <= 0.01
-        assert scored.admitted_by in {"contradiction", "two_families", "single_channel"}
+        assert scored.admitted_by in {"contradiction", "two_families", "single_channel", "one_hub"}
         for finding in ring.findings:
             assert finding.anomalies
             assert set(finding.core) <= set(ring.core)

@@ -32,6 +32,7 @@ def dates(n=3, **detail):
         ("dates alone, without a clock", finding(anomalies=(dates(n_timed_sessions=0),)), False, "single_channel"),
         ("two dates alone", finding(anomalies=(dates(2, n_timed_sessions=0),)), False, None),
         ("another family alone", finding(anomalies=(anomaly(Family.AMOUNT, n_dates=9),)), True, None),
+        ("one hub alone", finding(anomalies=(anomaly(Family.CONTROL, hub_alone=1),)), True, "one_hub"),
         ("nothing", finding(anomalies=()), True, None),
     ],
 )
