@@ -108,7 +108,9 @@ def confirm(group: Group, params: Params) -> Verdict | None:
         return None
     bare, told = made
     common = [h for h, (_, tail) in houses.items() if tail <= _COMMON_LOG10_P]
-    own_house = [h for h in common if houses[h][1] <= params.own_house_log10_p]
+    # who goes to a house that is told already counts for it once
+    unsaid = all(a.name != "common_houses" for a, _ in told)
+    own_house = [h for h in common if unsaid and houses[h][1] <= params.own_house_log10_p]
     core = _core(papers, fetched, [people for _, people in told], (common, own_house), params)
     if group.n_units(core) < params.people:
         return None
