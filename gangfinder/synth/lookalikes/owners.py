@@ -113,7 +113,7 @@ def lung_readmissions(scene: Scene, rng: np.random.Generator, number: int) -> Pa
             nights = int(np.clip(np.round(np.exp(rng.normal(2.1, 0.4))), 3, 20))
             parts.append((int(patient), day, nights))
             day += nights + (spread(rng, 1, 3) if rng.random() < 0.08 else 4 + int(rng.gamma(1.4, 22)))
-    rows = np.array(parts, dtype=np.int64)
+    rows = np.array(parts, dtype=np.int64).reshape(-1, 3)
     rows = rows[rows[:, 1] + rows[:, 2] < world.first_day + world.days]
     events = stay_events(
         rng, rows[:, 0], np.full(len(rows), site), rows[:, 1], rows[:, 2],

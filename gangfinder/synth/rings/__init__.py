@@ -57,17 +57,29 @@ RINGS: Mapping[str, Callable[[Scene, np.random.Generator, int], Part]] = {
 _FEWEST = 3
 """Members below which what is played is no ring."""
 
+_ROOM = 120
+"""Adults in no ring below which a tiny town plays no further one: more than any ring casts there."""
+
 
 def plant(scene: Scene) -> list[Part]:
-    """Plant the rings that the settings ask for, each from its own stream."""
+    """Plant the rings that the settings ask for, each from its own stream.
+
+    A tiny town can run out of people (of its dead, above all): it has fewer rings, for a ring nobody is in is none.
+    """
     settings = scene.world.settings
-    played = [
+    played = (
         RINGS[typology](scene, scene.world.streams.rng("ring", typology, number), number)
         for typology in settings.planted
         for number in range(settings.rings_per_typology)
-    ]
-    # a tiny town can run out of people (of its dead, above all); a ring nobody is in is no ring
+        if _room(scene) >= _ROOM
+    )
     return [part for part in played if _at_work(part) >= _FEWEST]
+
+
+def _room(scene: Scene) -> int:
+    """Return how many adults are in no ring yet."""
+    fit = scene.alive & (scene.world.people.age >= 20) & ~scene.world.seats.bound
+    return int(np.count_nonzero(fit))
 
 
 def _at_work(part: Part) -> int:

@@ -51,7 +51,7 @@ def _rotation(scene: Scene, rng: np.random.Generator, kind: str, sites: Ints) ->
                              else spread(rng, 10, 40))
             step = spread(rng, 1, max(len(sites) - 1, 1)) if handed_on or rng.random() < 0.5 else 0
             house = (house + step) % len(sites)
-    return _part(scene, rng, kind, members, np.array(rows, dtype=np.int64), sites)
+    return _part(scene, rng, kind, members, np.array(rows, dtype=np.int64).reshape(-1, 4), sites)
 
 
 def _paper(scene: Scene, rng: np.random.Generator, sites: Ints) -> Part:
@@ -67,7 +67,7 @@ def _paper(scene: Scene, rng: np.random.Generator, sites: Ints) -> Part:
             nights = period + spread(rng, -1, 1) * world.settings.jitter_days if kept else spread(rng, 5, period - 2)
             rows.append((int(member), int(sites[0]), day, nights))
             day += nights + (spread(rng, 0, 1) if kept else spread(rng, 6, 25))
-    return _part(scene, rng, "T07", members, np.array(rows, dtype=np.int64), sites)
+    return _part(scene, rng, "T07", members, np.array(rows, dtype=np.int64).reshape(-1, 4), sites)
 
 
 def _part(scene: Scene, rng: np.random.Generator, kind: str, members: Ints, rows: Ints, sites: Ints) -> Part:
