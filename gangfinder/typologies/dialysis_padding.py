@@ -66,10 +66,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     """Return the sessions of padded months and the impossible ones, with facts on the house."""
     import ibis
 
-    sessions = _sessions(tables, params)
-    months = _over_months(sessions, params)
-    gone = absent_visits(sessions, tables["stays"], tables["patients"])
-    facts = _houses(sessions, months, gone, tables["institutions"], params)
+    sessions, months, gone, facts = tables["sessions"], tables["months"], tables["gone"], tables["facts"]
     chosen = facts.filter((facts.m_house_over >= params.people) | (facts.m_house_absent >= params.people))
     own = sessions.semi_join(chosen, "institution_id")
     own = own.mutate(month=month_index(own["on"]))
@@ -127,8 +124,9 @@ def _sessions(tables: Tables, params: Params) -> ir.Table:
     return own.semi_join(size.filter(size.n >= params.course_sessions), ["patient_id", "institution_id"])
 
 
-def _over_months(sessions: ir.Table, params: Params) -> ir.Table:
+def _over_months(tables: Tables, params: Params) -> ir.Table:
     """Return the months with too many session days of patients who have several: patient, house, month, m_months."""
+    sessions = tables["sessions"]
     month = sessions.group_by("patient_id", "institution_id", month=month_index(sessions["on"])).aggregate(
         n=sessions["on"].nunique()
     )
@@ -136,6 +134,10 @@ def _over_months(sessions: ir.Table, params: Params) -> ir.Table:
     often = over.group_by("patient_id", "institution_id").aggregate(m_months=over.count())
     often = often.filter(often.m_months >= params.months)
     return over.drop("n").inner_join(often, ["patient_id", "institution_id"])
+
+
+def _gone(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the signature of a step
+    return absent_visits(tables["sessions"], tables["stays"], tables["patients"])
 
 
 def _out_of_turn(own: ir.Table, params: Params) -> ir.Table:
@@ -150,8 +152,10 @@ def _out_of_turn(own: ir.Table, params: Params) -> ir.Table:
     return day.inner_join(per, [*by, "weekday"]).select("settlement_id", "m_out")
 
 
-def _houses(sessions: ir.Table, months: ir.Table, gone: ir.Table, institutions: ir.Table, params: Params) -> ir.Table:
+def _houses(tables: Tables, params: Params) -> ir.Table:
     """Return per house its patients, those with padded months and impossible sessions, and days over capacity."""
+    sessions, months, gone = tables["sessions"], tables["months"], tables["gone"]
+    institutions = tables["institutions"]
     key = "institution_id"
     house = sessions.group_by(key).aggregate(m_house_patients=sessions.patient_id.nunique())
     day = sessions.group_by(key, "on").aggregate(n=sessions.count())
@@ -251,6 +255,7 @@ TYPOLOGY = Typology(
         "institutions": frozenset({"institution_id", "dialysis_stations"}),
         "patients": frozenset({"patient_id", "death_date"}),
     },
+    steps=(("sessions", _sessions), ("months", _over_months), ("gone", _gone), ("facts", _houses)),
     detect=detect,
     confirm=confirm,
     grouping="hub",

@@ -52,16 +52,14 @@ class Params:
 
 def detect(tables: Tables, params: Params) -> ir.Table:
     """Return the payments of bills paid twice, and stays that another payer owed, by the hands they went through."""
-    paid = _payments(tables)
-    twice = _twice(paid, params)
-    hurt = _injured(tables, params)
+    paid, twice, hurt = tables["paid"], tables["twice"], tables["hurt"]
     owed = hurt.filter(hurt.marked == 1)
     return _rows(paid, twice, twice, "payment", Grade.E1, params).union(
         _rows(hurt, owed, _same_agent(hurt, owed, params), "injury", Grade.E2, params), distinct=False
     )
 
 
-def _payments(tables: Tables) -> ir.Table:
+def _payments(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the signature of a step
     """Return every payment of a bill that was handed in, and of the same stays settled on the spot."""
     import ibis
 
@@ -93,10 +91,11 @@ def _payments(tables: Tables) -> ir.Table:
     return claims.union(same_bill, distinct=False).union(same_stay, distinct=False)
 
 
-def _twice(paid: ir.Table, params: Params) -> ir.Table:
+def _twice(tables: Tables, params: Params) -> ir.Table:
     """Return the payments of bills that were paid in full twice, or beyond their total; what was taken back is net."""
     import ibis
 
+    paid = tables["paid"]
     size = ibis.literal(params.full_share)
     fund, total = paid.fund.cast("float64"), paid.total.cast("float64").abs()
     full = (fund.abs() >= size * total).cast("int64") * ibis.ifelse(fund < 0, -1, 1)
@@ -289,6 +288,7 @@ TYPOLOGY = Typology(
         ),
         "signals": frozenset({"entity_type", "entity_id", "kind", "observed_on"}),
     },
+    steps=(("paid", _payments), ("twice", _twice), ("hurt", _injured)),
     detect=detect,
     confirm=confirm,
     grouping="hub",

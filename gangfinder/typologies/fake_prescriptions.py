@@ -55,7 +55,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     """Return the sales of every doctor and shop with enough people whose prescriptions show a sign."""
     import ibis
 
-    rows = _sold(tables, params)
+    rows = tables["sold"]
     pair = _counts(rows, ["doctor", "shop"], "pair")
     fit = pair.filter(pair.m_pair_people >= params.people)
     homes = rows.semi_join(fit, "doctor").group_by("doctor").aggregate(house=rows.house.min())
@@ -240,6 +240,7 @@ TYPOLOGY = Typology(
         "prescriptions": frozenset({"institution_id", "visited_at", "online", "paper", "first_visit", "renewal_of"}),
     },
     uses=frozenset({"visits"}),
+    steps=(("sold", _sold),),
     detect=detect,
     confirm=confirm,
     grouping="hub",

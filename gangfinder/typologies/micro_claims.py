@@ -55,10 +55,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     """Return the visits with the template diagnosis of clinics where many people have it again and again."""
     import ibis
 
-    houses = tables["institutions"].filter(tables["institutions"].kind == "clinic").select("institution_id")
-    seen = tables["residual_visits"].semi_join(houses, "institution_id")
-    coded = seen.filter(seen.diagnosis_code.notnull() & (seen.total_amount <= params.most_yuan))
-    facts = _houses(seen, coded, params)
+    coded, facts, gone = tables["coded"], tables["facts"], tables["gone"]
     chosen = facts.filter(facts.m_house_people >= params.people)
     own = coded.inner_join(chosen, ["institution_id", "diagnosis_code"])
     own = _with_template(own, params)
@@ -67,13 +64,31 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     base = rows.mutate(
         grade=ibis.literal(Grade.E2.value), shows=ibis.ifelse(rows.m_template == 1, "template", "same_code")
     )
-    everybody = tables["visits"].semi_join(houses, "institution_id")
-    gone = absent_visits(everybody, tables["stays"], tables["patients"])
+    everybody = tables["visits"].semi_join(_clinics(tables), "institution_id")
     far = rows.inner_join(gone.select("settlement_id", "shows"), "settlement_id")
     far = far.mutate(grade=ibis.literal(Grade.E1.value))
     both = base.union(far.select(*base.columns), distinct=False)
     both = both.inner_join(_absences(everybody, gone), "institution_id")
     return _as_evidence(both.left_join(_catchments(tables["institutions"]), "institution_id"))
+
+
+def _clinics(tables: Tables) -> ir.Table:
+    return tables["institutions"].filter(tables["institutions"].kind == "clinic").select("institution_id")
+
+
+def _coded(tables: Tables, params: Params) -> ir.Table:
+    seen = tables["residual_visits"].semi_join(_clinics(tables), "institution_id")
+    return seen.filter(seen.diagnosis_code.notnull() & (seen.total_amount <= params.most_yuan))
+
+
+def _facts(tables: Tables, params: Params) -> ir.Table:
+    seen = tables["residual_visits"].semi_join(_clinics(tables), "institution_id")
+    return _houses(seen, tables["coded"], params)
+
+
+def _gone(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the signature of a step
+    everybody = tables["visits"].semi_join(_clinics(tables), "institution_id")
+    return absent_visits(everybody, tables["stays"], tables["patients"])
 
 
 def _as_evidence(rows: ir.Table) -> ir.Table:
@@ -296,6 +311,7 @@ TYPOLOGY = Typology(
         "institutions": frozenset({"catchment"}),
         "patients": frozenset({"patient_id", "death_date"}),
     },
+    steps=(("coded", _coded), ("facts", _facts), ("gone", _gone)),
     detect=detect,
     confirm=confirm,
     grouping="hub",

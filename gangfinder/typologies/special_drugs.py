@@ -64,10 +64,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     """Return the sales of dual-channel drugs at shops where enough buyers show a sign; shops of one ring are one."""
     import ibis
 
-    sales = _sales(tables)
-    people = _people(sales, params)
-    sales = sales.inner_join(_names(sales, people, params), "shop")
-    buyers = _buyers(sales, people, tables["items"], params)
+    sales, buyers = tables["named"], tables["buyers"]
     hubs = _hubs(buyers)
     chosen = hubs.filter(hubs.m_hub_wrong >= params.people)
     rows = sales.drop("at_day").inner_join(chosen, "hub").inner_join(buyers, ["patient_id", "hub"])
@@ -91,7 +88,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     )
 
 
-def _sales(tables: Tables) -> ir.Table:
+def _sales(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the signature of a step
     """Return sales of dual-channel drugs, with what is wrong with the prescription of each."""
     import ibis
 
@@ -141,8 +138,9 @@ def _written(tables: Tables) -> ir.Table:
     )
 
 
-def _people(sales: ir.Table, params: Params) -> ir.Table:
+def _people(tables: Tables, params: Params) -> ir.Table:
     """Return, per buyer, whether he shows each sign in all of his sales: 0 or 1."""
+    sales = tables["sales"]
     n = sales.group_by("patient_id").aggregate(
         n=sales.count(), forged=sales.is_forged.sum(), missing=sales.is_missing.sum()
     )
@@ -152,6 +150,11 @@ def _people(sales: ir.Table, params: Params) -> ir.Table:
         return ((count >= params.least_sales) & (count >= params.least_share * n.n)).cast("int64")
 
     return n.select("patient_id", **{sign: enough(n[sign]) for sign in ("forged", "missing", "wrong")})
+
+
+def _named(tables: Tables, params: Params) -> ir.Table:
+    """Return the sales with the hub of their shop."""
+    return tables["sales"].inner_join(_names(tables["sales"], tables["people"], params), "shop")
 
 
 def _names(sales: ir.Table, people: ir.Table, params: Params) -> ir.Table:
@@ -171,8 +174,9 @@ def _names(sales: ir.Table, people: ir.Table, params: Params) -> ir.Table:
     return name
 
 
-def _buyers(sales: ir.Table, people: ir.Table, items: ir.Table, params: Params) -> ir.Table:
+def _buyers(tables: Tables, params: Params) -> ir.Table:
     """Return, per buyer and hub, whether he shows each sign: 0 or 1; one of his wrong sales must be of this hub."""
+    sales, people, items = tables["named"], tables["people"], tables["items"]
     here = sales.group_by("patient_id", "hub").aggregate(
         here_forged=sales.is_forged.max(), here_missing=sales.is_missing.max()
     )
@@ -297,6 +301,7 @@ TYPOLOGY = Typology(
         "doctors": frozenset({"doctor_id", "institution_id"}),
         "items": frozenset({"settlement_id", "days_supplied"}),
     },
+    steps=(("sales", _sales), ("people", _people), ("named", _named), ("buyers", _buyers)),
     detect=detect,
     confirm=confirm,
     grouping="hub",
