@@ -124,7 +124,8 @@ def _cells(reports: ir.Table, params: Params) -> ir.Table:
     """Return the doctors (by house and laboratory) with more positive results than the same tests have elsewhere.
 
     The expected share of a test is the mean of the doctors of other laboratories, or of the laboratory's doctors at
-    other houses where it is higher and there are many: a finer assay raises everybody's.
+    other houses where it is higher and there are many, even without the largest of these houses: a finer assay raises
+    everybody's, a second group at the same laboratory does not make the first ordinary.
     """
     import ibis
 
@@ -136,13 +137,13 @@ def _cells(reports: ir.Table, params: Params) -> ir.Table:
     own = own.mutate(rate=own.k.cast("float64") / own.n.cast("float64"))
     every, lab, house = _sums(own), _sums(own, "laboratory_id"), _sums(own, "desk")
     cell = own.inner_join(every, "stratum").inner_join(lab, ["laboratory_id", "stratum"])
-    cell = cell.inner_join(house, ["desk", "stratum"])
+    cell = cell.inner_join(house, ["desk", "stratum"]).inner_join(_largest_other(own), ["desk", "stratum"])
     # each doctor counts once, and those of the same house not at all: accomplices do not make each other ordinary
     far, near = cell.doctors_all - cell.doctors_laboratory_id, cell.doctors_laboratory_id - cell.doctors_desk
     outside, inside = cell.n_all - cell.n_laboratory_id, cell.n_laboratory_id - cell.n_desk
     others = (cell.rates_all - cell.rates_laboratory_id + 0.5) / (far.cast("float64") + 1.0)
     siblings = (cell.rates_laboratory_id - cell.rates_desk) / ibis.greatest(near, ibis.literal(1)).cast("float64")
-    many = (inside >= params.peers) & (near >= params.doctors)
+    many = (inside - cell.largest >= params.peers) & (near >= params.doctors)
     siblings = ibis.ifelse(many, siblings, ibis.literal(0.0))
     # a test that hardly anybody else made has nothing to be compared with: every result counts as expected
     cell = cell.mutate(share=ibis.ifelse(outside >= params.peers, ibis.greatest(others, siblings), ibis.literal(1.0)))
@@ -154,6 +155,21 @@ def _cells(reports: ir.Table, params: Params) -> ir.Table:
     desks = large.group_by("desk").aggregate(m_desk_doctors=large.count())
     odd = large.filter(large.m_found.cast("float64") >= params.lift * large.m_expected)
     return odd.inner_join(desks, "desk").cross_join(desks.aggregate(m_desks=desks.count()))
+
+
+def _largest_other(own: ir.Table) -> ir.Table:
+    """Return by house and test how many tests the laboratory made for the largest of its other houses."""
+    import ibis
+
+    size = own.group_by("laboratory_id", "desk", "stratum").aggregate(size=own.n.sum())
+    order = ibis.window(group_by=["laboratory_id", "stratum"], order_by=[size["size"].desc(), size.desk])
+    size = size.mutate(place=ibis.row_number().over(order))
+    two = size.filter(size.place <= 1).group_by("laboratory_id", "stratum").aggregate(
+        first=lambda t: ibis.ifelse(t.place == 0, t["size"], 0).max(),
+        second=lambda t: ibis.ifelse(t.place == 1, t["size"], 0).max(),
+    )
+    both = size.inner_join(two, ["laboratory_id", "stratum"])
+    return both.select("desk", "stratum", largest=ibis.ifelse(both.place == 0, both.second, both["first"]))
 
 
 def _sums(own: ir.Table, by: str | None = None) -> ir.Table:
