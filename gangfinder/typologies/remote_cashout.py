@@ -77,15 +77,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     chosen = facts.filter(facts.m_house_drained >= params.people)
     kept = buyers.semi_join(chosen, "house")
     rows = outside.select(
-        "settlement_id",
-        "patient_id",
-        "house",
-        "area",
-        "at",
-        "on",
-        "amount",
-        "operator_id",
-        "terminal_id",
+        "settlement_id", "patient_id", "house", "area", "at", "on", "amount", "operator_id", "terminal_id",
         "account_amount",
     ).inner_join(
         kept.select("patient_id", "house", m_drained="drained", m_stranger="stranger"), ["patient_id", "house"]
