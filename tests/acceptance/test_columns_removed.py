@@ -21,13 +21,23 @@ pytestmark = pytest.mark.slow
 
 SMALL = TownSettings(patients=2_000, seed=1, rings_per_typology=1, lookalikes_per_kind=1, months=3)
 
-WITHOUT = {
-    # which detectors cannot run on the five mandatory columns, with a time of day and without
-    "clock": {"brokered_admission", "forged_bills", "ghost_beds"},
-    "dates": {"brokered_admission", "forged_bills", "ghost_beds", "impersonation"},
+BEYOND = {
+    # detectors that need more than the five mandatory columns
+    "absent_practitioners", "brokered_admission", "cycling_stays", "dialysis_padding", "double_reimbursement",
+    "entitlement_collusion", "fake_eligibility", "fake_prescriptions", "flow_shift", "forged_bills", "ghost_beds",
+    "goods_swap", "laboratory_results", "micro_claims", "owner_rotation", "recycled_drugs", "remote_cashout",
+    "special_drugs", "stock_balance",
 }
-LINKERS = {"co_admission", "control", "shared_attribute", "trace_code"}
-EXPLANATIONS = {"care_home", "family", "local_agent", "outbreak", "shared_login"}
+WITHOUT = {"clock": BEYOND, "dates": BEYOND | {"impersonation"}}
+"""Which detectors cannot run on the five mandatory columns, with a time of day and without."""
+
+LINKERS = {"co_admission", "control", "relay", "shared_attribute", "trace_code"}
+EXPLANATIONS = {
+    "care_home", "family", "lawful_layering", "local_agent", "mass_recertification", "multi_site",
+    "outbreak", "outsourcing_firm", "planned_cycle", "public_health_round", "rare_disease", "referral_centre",
+    "referral_down", "relocation", "renewal", "shared_login", "sole_expert", "stock_slip", "through_traffic",
+    "trace_reuse",
+}
 
 GROUPS = {
     # optional columns of settlements that a data owner gives or withholds together
@@ -43,6 +53,7 @@ GROUPS = {
     "own_money": ("account_amount", "cash_amount", "mutual_aid_amount", "account_balance"),
     "places": ("area_code", "invoice_no"),
     "refunds": ("reversed", "reversed_settlement_id"),
+    "prescriptions": ("prescription_id",),
 }
 
 
@@ -52,8 +63,8 @@ def small() -> dict[str, pa.Table]:
 
 
 OPTIONAL_TABLES = (
-    "cards", "doctors", "enrolments", "filings", "institutions", "items", "operators", "patients",
-    "reimbursements", "roster", "staff", "terminals", "ties",
+    "cards", "contracts", "doctors", "enrolments", "filings", "institutions", "items", "lab_reports", "operators",
+    "patients", "prescriptions", "reimbursements", "roster", "signals", "staff", "stock", "terminals", "ties",
 )
 
 

@@ -111,7 +111,7 @@ def test_there_is_something_to_compare(finished, out):
     """An empty result would be the same, too."""
     found = {code for lead in finished.leads for code in lead.typologies}
     assert len(finished.leads) >= 4
-    assert found == {"T01", "T05", "T06", "T08", "T10", "T17"}
+    assert found >= {"T01", "T05", "T06", "T08", "T10", "T17"}
     assert all(text.count(b"\n") > 10 for name, text in towns.sheets(out).items() if name != "leads.csv")
 
 
