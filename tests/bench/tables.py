@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from tests.bench.measure import read
@@ -38,29 +39,37 @@ def towns() -> str | None:
     for setting in SETTINGS:
         result = read(f"towns-{setting}")
         if result is None:
-            return None
-        planted = [c for c in result["cells"] if not c["clean"]]
-        clean = [c for c in result["cells"] if c["clean"]]
-        rows.append([
-            f"`{setting}`", str(len(planted)), str(planted[0]["k"]), share(mean(planted, "recall_at_k")),
-            share(min(c["recall_at_k"] for c in planted)), share(mean(planted, "precision_at_k")),
-            share(min(c["precision_at_k"] or 0 for c in planted)), str(len(clean)),
-            str(sum(sum(c["lookalikes"].values()) for c in clean)), str(sum(c["leads"] for c in clean)),
-        ])
-    header = ["setting", "towns", "k", "recall@k", "worst", "precision@k", "worst", "clean towns",
-              "their look-alikes", "their leads"]
-    return table(header, rows)
+            continue
+        planted, clean = ([c for c in result["cells"] if c["clean"] is wanted] for wanted in (False, True))
+        rows.append([f"`{setting}`", *_found(planted), *_silent(clean)])
+    header = ["setting", "towns", "k", "recall@k", "worst", "precision@k", "worst", "members: precision", "recall",
+              "clean towns", "their look-alikes", "their leads"]
+    return table(header, rows) if rows else None
+
+
+def _found(planted: Sequence[dict[str, Any]]) -> list[str]:
+    if not planted:
+        return ["–"] * 8
+    figures = [f(c[name] or 0.0 for c in planted) for name in ("recall_at_k", "precision_at_k") for f in (fmean, min)]
+    members = [mean(planted, name) for name in ("member_precision", "member_recall")]
+    return [str(len(planted)), str(planted[0]["k"]), *map(share, figures + members)]
+
+
+def _silent(clean: Sequence[dict[str, Any]]) -> list[str]:
+    if not clean:
+        return ["–"] * 3
+    groups = sum(sum(c["lookalikes"].values()) for c in clean)
+    return [str(len(clean)), str(groups), str(sum(c["leads"] for c in clean))]
 
 
 def typologies() -> str | None:
-    """Return recall@k by typology, one line per setting."""
+    """Return recall@k by typology or style, one line for each, one column per setting that planted rings."""
     results = {setting: read(f"towns-{setting}") for setting in SETTINGS}
-    if None in results.values():
-        return None
-    recalls = {s: by_typology([c for c in r["cells"] if not c["clean"]]) for s, r in results.items()}
+    recalls = {s: by_typology([c for c in r["cells"] if not c["clean"]]) for s, r in results.items() if r}
+    recalls = {setting: found for setting, found in recalls.items() if found}
     codes = sorted({code for found in recalls.values() for code in found})
-    rows = [[f"`{setting}`", *(share(found.get(c)) for c in codes)] for setting, found in recalls.items()]
-    return table(["setting", *codes], rows)
+    rows = [[code, *(share(found.get(code)) for found in recalls.values())] for code in codes]
+    return table(["typology", *(f"`{setting}`" for setting in recalls)], rows) if rows else None
 
 
 def speed() -> str | None:
@@ -103,8 +112,21 @@ def partition() -> str | None:
     return table(["algorithm", "recall@k", "precision@k", "member precision", "member recall"], rows)
 
 
+def peers() -> str | None:
+    """Return what every method finds on the same towns: means over towns."""
+    result = read("peers")
+    if result is None:
+        return None
+    rows = [
+        [name, share(found["recall_at_k"]), f"{found['false_in_top']:.1f}", f"{found['seconds']:.1f} s"]
+        for name, found in sorted(result["means"].items(), key=lambda one: -one[1]["recall_at_k"])
+    ]
+    return table(["method", "recall@k", "false among the first k", "time"], rows)
+
+
 TABLES: dict[str, Callable[[], str | None]] = {
     "towns": towns, "typologies": typologies, "speed": speed, "partition": partition,
+    "peers": peers,
 }
 
 

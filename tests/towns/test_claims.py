@@ -6,11 +6,11 @@ from importlib.metadata import version
 
 import pytest
 
-from gangfinder.synth import SYNTH_VERSION
+from gangfinder.synth import SYNTH_VERSION, TYPOLOGIES
 from tests.bench.measure import read
 from tests.bench.partition import FIGURES
 from tests.bench.tables import exponent
-from tests.bench.towns import SEEDS, SETTINGS, by_typology, cell, mean
+from tests.bench.towns import SETTINGS, by_typology, cell, mean
 from tests.towns.rotation import choose, rotation
 
 
@@ -29,15 +29,15 @@ def cells(setting, *, clean):
 def test_the_table_is_of_this_version_and_these_settings(setting):
     found = result(f"towns-{setting}")
     assert (found["version"], found["synth_version"]) == (version("gangfinder"), SYNTH_VERSION)
-    expected = SETTINGS[setting].to_json()
+    expected = SETTINGS[setting].town.to_json()
     assert found["settings"] == {name: value for name, value in expected.items() if name not in {"seed", "clean"}}
-    for clean in (False, True):
-        assert [c["seed"] for c in cells(setting, clean=clean)] == list(SEEDS)
+    assert [c["seed"] for c in cells(setting, clean=False)] == list(SETTINGS[setting].planted)
+    assert [c["seed"] for c in cells(setting, clean=True)] == list(SETTINGS[setting].clean)
 
 
 def test_rings_of_standard_towns_are_found():
     planted = cells("standard", clean=False)
-    asked = SETTINGS["standard"].planted
+    asked = SETTINGS["standard"].town.planted
     assert {c["k"] for c in planted} == {3 * len(asked)}
     assert mean(planted, "recall_at_k") >= 0.85
     assert mean(planted, "precision_at_k") >= 0.95
@@ -53,7 +53,42 @@ def test_groups_of_thin_towns_are_found():
     assert by_typology(planted)["lockstep"] >= 0.7
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
+OWN_SUBJECTS = {"T13", "T18", "T21", "T22"}
+"""Typologies whose rings need no group of patients."""
+
+EVERY = {"all-1": 0.95, "all-2": 0.9, "large-1": 0.95, "large-2": 0.9}
+"""Least mean recall@k of the tables with every typology."""
+
+
+@pytest.mark.parametrize("setting", EVERY)
+def test_rings_of_every_typology_are_found(setting):
+    planted = cells(setting, clean=False)
+    assert {c["k"] for c in planted} == {3 * len(TYPOLOGIES)}
+    assert mean(planted, "recall_at_k") >= EVERY[setting]
+    assert mean(planted, "precision_at_k") >= 0.95
+    assert mean(planted, "member_precision") >= 0.9
+    assert mean(planted, "member_recall") >= 0.9
+    recalls = by_typology(planted)
+    assert set(recalls) == set(TYPOLOGIES)
+    if setting.endswith("-1"):
+        assert min(share for code, share in recalls.items() if code not in OWN_SUBJECTS) >= 0.85, recalls
+
+
+def test_rings_hidden_inside_a_look_alike_are_found():
+    recalls = by_typology(cells("hidden", clean=False))
+    assert set(recalls) == {"hidden_dialysis", "hidden_village", "hidden_home"}
+    assert min(recalls.values()) >= 0.8, recalls
+
+
+@pytest.mark.parametrize(("setting", "least"), [("dates-full", 0.95), ("dates-part", 0.6)])
+def test_groups_in_step_by_dates_alone_are_found(setting, least):
+    planted = cells(setting, clean=False)
+    assert mean(planted, "recall_at_2k") >= least
+    people = len(planted) * SETTINGS[setting].town.patients
+    assert sum("background" in lead for c in planted for lead in c["false_leads"]) <= people / 50_000
+
+
+@pytest.mark.parametrize("setting", [name for name, table in SETTINGS.items() if table.clean])
 def test_clean_towns_yield_no_lead(setting):
     for one in cells(setting, clean=True):
         assert one["leads"] == 0, one["false_leads"]
@@ -61,8 +96,14 @@ def test_clean_towns_yield_no_lead(setting):
         assert min(one["lookalikes"].values()) >= 3
 
 
+def recomputed():
+    """Return the two first tables, and one of the others that are quick to make: another one with every commit."""
+    others = [name for name in SETTINGS if name not in {"standard", "thin"} and not name.startswith("large")]
+    return ["standard", "thin", others[choose("table", len(others))[0]]]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("setting", recomputed())
 def test_a_cell_can_be_computed_again(setting):
     table = result(f"towns-{setting}")["cells"]
     expected = table[choose(f"cell of {setting}", len(table))[0]]
