@@ -98,7 +98,8 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         # how near to known cases
         "near.known": "核心 {n_core} 个对象中有 {n} 个本身就是已知案件或举报对象。",
         "near.near": "核心 {n_core} 个对象中有 {n} 个经由共同机构与已知案件相连（最近 {step} 轮，倍数最高 {lift}）。",
-        "near.houses": "涉及机构中有 {known} 家被举报或处罚过，另有 {near} 家的就诊人与已知案件明显重合。",
+        "near.houses": "涉及机构中有 {known} 家被举报或处罚过。",
+        "near.visitors": "涉及机构中有 {near} 家的就诊人与已知案件明显重合。",
         "near.none": "与已知案件没有可见的联系。",
         "near.note": "接近已知案件只供参考，不作为证据，也不影响排序。",
         # innocent explanations
@@ -141,6 +142,14 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "role.agent_phone": "代办人电话",
         "role.address": "地址",
         "role.staff": "经办人员",
+        "role.doctor.operates": "经手医师",
+        "role.operator.operates": "经手操作员",
+        "role.terminal.operates": "集中使用的终端",
+        "role.employer.enrols": "参保单位",
+        "role.agent.enrols": "参保代办人",
+        "role.phone.enrols": "参保代办电话",
+        "role.tests": "检验机构",
+        "role.orders": "开单医师",
     }
 )
 """Key → sentence; keys are for our code, sentences are message ids."""

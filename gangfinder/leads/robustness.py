@@ -51,8 +51,10 @@ def nearness(proximity: Proximity | None) -> Iterator[Phrase]:
         yield phrase("near.known", n=p.n_known, n_core=p.n_core)
     if p.n_near:
         yield phrase("near.near", n=p.n_near, n_core=p.n_core, step=p.least_round, lift=p.most_lift)
-    if p.n_known_houses or p.n_near_houses:
-        yield phrase("near.houses", known=p.n_known_houses, near=p.n_near_houses)
+    if p.n_known_houses:
+        yield phrase("near.houses", known=p.n_known_houses)
+    if p.n_near_houses:
+        yield phrase("near.visitors", near=p.n_near_houses)
     if not (p.n_known or p.n_near or p.n_known_houses or p.n_near_houses):
         yield phrase("near.none")
     else:
