@@ -159,15 +159,13 @@ def addresses(world: World) -> pa.Array:
     number = rng.permutation(people.villages) + 1
     door = rng.integers(1, 400, int(people.household[-1]) + 1)
     village = number[people.village]
-    rural = joined("测试县测试镇", words(village // 12 + 1), "测试村", words(village))
-    urban = joined("测试县测试街道", words(village // 9 + 1), "测试小区", words(village))
+    # the number stands before the word: what is cut behind "village" is one village, not the whole township
+    rural = joined("测试县测试镇", words(village // 12 + 1), "测试", words(village), "村")
+    urban = joined("测试县测试街道", words(village // 9 + 1), "测试", words(village), "小区")
     area = _either(people.rural, rural, urban)
-    full = joined(
-        area,
-        _either(people.rural, pa.array(["组"] * people.count), pa.array(["栋"] * people.count)),
-        words(door[people.household]),
-        "号",
-    )
+    own_door = door[people.household]
+    part = _either(people.rural, pa.array(["组"] * people.count), pa.array(["栋"] * people.count))
+    full = joined(area, words(own_door // 40 + 1), part, words(own_door), "号")
     plain = world.marks.plain_address
     home = world.marks.home
     own = _either(plain, area, full)
