@@ -153,7 +153,7 @@ def person_names(rng: np.random.Generator, size: int) -> pa.Array:
 
 
 def addresses(world: World) -> pa.Array:
-    """Return the address on record of each person: his door, the village alone, or a care home."""
+    """Return the address on record of each person: his door or his host's, the village alone, or a care home."""
     rng = world.streams.rng("doors")
     people = world.people
     number = rng.permutation(people.villages) + 1
@@ -172,6 +172,8 @@ def addresses(world: World) -> pa.Array:
     far_door = door[people.household] + 400 * (people.household % 97)
     away = joined("测试外地", words(people.area), "市测试路", words(far_door), "号")
     own = _either(people.guest, away, own)
+    lodges = world.marks.lodges
+    own = own.take(pa.array(np.where(lodges >= 0, lodges, np.arange(people.count))))
     return _either(home >= 0, joined("测试县测试养老院路", words(np.maximum(home, 0) + 1), "号"), own)
 
 

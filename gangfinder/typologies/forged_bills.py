@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected, log10_hypergeometric_tail
-from gangfinder.typologies._claim_hubs import HANDLES, SERIES, Params, claims_of, handles_of, local_hubs, names_of, origins_of
+from gangfinder.typologies._claim_hubs import (
+    HANDLES,
+    SERIES,
+    Params,
+    claims_of,
+    handles_of,
+    local_hubs,
+    names_of,
+    origins_of,
+)
 from gangfinder.typologies.contract import Tables, Typology
 
 if TYPE_CHECKING:
