@@ -80,7 +80,7 @@ def _own(tables: Tables, params: Params) -> ir.Table:
         "reimbursement_id", "patient_id", "fund_amount", house="institution_id",
         kind=ibis.coalesce(kept.benefit_kind, ibis.literal("")),
         event_at=ibis.coalesce(kept.submitted_at, kept.handled_at, kept.paid_at),
-    )
+    ).distinct()
 
 
 def _tenants(tables: Tables, params: Params) -> ir.Table:
