@@ -98,12 +98,12 @@ def chain_pharmacy(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     shops = _free_houses(scene, PlaceKind.PHARMACY)
     size = np.array([len(_patrons(scene, int(shop))) for shop in shops])
     order = np.argsort(-size, kind="stable")
-    large = order[size[order] >= 2.5 * np.median(size)]
-    if number >= len(large):
-        return Part("chain_pharmacy", np.empty(0, dtype=np.int64))
-    site, patrons = int(shops[large[number]]), int(size[large[number]])
+    chosen = order[number % len(order)]
+    site, patrons = int(shops[chosen]), int(size[chosen])
+    # in a small town some are no larger than others, and then hardly anybody comes from afar
+    share = rng.uniform(0.02, 0.045) if patrons >= 2.5 * np.median(size) else 0.0
     fit = np.flatnonzero(scene.alive & (world.people.area == 0) & (world.people.age >= 20))
-    who = rng.choice(fit, max(3, round(patrons * rng.uniform(0.02, 0.045))), replace=False)
+    who = rng.choice(fit, max(2, round(patrons * share)), replace=False)
     days = world.first_day + rng.integers(1, world.days - 4, len(who))
     bills = paper_bills(scene, rng, who, np.full(len(who), site), days)
     return Part("chain_pharmacy", who, claims=bills, places=np.array([site]))
