@@ -102,13 +102,27 @@ def cohort(group: Group, params: StepParams) -> Cohort | None:
 
 
 def _cohort(group: Group, params: StepParams) -> Cohort | None:
-    made = [c for s in range(params.slack_days + 1) if (c := _in_step(group, params, s, params.slack_days + 1))]
+    made: list[Cohort] = []
+    for slack in range(params.slack_days + 1):
+        if group.clock and slack and (_enough(made) or group.n_units() < _LEAST_SLOW_UNITS):
+            break  # the same day says enough; or so few people that days of tolerance would say nothing
+        one = _in_step(group, params, slack, params.slack_days + 1)
+        made += [one] if one is not None else []
     # of two readings of the dates the more surprising one counts, and both are paid for
     return min(made, key=_plainness if group.clock else _calendar_tail, default=None)
 
 
 _FAMILIES = 2
 """Families of evidence that are enough for a lead."""
+
+
+_LEAST_SLOW_UNITS = 5
+"""Fewest households that are looked at with days of tolerance where clocks are known: two or three neighbours who come
+at their hour every few days are near each other anyway."""
+
+
+def _enough(made: list[Cohort]) -> bool:
+    return any(len(one.families) >= _FAMILIES for one in made)
 
 
 def _plainness(one: Cohort) -> tuple[int, int, float]:

@@ -189,7 +189,9 @@ def pair_tails(
     -----
     A house's dates are weighted by the visits of people outside the group (plus half a visit of the mean day, so that
     a house that hardly anybody else visits is not taken for closed). ``Σ w²`` of the weights times the closeness within
-    a day is the chance that two independent visits meet; its inverse is the number of slots.
+    a day is the chance that two independent visits meet; its inverse is the number of slots. With ``slack_days`` two
+    people who keep an hour meet on all days that are near: where more of their visits are close by the hour, whatever
+    the day, than those of anybody, that share is the closeness.
     """
     every = visits(group)
     index = {m: k for k, m in enumerate(members)}
@@ -213,7 +215,10 @@ def pair_tails(
             observed[at] += near_days(~np.isnan(minutes), np.unique(part.day), i[at], j[at], slack_days)
         else:
             observed[at] += joint_days(minutes, i[at], j[at], window)
-        slots = np.full(at.size, 1.0 / meeting_chance(group, house, part.day, slack_days))
+        chance = np.full(at.size, meeting_chance(group, house, part.day, slack_days))
+        if slack_days and group.clock:
+            chance = np.minimum(1.0, chance * _habit(group, house, part, who, len(members))[i[at], j[at]])
+        slots = 1.0 / chance
         parts.append((at, np.column_stack([slots, n[i][at], n[j][at]])))
     tails = np.zeros(len(i))
     if not parts:
@@ -224,6 +229,21 @@ def pair_tails(
     slots, a, b = terms[order].T
     tails[present] = log10_hypergeometric_sum_tail(dense, np.maximum(slots, np.maximum(a, b)), a, b, observed[present])
     return i, j, tails
+
+
+def _habit(
+    group: Group, house: str, part: Visits, who: NDArray[np.int64], n_members: int
+) -> NDArray[np.float64]:
+    """Return for every two members how much closer by the hour their visits are than anybody's, whatever the day."""
+    facts = group.places.get(house, {})
+    window, closeness = float(facts.get("window", 0.0)), float(facts.get("closeness", 1.0))
+    if window <= 0 or closeness <= 0:
+        return np.ones((n_members, n_members))
+    own = np.zeros((n_members, len(who)))
+    own[who, np.arange(len(who))] = 1.0
+    own /= np.maximum(own.sum(axis=1, keepdims=True), 1.0)
+    near = (np.abs(part.minute[:, None] - part.minute[None, :]) <= window).astype(float)
+    return np.asarray(np.maximum(1.0, own @ near @ own.T / closeness))
 
 
 def first_minutes(micros: NDArray[np.int64], who: NDArray[np.int64], n_members: int) -> NDArray[np.float64]:
