@@ -191,24 +191,28 @@ def collect_rows(
     engine: Engine, detected: Sequence[Detected], members: Mapping[tuple[str, ...], Sequence[tuple[str, ...]]]
 ) -> dict[str, pd.DataFrame]:
     """Fetch the candidate rows: of linked typologies, only those of people in a community."""
+    sources: dict[tuple[object, ...], Detected] = {}
+    for one in detected:
+        sources.setdefault(_source(one), one)
+    grouped = {kinds: _people(engine, n, found) for n, (kinds, found) in enumerate(sorted(members.items()))}
+    wanted = (
+        one.rows.semi_join(grouped[one.typology.links], "subject_id") if one.typology.links else one.rows
+        for one in sources.values()
+    )
+    fetched: dict[tuple[object, ...], pd.DataFrame] = {}
+    for source, rows in zip(sources, engine.fetch_each(wanted), strict=True):
+        frame = _plain(rows.to_pandas())
+        frame["event_at"] = frame["event_at"].astype("datetime64[us]")
+        fetched[source] = frame
+    return {one.typology.slug: fetched[_source(one)] for one in detected}
+
+
+def _people(engine: Engine, number: int, groups: Sequence[tuple[str, ...]]) -> ir.Table:
+    """Return the people of communities of one kind, in a table of its own: statements may run beside each other."""
     import pyarrow as pa
 
-    fetched: dict[tuple[object, ...], pd.DataFrame] = {}
-    result = {}
-    for one in detected:
-        t = one.typology
-        key = _source(one)
-        if key not in fetched:
-            rows = one.rows
-            if t.links:
-                people = sorted({m for group in members[t.links] for m in group})
-                chosen = engine.put("people_in_groups", pa.table({"subject_id": pa.array(people, pa.string())}))
-                rows = rows.semi_join(chosen, "subject_id")
-            frame = _plain(engine.fetch(rows).to_pandas())
-            frame["event_at"] = frame["event_at"].astype("datetime64[us]")
-            fetched[key] = frame
-        result[t.slug] = fetched[key]
-    return result
+    people = sorted({m for group in groups for m in group})
+    return engine.put(f"people_in_groups_{number}", pa.table({"subject_id": pa.array(people, pa.string())}))
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
