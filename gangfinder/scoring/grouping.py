@@ -128,11 +128,14 @@ def group_up(
     }
     rows = collect_rows(engine, detected, members)
     around = _surroundings(engine, rows, visits, applied.units, windows, clock=clock)
+    # residents of a home may be billed by it: a contradiction is never cleared, they count one by one
+    alone = replace(around, units={p: u for p, u in applied.units.items() if not u.startswith("care_home")})
     made: dict[tuple[object, ...], list[Group]] = {}
     for one in detected:
         # T01 and T05 judge the same groups: they are made once, and what is computed on them is remembered
         if _source(one) not in made:
-            made[_source(one)] = _groups(one, rows[one.typology.slug], links, members, linked, applied, around)
+            facts = alone if one.typology.grade is Grade.E1 and not one.typology.links else around
+            made[_source(one)] = _groups(one, rows[one.typology.slug], links, members, linked, applied, facts)
     groups = {one.typology.slug: made[_source(one)] for one in detected}
     return Grouped(groups, links, applied.units, algorithm, rings.groups)
 
@@ -170,10 +173,6 @@ def _groups(
     kinds = one.typology.links
     if not kinds:
         innocent = frozenset(hub for _, hub in applied.hubs)
-        if one.typology.grade is Grade.E1:
-            # residents of a home may be billed by it: a contradiction is never cleared, they count one by one
-            own = {p: u for p, u in applied.units.items() if not u.startswith("care_home")}
-            around = replace(around, units=own)
         return hub_groups(rows, links, innocent, max(1, rows["group_id"].nunique()), around)
     tests = sum(linked.n_tests.get(k, 0) for k in kinds) or max(1, len(members[kinds]))
     inner = links[links["kind"].isin((*kinds, *one.typology.supports))]
