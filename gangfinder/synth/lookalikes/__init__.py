@@ -100,6 +100,7 @@ from gangfinder.synth.lookalikes.treatment import (
     care_home,
     chemotherapy,
     dialysis,
+    house_staff,
     psychiatric_stay,
     rehabilitation,
 )
@@ -185,6 +186,7 @@ LOOKALIKES: Mapping[str, tuple[Play, int]] = {
     "referral_centre": (referral_centre, 60_000),
     "assay_change": (assay_change, 60_000),
     "sole_specialist": (sole_specialist, 60_000),
+    "house_staff": (house_staff, 60_000),
 }
 
 
