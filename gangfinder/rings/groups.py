@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -132,6 +132,25 @@ def hub_groups(
         members = tuple(sorted(part["subject_id"].unique()))
         groups.append(_group(str(hub), members, part, links.iloc[0:0], n_tests, around))
     return groups
+
+
+def parted(groups: Sequence[Group], parts: Callable[[Group], Sequence[Collection[str]]]) -> list[Group]:
+    """Return the groups, with those that fall into parts replaced by one group for each part.
+
+    Notes
+    -----
+    A part keeps the hub's people who are in no part: they are those with whom it is compared. Each is a test of its
+    own, and counted as such.
+    """
+    made: list[Group] = []
+    for group in groups:
+        apart = [frozenset(p) for p in parts(group)]
+        every = frozenset().union(*apart)
+        made += [
+            replace(group.without(every - own), group_id=f"{group.group_id}/{min(own)}") for own in apart
+        ] if len(apart) > 1 else [group]
+    more = len(made) - len(groups)
+    return [replace(group, n_tests=group.n_tests + more, memo={}) for group in made] if more else made
 
 
 def _group(

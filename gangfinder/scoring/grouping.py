@@ -12,7 +12,15 @@ from gangfinder.linking.execution import Linked
 from gangfinder.model.evidence import Grade
 from gangfinder.model.group import Group
 from gangfinder.network.graph import Network
-from gangfinder.rings.groups import GroupParams, Surroundings, communities, foreign_links, hub_groups, linked_groups
+from gangfinder.rings.groups import (
+    GroupParams,
+    Surroundings,
+    communities,
+    foreign_links,
+    hub_groups,
+    linked_groups,
+    parted,
+)
 from gangfinder.rings.partition import Algorithm, algorithms
 from gangfinder.rings.surroundings import surroundings
 from gangfinder.typologies.detection import Detected
@@ -174,7 +182,9 @@ def _groups(
             # residents of a home may be billed by it: a contradiction is never cleared, they count one by one
             own = {p: u for p, u in applied.units.items() if not u.startswith("care_home")}
             around = replace(around, units=own)
-        return hub_groups(rows, links, innocent, max(1, rows["group_id"].nunique()), around)
+        whole = hub_groups(rows, links, innocent, max(1, rows["group_id"].nunique()), around)
+        parts, params = one.typology.parts, one.typology.params
+        return whole if parts is None else parted(whole, lambda group: parts(group, params))
     tests = sum(linked.n_tests.get(k, 0) for k in kinds) or max(1, len(members[kinds]))
     inner = links[links["kind"].isin((*kinds, *one.typology.supports))]
     chance = tie_chance(inner, one.typology.supports, around.n_people)

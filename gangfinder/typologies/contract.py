@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -68,6 +68,10 @@ class Typology:
         ``(name, step)`` in order, as linkers have them: ``step(tables, params)`` is computed once, kept, and stands in
         ``tables`` under its name for what comes after. For what is read twice or dear; a step that several files
         import from one place is computed for the first, so it must read no parameter.
+    parts
+        ``parts(group, params)``, when grouping by hub: the sets of people into which those of one hub fall, where they
+        have nothing to do with each other but the hub; fewer than two leave the group whole. Each set is judged with
+        those who are in none of them.
     confirm
         ``confirm(group, params)``: exact tails and permutation tests on one collected group; ``None`` if not met.
     sentences
@@ -103,6 +107,7 @@ class Typology:
     needs_clock: bool = False
     instead_of_clock: Requirements = field(default_factory=dict)
     steps: tuple[tuple[str, Callable[[Tables, Any], ir.Table]], ...] = ()
+    parts: Callable[[Group, Any], Sequence[Collection[str]]] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a declaration that cannot be right.
@@ -120,6 +125,9 @@ class Typology:
             raise ContractError(msg)
         if (self.grouping == "links") != bool(self.links):
             msg = f"typology '{self.slug}': link kinds go with grouping 'links', and only with it"
+            raise ContractError(msg)
+        if self.parts is not None and self.grouping != "hub":
+            msg = f"typology '{self.slug}': communities are parts already; 'parts' goes with grouping 'hub'"
             raise ContractError(msg)
         check_requirements(self.slug, self.requires)
         check_requirements(self.slug, self.optional)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected
+from gangfinder.typologies._circles import COMMON_LOG10_P, Houses, circles, houses_of
 from gangfinder.typologies._filed import OF_HOUSE, OF_PERSON, OF_REST, evidence_of, fetched_after, tested_filings
 from gangfinder.typologies.contract import Tables, Typology
 
@@ -52,6 +53,9 @@ class Params:
     weak_tie_log10_p, bare_log10_p
         Where a doctor has many honest filers besides, a tie is weak: it may be as weak as the first, when the lack of
         earlier treatment of the tied, which is tested apart, is as strong as the second.
+    same_circle_log10_p
+        A house is of one circle with those of whose people so many more than others fetch there; the circles of a
+        doctor's people are judged one by one.
     own_house_log10_p
         A house counts for a member although it is no anomaly of its own, when its tail is at most this.
     """
@@ -72,6 +76,7 @@ class Params:
     surprise_log10_p: float = -2.0
     weak_tie_log10_p: float = -1.0
     bare_log10_p: float = -4.0
+    same_circle_log10_p: float = -2.0
     own_house_log10_p: float = -3.0
 
 
@@ -99,7 +104,7 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     if papers.empty:
         return None
     n = max(1, group.n_tests)
-    houses = _houses(rows, params)
+    houses = houses_of(rows, params)
     ties = (_agent(papers, n, params), _common(fetched, houses, n, params))
     known = [(a, people) for a, people in ties if a is not None]
     made = _told(papers, known, n, params.surprise_log10_p, params.surprise_log10_p, params)
@@ -107,7 +112,7 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     if made is None:
         return None
     bare, told = made
-    common = [h for h, (_, tail) in houses.items() if tail <= _COMMON_LOG10_P]
+    common = [h for h, (_, tail) in houses.items() if tail <= COMMON_LOG10_P]
     # who goes to a house that is told already counts for it once
     unsaid = all(a.name != "common_houses" for a, _ in told)
     own_house = [h for h in common if unsaid and houses[h][1] <= params.own_house_log10_p]
@@ -117,9 +122,6 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     own = rows["subject_id"].isin(core)
     keep = own & (rows["source_table"].eq("filings") | rows["institution_id"].isin(common))
     return Verdict(core, (bare, *(a for a, _ in told)), keep, _hubs(papers, core), own & ~keep)
-
-
-_COMMON_LOG10_P = -2.0  # a house is named as common from here on; the test itself is corrected
 
 
 Tie = tuple[Anomaly, set[str]]
@@ -196,38 +198,11 @@ def _agent(papers: pd.DataFrame, n_groups: int, params: Params) -> tuple[Anomaly
     return Anomaly(Family.ATTRIBUTE, "shared_agents", tail, n_groups, detail), set(own["subject_id"])
 
 
-Houses = dict[str, tuple[dict[str, float], float]]
-"""House → its numbers and its tail."""
-
-
-def _houses(rows: pd.DataFrame, params: Params) -> Houses:
-    """Return, per house, the tail of how many of the doctor's filers fetch there.
-
-    Notes
-    -----
-    The chance is the largest of: the least rate; the share of all other filers who fetch there; the share of those
-    whom other doctors of the same hospital certified, who are of the same neighbourhood.
-    """
-    n = int(rows["unit"].nunique())
-    found: Houses = {}
-    for house, own in rows[rows["source_table"] == "settlements"].groupby("institution_id", sort=True):
-        k = int(own["unit"].nunique())
-        if k < params.house_people:
-            continue
-        one = own.iloc[0]
-        rates = [params.house_rate, (one["m_house_filers"] + 0.5) / (one["m_filers"] + 1)]
-        if one["m_place_filers"] >= params.neighbours:
-            rates.append((one["m_place_house_filers"] + 0.5) / (one["m_place_filers"] + 1))
-        rate = round(min(1.0, max(rates)), 6)
-        found[str(house)] = {"n_people": k, "n_filings": n, "rate": rate}, float(log10_binomial_tail(k, n, rate))
-    return found
-
-
 def _common(
     fetched: pd.DataFrame, houses: Houses, n_groups: int, params: Params
 ) -> tuple[Anomaly | None, set[str]]:
     """Test the house at which most of the filers fetch; who fetches at such houses is tied."""
-    common = [h for h, (_, tail) in houses.items() if tail <= _COMMON_LOG10_P]
+    common = [h for h, (_, tail) in houses.items() if tail <= COMMON_LOG10_P]
     if not common:
         return None, set()
     best = min(common, key=lambda h: (houses[h][1], h))
@@ -264,6 +239,7 @@ TYPOLOGY = Typology(
     uses=frozenset({"visits", "stays"}),
     detect=detect,
     confirm=confirm,
+    parts=circles,
     grouping="hub",
     benign=("family", "local_agent", "mass_recertification", "sole_expert"),
     provisions=("医疗保障基金使用监督管理条例 第二十条、第四十条、第四十一条", "刑法第二百六十六条及 2014 年立法解释"),

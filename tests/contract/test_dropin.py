@@ -393,6 +393,11 @@ def test_unknown_links_without_grouping_by_links():
         dataclasses.replace(some(), grouping="hub")
 
 
+def test_communities_do_not_fall_into_parts():
+    with pytest.raises(ContractError, match="'parts' goes with grouping 'hub'"):
+        dataclasses.replace(some(), parts=lambda _, __: [])
+
+
 def test_undeclared_columns_stop_the_run():
     bad = dataclasses.replace(some(), detect=lambda t, p: some().detect(t, p).mutate(shown=1).drop("shows"))
     with pytest.raises(ContractError, match="returns unknown columns \\['shown'\\] and lacks \\['shows'\\]"):

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gangfinder.rings.groups import GroupParams, Surroundings, communities, foreign_links, hub_groups, linked_groups
+from gangfinder.rings.groups import (
+    GroupParams,
+    Surroundings,
+    communities,
+    foreign_links,
+    hub_groups,
+    linked_groups,
+    parted,
+)
 from gangfinder.rings.partition import algorithms
 
 EVERY = pytest.mark.parametrize("algorithm", algorithms().values(), ids=list(algorithms()))
@@ -130,3 +138,20 @@ def test_hubs_make_groups_unless_explained():
     assert [(g.group_id, g.members, len(g.rows)) for g in groups] == [("h1", ("A", "B"), 3)]
     assert groups[0].rows["source_key"].tolist() == ["S1", "S2", "S3"]
     assert [g.group_id for g in hub_groups(every, links(), frozenset(), 5, AROUND)] == ["h1", "h2"]
+
+
+def test_a_hub_whose_people_stand_apart_makes_a_group_for_each_part():
+    every = rows(
+        ("A", "I", "2025-01-03", "S1"), ("B", "I", "2025-01-03", "S2"), ("C", "J", "2025-01-03", "S3"), hub="h1"
+    )
+    whole = hub_groups(every, links(), frozenset(), 5, AROUND)
+    groups = parted(whole, lambda _: [{"A"}, {"C"}])
+    # B is in no part: both are compared with him
+    assert [(g.group_id, g.members, g.n_tests) for g in groups] == [("h1/A", ("A", "B"), 6), ("h1/C", ("B", "C"), 6)]
+    assert groups[0].rows["source_key"].tolist() == ["S1", "S2"]
+
+
+def test_one_part_leaves_a_hub_whole():
+    whole = hub_groups(rows(("A", "I", "2025-01-03", "S1"), hub="h1"), links(), frozenset(), 5, AROUND)
+    assert parted(whole, lambda _: [{"A"}]) == whole
+    assert parted(whole, lambda _: []) == whole

@@ -39,7 +39,7 @@ from gangfinder.linking.execution import run_linkers
 from gangfinder.linking.projection import missing, project, staged
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tables import TABLES, Kind
-from gangfinder.rings.groups import GroupParams, communities, foreign_links, hub_groups, linked_groups
+from gangfinder.rings.groups import GroupParams, communities, foreign_links, hub_groups, linked_groups, parted
 from gangfinder.rings.partition import algorithms
 from gangfinder.rings.surroundings import surroundings
 from gangfinder.synth.columns import ARROW_TYPES
@@ -169,6 +169,8 @@ def _run(engine: Engine, typology: Typology, tables: Mapping[str, pa.Table], alg
         groups = linked_groups(rows, kinds, found, tests, around)
     else:
         groups = hub_groups(rows, links, frozenset(), max(1, rows["group_id"].nunique()), around)
+        if typology.parts is not None:
+            groups = parted(groups, lambda group: typology.parts(group, typology.params))
     verdicts = {g.group_id: _judged(typology, g) for g in groups}
     return Outcome(
         None, {k: v for k, v in verdicts.items() if v is not None}, {g.group_id: g for g in groups}
