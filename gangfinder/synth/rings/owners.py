@@ -27,8 +27,8 @@ def owner_rotation(scene: Scene, rng: np.random.Generator, number: int) -> Part:
 def _healthy(scene: Scene, rng: np.random.Generator, low: int, high: int) -> Ints:
     """Recruit adults who hardly see a doctor: who is in hospital all year can do little else."""
     world = scene.world
-    # of the old, who all go out more, also those who do so every other month
-    seldom = scene.visit_weight <= np.where(world.people.age >= 60, 6, 2)
+    # of the old, who all go out more, also those who do so every third month
+    seldom = scene.visit_weight <= np.where(world.people.age >= 60, 4, 2)
     among = scene.alive & (world.people.age >= 16) & seldom & (scene.stay_weight == 0)
     size = min(spread(rng, low, high), max(14, world.people.count // 400))
     # the old see a doctor more often: they are weighed up, so that the recruits are like those who lie in hospital
