@@ -35,6 +35,9 @@ class Params:
         Houses over which a wave spreads; in one house it must come from one employer, school or village.
     one_source_share
         Least share of a one-house wave that comes from one employer, school or village.
+    back_share, back_people
+        A wave is repeated, and explained by nothing, when this share of its people, and so many of them, were in
+        another of the house's waves: who falls ill of one outbreak seldom falls ill of the next one.
     """
 
     wave_days: int = 7
@@ -42,6 +45,8 @@ class Params:
     wave_factor: float = 3.0
     wave_institutions: int = 2
     one_source_share: float = 0.6
+    back_share: float = 0.3
+    back_people: int = 3
 
 
 def rows(tables: Tables, params: Params) -> ir.Table:
@@ -49,7 +54,9 @@ def rows(tables: Tables, params: Params) -> ir.Table:
     import ibis
 
     stays = _coded(tables, params)
-    keys = _epidemic(stays, params).union(_campaign(stays, params), distinct=False).distinct()
+    epidemic = _unrepeated(stays.semi_join(_epidemic(stays, params), "settlement_id"), 1, params)
+    campaign = _unrepeated(stays.semi_join(_campaign(stays, params), "settlement_id"), PUBLIC_SCHEME_STAYS, params)
+    keys = epidemic.union(campaign, distinct=False).distinct()
     return keys.select(source_table=ibis.literal("settlements"), source_key=keys.settlement_id)
 
 
@@ -72,6 +79,21 @@ def _within(code: ir.StringValue, ranges: tuple[tuple[str, str], ...]) -> ir.Boo
     for low, high in ranges[1:]:
         inside = inside | ((code >= low) & (code <= high))
     return inside
+
+
+def _unrepeated(waves: ir.Table, most: int, params: Params) -> ir.Table:
+    """Return the keys of stays in waves of a house whose people were in no more of its waves than ``most`` allows."""
+    own = waves.group_by("patient_id", "institution_id").aggregate(
+        n=waves.count(), apart=waves.period.max() - waves.period.min()
+    )
+    # a wave that crosses the border of two periods is one
+    back = own.filter((own.n > most) & (own.apart > 1)).select("patient_id", "institution_id")
+    size = waves.group_by("institution_id", "period").aggregate(n_people=waves.patient_id.nunique())
+    again = waves.semi_join(back, ["patient_id", "institution_id"])
+    again = again.group_by("institution_id", "period").aggregate(n_back=again.patient_id.nunique())
+    both = size.inner_join(again, ["institution_id", "period"])
+    gone = both.filter((both.n_back >= params.back_people) & (both.n_back >= params.back_share * both.n_people))
+    return waves.anti_join(gone, ["institution_id", "period"]).select("settlement_id")
 
 
 def _once(stays: ir.Table, most: int) -> ir.Table:

@@ -136,20 +136,23 @@ def houses(stays: ir.Table, params: Params) -> ir.Table:
     Returns
     -------
     ir.Table
-        institution_id, n_days (days with an admission), closeness: expected number of days, out of those, on
-        which a second stay could begin so that both ends fall together, given lengths of stay drawn from the
-        house's own.
+        institution_id, n_days (days with an admission, or more, see below), closeness: expected number of
+        days, out of those, on which a second stay could begin so that both ends fall together, given lengths
+        of stay drawn from the house's own.
 
     Notes
     -----
+    A ring that is most of a small house would make its own days the only ones on which it admits. A house
+    counts for as many days as the run's houses have at its number of stays: n stays independently spread over
+    the S days of its span fall on S (1 − (1 − 1/S)^n) of them, and the run's houses together show a share of
+    these.
+
     With p(d) the chance that two lengths differ by d days, admission days δ apart match when the lengths
     differ by at most ``apart_days`` around δ; summed over δ = −a … a.
     """
     import ibis
 
-    days = stays.group_by("institution_id").aggregate(
-        n_days=stays.admitted_on.nunique(), n_stays=stays.count()
-    )
+    days = _admission_days(stays)
     length = days_between(stays.discharged_on, stays.admitted_on)
     length = ibis.greatest(0, ibis.least(length, params.longest_stay_days))
     shares = stays.group_by("institution_id", length=length).aggregate(n=stays.count())
@@ -163,6 +166,23 @@ def houses(stays: ir.Table, params: Params) -> ir.Table:
     joined = days.inner_join(near, "institution_id")
     share = joined.close / (joined.n_stays.cast("float64") * joined.n_stays)
     return joined.select("institution_id", "n_days", closeness=ibis.greatest(share, 0.05).round(9))
+
+
+def _admission_days(stays: ir.Table) -> ir.Table:
+    """Return institution_id, n_stays and n_days: its own admission days, or the run's at its number of stays."""
+    import ibis
+
+    days = stays.group_by("institution_id").aggregate(
+        seen=stays.admitted_on.nunique(), n_stays=stays.count(),
+        span=days_between(stays.admitted_on.max(), stays.admitted_on.min()) + 1,
+    )
+    span = ibis.greatest(days.span, 2).cast("float64")
+    spread = span * (1.0 - (days.n_stays * (1.0 - 1.0 / span).ln()).exp())
+    days = days.mutate(spread=spread)
+    share = days.aggregate(share=days.seen.sum().cast("float64") / days.spread.sum())
+    days = days.cross_join(share)
+    usual = (days.share * days.spread).round().cast("int64")
+    return days.select("institution_id", "n_stays", n_days=ibis.greatest(days.seen, usual))
 
 
 def link(tables: Tables, params: Params) -> ir.Table:

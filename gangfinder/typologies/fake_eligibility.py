@@ -209,7 +209,13 @@ def _whole(joined: ir.Table, drawn: ir.Table, params: Params) -> ir.Table:
 
 
 def confirm(group: Group, params: Params) -> Verdict | None:
-    """Confirm that more people than chance drew one benefit soon after they joined, and what else is odd about them."""
+    """Confirm that more people than chance drew one benefit soon after they joined, and what else is odd about them.
+
+    Notes
+    -----
+    Every hub and benefit is a test of the excess. Bases, agents and endings are looked at only where enough people
+    drew one benefit, which says nothing of them by itself: the hubs where that is so are their tests.
+    """
     if group.n_units() < params.people:
         return None
     rows = group.rows
@@ -218,7 +224,8 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     excess = _excess(people, n_tests)
     if log10_corrected(excess.log10_p, excess.n_tests) > params.surprise_log10_p:
         return None
-    others = (_base(people, n_tests), _stranger(people, n_tests), _left(rows, n_tests, params))
+    looked_at = max(1, group.n_tests)
+    others = (_base(people, looked_at), _stranger(people, looked_at), _left(rows, looked_at, params))
     kept = tuple(
         a for a in others if a is not None and log10_corrected(a.log10_p, a.n_tests) <= params.surprise_log10_p
     )

@@ -69,8 +69,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     """Return the positive reports of doctors with too many of them at one laboratory, and the drugs paid after them."""
     import ibis
 
-    reports = _reports(tables, params)
-    drugs = _drugs(tables, reports, params)
+    reports, drugs = tables["reports"], tables["drugs"]
     cells = _cells(reports, params).cross_join(_run(reports, drugs, params))
     found = reports.filter(reports.positive == 1).inner_join(cells, ["desk", "doctor_id"])
     paid = drugs.inner_join(cells, ["desk", "doctor_id"])
@@ -202,7 +201,7 @@ def _shares(rows: ir.Table, name: str) -> ir.Table:
     return desk.aggregate(**{f"m_{name}_rates": desk.rate.sum(), f"m_{name}_desks": desk.count()})
 
 
-def _drugs(tables: Tables, reports: ir.Table, params: Params) -> ir.Table:
+def _drugs(tables: Tables, params: Params) -> ir.Table:
     """Return what was paid to patients with positive results: special drugs by claim, or what the doctor settled."""
     import ibis
 
@@ -214,7 +213,7 @@ def _drugs(tables: Tables, reports: ir.Table, params: Params) -> ir.Table:
         "patient_id", "at", source=ibis.literal("reimbursements"), key="reimbursement_id", amount="fund_amount",
         by=nothing, claimed=ibis.literal(1),
     )
-    positive = reports.filter(reports.positive == 1)
+    positive = tables["reports"].filter(tables["reports"].positive == 1)
     s = s.semi_join(positive, ["patient_id", "doctor_id"])
     sold = s.select(
         "patient_id", at=s.settled_at.cast("timestamp"), source=ibis.literal("settlements"), key="settlement_id",
@@ -354,6 +353,7 @@ TYPOLOGY = Typology(
     detect=detect,
     confirm=confirm,
     grouping="hub",
+    steps=(("reports", _reports), ("drugs", _drugs)),
     benign=("family", "referral_centre"),
     provisions=("医疗保障基金使用监督管理条例 第四十条", "刑法第二百六十六条及 2014 年立法解释"),
     clears=("病理切片或原始检测数据复核一致", "转诊医院的既往检测或病理报告", "检测方法更换及质控记录"),

@@ -113,6 +113,28 @@ def test_closeness_counts_the_shifts_that_keep_both_ends_together(engine):
     assert facts["n_days"] == 4
 
 
+def elsewhere(step=5):
+    return [row for house in "KLM" for row in background(70, house, step)]
+
+
+def waves(size=14):
+    """Most of a small house: each person is missing from one of four waves."""
+    when = (20, 110, 190, 300)
+    return [(f"r{i:02d}", "S", day + i % 2, 7 - i % 2) for n, day in enumerate(when) for i in range(size) if i % 4 != n]
+
+
+def test_waves_that_are_most_of_a_small_house_make_links(engine):
+    rows = elsewhere() + waves() + [("o1", "S", 150, 4), ("o2", "S", 240, 5)]
+    found = linked(engine, rows)
+    people = {r[0] for r in waves()}
+    assert set(found["source_id"]) | set(found["target_id"]) == people
+
+
+def test_where_all_houses_admit_on_few_days_waves_make_no_links(engine):
+    weekly = [(p, house, day // 90 * 90, nights) for p, house, day, nights in elsewhere()]
+    assert linked(engine, weekly + waves()).empty
+
+
 def test_a_crowd_makes_no_pairs(engine):
     crowd = [(f"c{i:03d}", "H", day, 3) for day in (30, 130) for i in range(Params().cell_cap_stays + 1)]
     assert linked(engine, background() + crowd).empty
