@@ -117,7 +117,9 @@ _ALIKE_REASONS: Mapping[tuple[str, str], tuple[str, ...]] = {
         "dual_channel", "institution_id", "doctor_id", "renewal_of", "first_visit",
     ),
     ("referral_centre", "patients were chosen before they were tested"): ("result",),
-    ("referral_centre sole_specialist chain_pharmacy clinic_off_line", "one house or chain sees all of them"): ("institution_name", "invoice_no"),
+    ("referral_centre sole_specialist chain_pharmacy clinic_off_line", "one house or chain sees all of them"): (
+        "institution_name", "invoice_no",
+    ),
     ("central_server", "the server's operators stand on the bills of all its houses"): ("operator_id", "terminal_id"),
     ("seasonal_farm", "hired for the season"): ("valid_to",),
 }
