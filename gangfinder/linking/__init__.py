@@ -9,7 +9,7 @@ from functools import cache
 from gangfinder.linking.contract import Linker
 from gangfinder.model.registry import discover
 
-NOT_PLUGINS = ("contract", "behaviour", "projection", "convolution", "execution")
+NOT_PLUGINS = ("contract", "behaviour", "projection", "convolution", "execution", "paper_bills")
 
 __all__ = ["Linker", "linkers"]
 

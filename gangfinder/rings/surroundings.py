@@ -41,20 +41,21 @@ def surroundings(
     chosen = visits.select("institution_id", "patient_id", "at", "on", "amount", *DESKS.values())
     here = engine.keep("visits_here", chosen.semi_join(houses, "institution_id"))
     attended = attendance(here, params)
-    facts = engine.fetch(places(here, attended, params)).to_pandas()
     calendar = here.group_by("institution_id", "on").aggregate(n_visits=here.count())
     amounts = here.group_by("institution_id", yuan=here.amount.floor().cast("int64")).aggregate(n=here.count())
-    desks = _desks(here)
+    whole = visits.aggregate(n_houses=visits.institution_id.nunique(), n_people=visits.patient_id.nunique())
+    wanted = (places(here, attended, params), calendar, amounts, _desks(here), whole)
+    facts, days, yuan, desks, size = (rows.to_pandas() for rows in engine.fetch_each(wanted))
     return Surroundings(
         units=units,
         places={str(r["institution_id"]): _facts(r) for r in facts.to_dict("records")},
-        calendar=_by_house(engine, calendar, ["institution_id", "on"]),
-        amounts=_by_house(engine, amounts, ["institution_id", "yuan"]),
-        desks=_by_house(engine, desks, ["institution_id", "kind", "desk"]),
+        calendar=_by_house(days, ["institution_id", "on"]),
+        amounts=_by_house(yuan, ["institution_id", "yuan"]),
+        desks=_by_house(desks, ["institution_id", "kind", "desk"]),
         clock=clock,
-        n_houses=int(engine.fetch(visits.aggregate(n=visits.institution_id.nunique()))["n"][0].as_py()),
+        n_houses=int(size["n_houses"].iloc[0]),
         shared={} if clock else _shared(engine, here),
-        n_people=int(engine.fetch(visits.aggregate(n=visits.patient_id.nunique()))["n"][0].as_py()),
+        n_people=int(size["n_people"].iloc[0]),
     )
 
 
@@ -86,10 +87,10 @@ def _desks(visits: ir.Table) -> ir.Table:
     return union
 
 
-def _by_house(engine: Engine, counts: ir.Table, order: list[str]) -> dict[str, pd.DataFrame]:
+def _by_house(counts: pd.DataFrame, order: list[str]) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
-    frame = engine.fetch(counts).to_pandas().sort_values(order, kind="stable")
+    frame = counts.sort_values(order, kind="stable")
     if "on" in frame:
         frame["on"] = pd.to_datetime(frame["on"])
     return {str(h): part for h, part in frame.groupby("institution_id", sort=True)}

@@ -64,11 +64,7 @@ def stays_far_away(scene: Scene, rng: np.random.Generator, who: Ints, **more: ob
     nights = np.clip(length_of_stay(rng, size) + 3, 2, 40)
     submitted = world.first_day + rng.integers(40, world.days, size)
     left = submitted - rng.integers(5, 90, size)
-    # most are paid to themselves; a few to a relative, or to an account nobody else uses
-    draw = rng.random(size)
-    head = np.searchsorted(world.people.household, world.people.household[who], side="left")
-    account = np.select([draw < 0.1, draw < 0.16], [head, ORPHAN_ACCOUNTS + who], who)
-    by_kin = (rng.random(size) < 0.35) & (head != who)
+    account, agent = own_ways(world, rng, who)
     given: dict[str, object] = {
         "place": where,
         "admitted": left - nights,
@@ -76,7 +72,19 @@ def stays_far_away(scene: Scene, rng: np.random.Generator, who: Ints, **more: ob
         "submitted": submitted,
         "total": claim_total(rng, size),
         "account": account,
-        "agent": np.where(by_kin, head, NONE),
+        "agent": agent,
         "invoice": invoice_position(world, where, left) + rng.integers(0, 400, size),
     }
     return Claims.of(patient=who, **{**given, **more})
+
+
+def own_ways(world: World, rng: np.random.Generator, who: Ints) -> tuple[Ints, Ints]:
+    """Return which account each is paid to and who hands in for him, as people have it among themselves.
+
+    Most are paid to themselves; a few to a relative, or to an account nobody else uses.
+    """
+    draw = rng.random(len(who))
+    head = np.searchsorted(world.people.household, world.people.household[who], side="left")
+    account = np.select([draw < 0.1, draw < 0.16], [head, ORPHAN_ACCOUNTS + who], who)
+    by_kin = (rng.random(len(who)) < 0.35) & (head != who)
+    return account, np.where(by_kin, head, NONE)

@@ -153,27 +153,27 @@ def person_names(rng: np.random.Generator, size: int) -> pa.Array:
 
 
 def addresses(world: World) -> pa.Array:
-    """Return the address on record of each person: his door, the village alone, or a care home."""
+    """Return the address on record of each person: his door or his host's, the village alone, or a care home."""
     rng = world.streams.rng("doors")
     people = world.people
     number = rng.permutation(people.villages) + 1
     door = rng.integers(1, 400, int(people.household[-1]) + 1)
     village = number[people.village]
-    rural = joined("测试县测试镇", words(village // 12 + 1), "测试村", words(village))
-    urban = joined("测试县测试街道", words(village // 9 + 1), "测试小区", words(village))
+    # the number stands before the word: what is cut behind "village" is one village, not the whole township
+    rural = joined("测试县测试镇", words(village // 12 + 1), "测试", words(village), "村")
+    urban = joined("测试县测试街道", words(village // 9 + 1), "测试", words(village), "小区")
     area = _either(people.rural, rural, urban)
-    full = joined(
-        area,
-        _either(people.rural, pa.array(["组"] * people.count), pa.array(["栋"] * people.count)),
-        words(door[people.household]),
-        "号",
-    )
+    own_door = door[people.household]
+    part = _either(people.rural, pa.array(["组"] * people.count), pa.array(["栋"] * people.count))
+    full = joined(area, words(own_door // 40 + 1), part, words(own_door), "号")
     plain = world.marks.plain_address
     home = world.marks.home
     own = _either(plain, area, full)
     far_door = door[people.household] + 400 * (people.household % 97)
     away = joined("测试外地", words(people.area), "市测试路", words(far_door), "号")
     own = _either(people.guest, away, own)
+    lodges = world.marks.lodges
+    own = own.take(pa.array(np.where(lodges >= 0, lodges, np.arange(people.count))))
     return _either(home >= 0, joined("测试县测试养老院路", words(np.maximum(home, 0) + 1), "号"), own)
 
 

@@ -14,10 +14,10 @@ from gangfinder.synth.people import EMPLOYEE
 from gangfinder.synth.streams import Ints
 from gangfinder.synth.world import World
 
-BENEFITS = ("inpatient", "maternity", "special_drug", "catastrophic", "assistance", "commercial")
+BENEFITS = ("inpatient", "maternity", "special_drug", "catastrophic", "assistance", "commercial", "outpatient")
 """``benefit_kind`` of each kind of claim."""
 
-INPATIENT, MATERNITY, SPECIAL_DRUG, CATASTROPHIC, ASSISTANCE, COMMERCIAL = range(6)
+INPATIENT, MATERNITY, SPECIAL_DRUG, CATASTROPHIC, ASSISTANCE, COMMERCIAL, OUTPATIENT = range(7)
 
 
 def reimbursements(world: World, names: Names, claims: Claims) -> tuple[pa.Table, Ints]:

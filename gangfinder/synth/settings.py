@@ -8,7 +8,7 @@ from typing import Any
 
 from gangfinder.errors import SettingsError, nearest
 
-SYNTH_VERSION = "3"
+SYNTH_VERSION = "4"
 """Raised whenever the same settings and seed would give other rows."""
 
 CORE_TYPOLOGIES = ("T01", "T05", "T06", "T08", "T10", "T17")
@@ -22,6 +22,7 @@ TYPOLOGIES: tuple[str, ...] = (
 
 STYLES = (
     "lockstep", "lockstep_wide", "hidden_dialysis", "hidden_village", "hidden_home", "star_account", "star_agent",
+    "star_address", "star_clinic", "star_seller",
 )
 """Styles of rings that are planted when asked for: in step by dates alone, inside a look-alike, and around one hub."""
 

@@ -32,6 +32,8 @@ SITES = {
     "hidden_dialysis": (1, (PlaceKind.SMALL,)),
     "hidden_village": (1, (PlaceKind.SMALL,)),
     "hidden_home": (1, (PlaceKind.SMALL,)),
+    "star_clinic": (1, (PlaceKind.CLINIC,)),
+    "star_seller": (1, (PlaceKind.PHARMACY,)),
     "lockstep_wide": (6, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
 }
 

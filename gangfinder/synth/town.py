@@ -22,6 +22,7 @@ from gangfinder.synth.ledgers import Entries, fill, written
 from gangfinder.synth.lookalikes import play
 from gangfinder.synth.names import Names, make_names
 from gangfinder.synth.ordinary import make_habits, refills, stays, visits
+from gangfinder.synth.paper import ordinary_paper
 from gangfinder.synth.people import NO_DEATH
 from gangfinder.synth.registers import registers, shuffled
 from gangfinder.synth.reimbursed import reimbursements
@@ -94,7 +95,7 @@ def _ordinary_year(world: World) -> Scene:
 
 def _honest_claims(scene: Scene) -> list[Claims]:
     far = ordinary_claims(scene)
-    return [far, further_claims(scene, far)]
+    return [far, further_claims(scene, far), ordinary_paper(scene)]
 
 
 def _numbered_claims(parts: list[Part], sign: int) -> list[Claims]:

@@ -63,6 +63,8 @@ class Marks:
         What houses do with boxes.
     chain
         Owner that a house has in common with others, -1 for none.
+    lodges
+        Person at whose door somebody is registered, -1 for his own.
     sick
         When doctors lie in hospital themselves: doctor, first and last second.
     """
@@ -71,6 +73,7 @@ class Marks:
     plain_address: Flags
     shelves: Shelves
     chain: Ints
+    lodges: Ints
     sick: tuple[Ints, Ints, Ints] = field(default_factory=lambda: (np.empty(0, np.int64),) * 3)
 
 
@@ -184,5 +187,6 @@ def make_world(settings: TownSettings) -> World:
     rng = streams.rng("addresses")
     plain = people.rural & (rng.random(people.villages) < 0.12)[people.village]
     shelves = Shelves.plain(places.count, len(catalogue.prices))
-    marks = Marks(np.full(people.count, -1, dtype=np.int64), plain, shelves, np.full(places.count, -1, dtype=np.int64))
+    nobody = np.full(people.count, -1, dtype=np.int64)
+    marks = Marks(nobody, plain, shelves, np.full(places.count, -1, dtype=np.int64), nobody.copy())
     return World(settings, streams, people, standing.settled(places), catalogue, sites, seats, marks, standing)

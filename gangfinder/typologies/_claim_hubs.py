@@ -40,7 +40,13 @@ class Params:
         An account is foreign to its claimants when at least this share of a group's claims is paid to shared
         accounts.
     local_share
-        Of the people of an honest agent or common account at least this share is of one employer, school or village.
+        Before any other hub is seen, at least this share of the people of an honest agent or common account is taken
+        to be of one employer, school or village; the hubs of the run then say how many really are.
+    least_outside_share
+        Share of people of another place in an honest hub, at least, however few the run shows: registers lag behind.
+    most_local_share
+        A hub with more of its people from one place is local, whatever the tail: it is one of those that are compared
+        with.
     known_share
         Least share of a hub's people whose employer or village is known, before it is called scattered.
     """
@@ -53,6 +59,8 @@ class Params:
     surprise_log10_p: float = -3.0
     stranger_share: float = 0.3
     local_share: float = 0.8
+    least_outside_share: float = 0.01
+    most_local_share: float = 0.5
     known_share: float = 0.8
 
 
@@ -164,3 +172,43 @@ def names_of(held: ir.Table, params: Params) -> ir.Table:
         near = tied.inner_join(name.select(handle_r="handle", name="name"), "handle_r")
         name = near.group_by("handle").aggregate(name=near.name.min())
     return name
+
+
+def local_hubs(owned: ir.Table, origins: ir.Table, params: Params) -> ir.Table:
+    """Return one row on the run's agents and accounts that have claimants enough to be judged.
+
+    Parameters
+    ----------
+    owned
+        Handles of :func:`handles_of` without invoice books.
+    origins
+        Where people belong, of :func:`origins_of`.
+    params
+        Parameters.
+
+    Returns
+    -------
+    ir.Table
+        ``m_hubs``, how many they are; ``m_local_people``, the claimants of those most of whose people are of one place,
+        and ``m_local_outside``, who of these are of another.
+    """
+    import ibis
+
+    people = owned.select("handle", "patient_id").distinct()
+    size = people.group_by("handle").aggregate(n=people.count())
+    size = size.filter(size.n >= params.people)
+    placed = people.semi_join(size, "handle").inner_join(origins, "patient_id")
+    tops = []
+    for column in ("m_work", "m_home"):
+        known = placed.filter(placed[column].notnull())
+        same = known.group_by("handle", origin=known[column]).aggregate(n_same=known.count())
+        tops.append(same.select("handle", "n_same"))
+    both = tops[0].union(tops[1], distinct=False)
+    both = both.group_by("handle").aggregate(n_top=both.n_same.max())
+    full = size.left_join(both, "handle").drop("handle_right")
+    full = full.mutate(n_top=ibis.coalesce(full.n_top, ibis.literal(0)))
+    local = full.n_top > params.most_local_share * full.n
+    return full.aggregate(
+        m_hubs=full.count(), m_local_people=full.n.sum(where=local).fill_null(0),
+        m_local_outside=(full.n - full.n_top).sum(where=local).fill_null(0),
+    )

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected, log10_hypergeometric_tail
-from gangfinder.typologies._claim_hubs import HANDLES, SERIES, Params, claims_of, handles_of, names_of, origins_of
+from gangfinder.typologies._claim_hubs import (
+    HANDLES,
+    SERIES,
+    Params,
+    claims_of,
+    handles_of,
+    local_hubs,
+    names_of,
+    origins_of,
+)
 from gangfinder.typologies.contract import Tables, Typology
 
 if TYPE_CHECKING:
@@ -23,9 +32,9 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     names = names_of(held, params)
     owned = held.filter(~held.handle.startswith(SERIES)).inner_join(names, "handle")
     named = owned.group_by("claim").aggregate(group_id=owned.name.min())
-    large = owned.group_by("handle").aggregate(n=owned.patient_id.nunique())
-    hubs = large.filter(large.n >= params.people).aggregate(m_hubs=lambda t: t.count())
-    rows = claims.inner_join(named, "claim").left_join(origins_of(tables["patients"]), "patient_id").cross_join(hubs)
+    origins = origins_of(tables["patients"])
+    hubs = local_hubs(owned, origins, params)
+    rows = claims.inner_join(named, "claim").left_join(origins, "patient_id").cross_join(hubs)
     measured = [c for c in rows.columns if c.startswith("m_")]
     zero = ibis.literal("0").cast("decimal(18,2)")
     rows = rows.filter(rows.fund_amount >= zero)
@@ -194,33 +203,41 @@ def _handler(rows: pd.DataFrame, n_groups: int) -> Anomaly | None:
 
 
 def _scattered(rows: pd.DataFrame, params: Params) -> Anomaly | None:
-    """Test the people of the largest account or agent against honest hubs: those act for their own people.
+    """Test the people of each account or agent against honest hubs: those act for their own people.
 
     Notes
     -----
-    Each person of an honest hub is of its one employer, school or village with at least ``local_share``. That so few of
-    n unrelated people are of any one has at most the lower tail of the binomial at the largest such number: looking
-    for the largest only makes it larger. Hubs of at least ``people`` claimants are the tests.
+    An account or agent of several unrelated households is either somebody's own, and then serves his kin, or that of
+    an employer, school or village, and then serves its people: the first is excluded by the households, the second is
+    tested. The chance that a person of such a hub is of another place is measured on those hubs of the run most of
+    whose people are of one. That so few of n unrelated people are of any one place has at most the lower tail of the
+    binomial at the largest such number: looking for the largest only makes it larger. Hubs of at least ``people``
+    claimants are the tests.
     """
     best: Anomaly | None = None
     for column in HANDLES:
         held = rows[rows[f"m_{column}"].notna()].drop_duplicates([f"m_{column}", "unit"])
         for _, here in held.groupby(f"m_{column}", sort=True):
-            found = _scatter_of(here, int(rows["m_hubs"].iloc[0]), params)
+            found = _scatter_of(here, params)
             if found is not None and (best is None or found.log10_p < best.log10_p):
                 best = found
     return best
 
 
-def _scatter_of(here: pd.DataFrame, hubs: int, params: Params) -> Anomaly | None:
+def _scatter_of(here: pd.DataFrame, params: Params) -> Anomaly | None:
     n, known = len(here), here["m_work"].notna() | here["m_home"].notna()
     if n < params.people or known.sum() < params.known_share * n:
         return None
     top = max((int(here[c].value_counts().max()) for c in ("m_work", "m_home") if here[c].notna().any()), default=0)
-    tail = float(log10_binomial_tail(n - top, n, 1.0 - params.local_share))
+    if top > params.most_local_share * n:
+        return None
+    local, outside, hubs = (int(here[c].iloc[0]) for c in ("m_local_people", "m_local_outside", "m_hubs"))
+    # before any hub is seen, one person stands for the share that the settings allow to be of another place
+    chance = (outside + 1.0) / (local + 1.0 / (1.0 - params.local_share))
+    chance = min(1.0, max(chance, params.least_outside_share))
+    tail = float(log10_binomial_tail(n - top, n, chance))
     detail: dict[str, str | int | float] = {
-        "n_clients": n, "n_one_origin": top, "local_percent": round(100 * params.local_share), "n_hubs": hubs,
-        "hub_alone": 1,
+        "n_clients": n, "n_one_origin": top, "n_local": local, "n_outside": outside, "n_hubs": hubs, "hub_alone": 1,
     }
     return Anomaly(Family.CONTROL, "scattered_clients", tail, max(1, hubs), detail)
 
@@ -271,7 +288,7 @@ TYPOLOGY = Typology(
         ),
         "scattered_clients": (
             "同一代办人或账户办理的 {n_clients} 户来自不同单位和村社，同属一处的至多 {n_one_origin} 户；"
-            "单位、村社代办的通常 {local_percent}% 以上同属一处（{n_hubs} 个同类代办人或账户中检验）"
+            "单位、村社代办的 {n_local} 人中不属该单位或村社的有 {n_outside} 人（{n_hubs} 个同类代办人或账户中检验）"
         ),
     },
     params=Params(),

@@ -20,8 +20,11 @@ from gangfinder.synth.lookalikes.benefits import (
     sole_specialist,
 )
 from gangfinder.synth.lookalikes.claims import (
+    chain_pharmacy,
+    clinic_off_line,
     collective_account,
     company_agent,
+    company_dormitory,
     payroll_account,
     village_agent,
 )
@@ -100,6 +103,7 @@ from gangfinder.synth.lookalikes.treatment import (
     care_home,
     chemotherapy,
     dialysis,
+    house_staff,
     psychiatric_stay,
     rehabilitation,
 )
@@ -185,6 +189,10 @@ LOOKALIKES: Mapping[str, tuple[Play, int]] = {
     "referral_centre": (referral_centre, 60_000),
     "assay_change": (assay_change, 60_000),
     "sole_specialist": (sole_specialist, 60_000),
+    "company_dormitory": (company_dormitory, 40_000),
+    "clinic_off_line": (clinic_off_line, 40_000),
+    "chain_pharmacy": (chain_pharmacy, 40_000),
+    "house_staff": (house_staff, 60_000),
 }
 
 

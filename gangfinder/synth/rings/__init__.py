@@ -19,7 +19,7 @@ from gangfinder.synth.rings.persons import impersonation
 from gangfinder.synth.rings.prescriptions import fake_prescriptions, special_drugs
 from gangfinder.synth.rings.remote import dialysis_padding, micro_claims, remote_cashout
 from gangfinder.synth.rings.standing import absent_practitioners, flow_shift
-from gangfinder.synth.rings.stars import star_account, star_agent
+from gangfinder.synth.rings.stars import star_account, star_address, star_agent, star_clinic, star_seller
 
 RINGS: Mapping[str, Callable[[Scene, np.random.Generator, int], Part]] = {
     "T01": card_pool,
@@ -51,6 +51,9 @@ RINGS: Mapping[str, Callable[[Scene, np.random.Generator, int], Part]] = {
     "hidden_home": hidden_home,
     "star_account": star_account,
     "star_agent": star_agent,
+    "star_address": star_address,
+    "star_clinic": star_clinic,
+    "star_seller": star_seller,
 }
 
 
