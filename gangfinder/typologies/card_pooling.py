@@ -94,7 +94,10 @@ TYPOLOGY = Typology(
     links=LINKS,
     supports=SUPPORTS,
     uses=frozenset({"residual_visits", "links"}),
-    benign=("family", "serial_treatment", "care_home", "clinic_day", "checkup_day", "refill_day", "shared_login"),
+    benign=(
+        "family", "serial_treatment", "care_home", "clinic_day", "checkup_day", "refill_day", "shared_login",
+        "house_staff",
+    ),
     provisions=("医疗保障基金使用监督管理条例 第十七条、第三十八条、第四十条",),
     clears=("机构的代购登记与委托人身份证件", "同一护理机构或帮扶项目的服务记录"),
     records=("终端监控录像", "取药签名与处方", "追溯码扫描记录", "操作员排班表"),

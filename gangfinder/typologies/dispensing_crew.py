@@ -62,7 +62,10 @@ TYPOLOGY = Typology(
     links=LINKS,
     supports=SUPPORTS,
     uses=frozenset({"residual_visits", "links"}),
-    benign=("family", "serial_treatment", "care_home", "clinic_day", "checkup_day", "refill_day", "shared_login"),
+    benign=(
+        "family", "serial_treatment", "care_home", "clinic_day", "checkup_day", "refill_day", "shared_login",
+        "house_staff",
+    ),
     provisions=("医疗保障基金使用监督管理条例 第十七条、第四十一条",),
     clears=("结伴就诊者的关系证明或班车、活动组织记录", "各人处方与病情相符的病历"),
     records=("各机构监控录像", "处方与取药签名", "药品追溯码去向", "交通与支付记录"),
