@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -45,6 +46,9 @@ T = TypeVar("T", Typology, Explanation, Linker)
 
 DEFAULT_MEMORY_GB = 4
 """Memory of the engine where the settings say nothing: what does not fit is spilled to the temporary folder."""
+
+_ALLOCATIONS = 50_000
+"""New objects after which Python looks for garbage among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +349,31 @@ def inquire(
     plugins
         Linkers, explanations and typologies.
     """
+    with _light_objects():
+        return _inquire(engine, canonical, settings, stages, plugins)
+
+
+@contextmanager
+def _light_objects() -> Iterator[None]:
+    """Let Python look for garbage seldom and pandas hold texts as Python holds them; both as before afterwards.
+
+    Candidate rows live to the end of the run as hundred thousands of objects, and every look at them finds nothing.
+    Groups are small, and each step on an Arrow text costs a fixed price.
+    """
+    import pandas as pd
+
+    before = gc.get_threshold()
+    gc.set_threshold(max(_ALLOCATIONS, before[0]), *before[1:])
+    try:
+        with pd.option_context("mode.string_storage", "python"):
+            yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def _inquire(
+    engine: Engine, canonical: Mapping[str, ir.Table], settings: Settings, stages: Stages, plugins: Plugins
+) -> Inquiry:
     ready = prepare(engine, canonical, stages, plugins)
     derived, clock, applied, detected = ready.derived, ready.clock, ready.applied, ready.detected
     with stages("detecting") as stage:

@@ -88,6 +88,8 @@ EXPLANATION = Explanation(
             "holds_months": "成立：{n_core} 人的透析均在本人固定的每周三日，各月至多多一次，属长月份或偶尔加透",
             "partly_months": "部分成立：{n_covered} 人的透析均在本人固定的每周三日，各月至多多一次，其余人员不然",
             "fails_months": "不成立：单月透析次数超过本人固定透析日所能容纳的次数",
+            "partly": "部分成立：{n_covered} 人的透析规律，其余人员已重新判断",
+            "fails": "不成立：{n_core} 人没有规律透析的记录",
             "untestable": "未能检验：缺少数据项 {missing}",
         }
     ),

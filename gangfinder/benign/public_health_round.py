@@ -45,7 +45,7 @@ def rows(tables: Tables, params: Params) -> ir.Table:
     """Return ``source_table, source_key`` of the visits that belong to rounds of a preventive service."""
     import ibis
 
-    own = _preventive(tables["visits"], params)
+    own = tables["preventive"]
     by = ["institution_id", "diagnosis_code"]
     per = own.group_by(*by, "week").aggregate(n=own.count())
     rank = ibis.row_number().over(ibis.window(group_by=by, order_by=[per.n.desc(), per.week]))
@@ -61,10 +61,11 @@ def rows(tables: Tables, params: Params) -> ir.Table:
     return kept.select(source_table=ibis.literal("settlements"), source_key=kept.settlement_id)
 
 
-def _preventive(visits: ir.Table, params: Params) -> ir.Table:
+def preventive(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the signature of a step
     """Return the visits for examination, prevention or advice (ICD-10 Z00 to Z29, Z70 to Z76), with their week."""
     import ibis
 
+    visits = tables["visits"]
     code = ibis.coalesce(visits.diagnosis_code.upper().substr(0, 3), ibis.literal(""))
     chosen = visits.filter(code.between("Z00", "Z29") | code.between("Z70", "Z76"))
     week = floor_divide(days_between(chosen["on"], ibis.date("1970-01-01")), 7)
@@ -92,6 +93,7 @@ EXPLANATION = Explanation(
     title="基本公共卫生与签约服务集中随访",
     requires=MappingProxyType({"settlements": frozenset({"diagnosis_code"})}),
     uses=frozenset({"visits"}),
+    steps=(("preventive", preventive),),
     rows=rows,
     params=Params(),
     sentences=MappingProxyType(

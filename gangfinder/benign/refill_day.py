@@ -53,7 +53,17 @@ def rows(tables: Tables, params: Params) -> ir.Table:
     """Return ``source_table, source_key`` of the visits at which a supply was refilled in its own time."""
     import ibis
 
-    bought = _purchases(tables, params)
+    chosen = tables["in_time"]
+    refills = tables["visits"].semi_join(chosen.select("settlement_id").distinct(), "settlement_id")
+    keys = refills.anti_join(_runs(refills, params), "settlement_id").select("settlement_id")
+    return keys.select(source_table=ibis.literal("settlements"), source_key=keys.settlement_id)
+
+
+def in_time(tables: Tables, params: Params) -> ir.Table:
+    """Return settlement_id of the purchases in series that keep to the supply: a supply refilled in its own time."""
+    import ibis
+
+    bought = tables["bought"]
     by = ("patient_id", "item_code")
     window = ibis.window(group_by=list(by), order_by=["on", "settlement_id"])
     bought = bought.mutate(
@@ -66,9 +76,7 @@ def rows(tables: Tables, params: Params) -> ir.Table:
     regular = own.filter((own.n_kept >= params.refills) & (own.n_kept >= params.regular_share * own.n))
     # the first purchase has no interval before it: it starts the series
     chosen = bought.semi_join(regular, by).filter(lambda t: t.gap.isnull() | (t.kept == 1))
-    refills = tables["visits"].semi_join(chosen.select("settlement_id").distinct(), "settlement_id")
-    keys = refills.anti_join(_runs(refills, params), "settlement_id").select("settlement_id")
-    return keys.select(source_table=ibis.literal("settlements"), source_key=keys.settlement_id)
+    return chosen.select("settlement_id").distinct()
 
 
 def _in_time(gap: ir.IntegerValue, due: ir.FloatingValue, params: Params) -> ir.BooleanValue:
@@ -78,8 +86,11 @@ def _in_time(gap: ir.IntegerValue, due: ir.FloatingValue, params: Params) -> ir.
     return ibis.coalesce((gap - due).abs() <= slack, ibis.literal(value=False))
 
 
-def _purchases(tables: Tables, params: Params) -> ir.Table:
-    """Return one row per settlement and product with a long supply: patient, item, day, days of a pack and of all."""
+def bought(tables: Tables, params: Params) -> ir.Table:
+    """Return one row per settlement and product with a long supply: patient, item, day, days of a pack and of all.
+
+    Only of people with enough lines of the product to make the intervals asked for: most buy it once or twice.
+    """
     import ibis
 
     items, visits = tables["items"], tables["visits"]
@@ -91,9 +102,12 @@ def _purchases(tables: Tables, params: Params) -> ir.Table:
         "settlement_id", "item_code", supply=kept.days_supplied.cast("float64"),
         whole=kept.days_supplied.cast("float64") * packs,
     )
-    supply = lines.group_by("settlement_id", "item_code").aggregate(supply=lines.supply.max(), whole=lines.whole.sum())
-    joined = supply.inner_join(visits.select("settlement_id", "patient_id", "on"), "settlement_id")
-    return joined.select("patient_id", "item_code", "settlement_id", "on", "supply", "whole")
+    lines = lines.inner_join(visits.select("settlement_id", "patient_id", "on"), "settlement_id")
+    often = lines.group_by("patient_id", "item_code").aggregate(n=lines.count())
+    lines = lines.semi_join(often.filter(often.n > params.refills), ["patient_id", "item_code"])
+    return lines.group_by("patient_id", "item_code", "settlement_id", "on").aggregate(
+        supply=lines.supply.max(), whole=lines.whole.sum()
+    )
 
 
 def _runs(refills: ir.Table, params: Params) -> ir.Table:
@@ -129,6 +143,7 @@ EXPLANATION = Explanation(
     title="慢性病定期取药",
     optional=MappingProxyType({"items": frozenset({"settlement_id", "days_supplied", "quantity", "returned"})}),
     uses=frozenset({"visits"}),
+    steps=(("bought", bought), ("in_time", in_time)),
     rows=rows,
     judge=judge,
     params=Params(),

@@ -108,18 +108,33 @@ def rows(tables: Tables, params: Params) -> ir.Table:
 
     visits, stays = tables["visits"], tables["stays"]
     keys = (
-        _marked_courses(visits, tables["items"], params)
+        _marked_courses(visits, tables["told"], tables["marked"], params)
         .union(_cadence(visits, params), distinct=False)
         .union(_daily(visits, params), distinct=False)
         .union(_planned_stays(stays, params), distinct=False)
         .union(_continued_stays(stays, params), distinct=False)
         .distinct()
     )
-    keys = keys.anti_join(_beside(_named(visits, tables["items"]), params), "settlement_id")
+    keys = keys.anti_join(_beside(visits, tables["told"], tables["marked"], params), "settlement_id")
     return keys.select(source_table=ibis.literal("settlements"), source_key=keys.settlement_id)
 
 
-def _beside(named: ir.Table, params: Params) -> ir.Table:
+def told(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the signature of a step
+    """Return the settlements with an item of dialysis: settlement_id, told (1)."""
+    import ibis
+
+    items = tables["items"]
+    found = items.filter(_contains(items.item_name, DIALYSIS_WORDS) & items.settlement_id.notnull())
+    return found.select("settlement_id").distinct().mutate(told=ibis.literal(1))
+
+
+def marked(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the signature of a step
+    """Return the visits whose treatment the data name, with its series."""
+    named = _named(tables["visits"], tables["told"])
+    return named.filter(named.series != "")
+
+
+def _beside(visits: ir.Table, told: ir.Table, marked: ir.Table, params: Params) -> ir.Table:
     """Return what is billed beside the dialysis session of the day for another illness, or in runs of patients.
 
     A pool of cards may hide in a shift: what is not the session itself is not explained by it.
@@ -127,8 +142,9 @@ def _beside(named: ir.Table, params: Params) -> ir.Table:
     import ibis
 
     by = ["patient_id", "institution_id", "on"]
-    sessions = named.filter(named.series == "dialysis").select(*by).distinct()
-    more = named.filter(named.series == "").semi_join(sessions, by).mutate(second=lambda t: epoch_seconds(t["at"]))
+    sessions = marked.filter(marked.series == "dialysis").select(*by).distinct()
+    named = _named(visits.semi_join(sessions, by), told)
+    more = named.filter(named.series == "").mutate(second=lambda t: epoch_seconds(t["at"]))
     order = ibis.window(group_by=["institution_id", "on"], order_by=["second", "settlement_id"])
     never = ibis.literal(value=False)
     near = [
@@ -161,12 +177,10 @@ def _is_tumour(code: ir.StringValue) -> ir.BooleanValue:
     return ((code >= "C00") & (code <= "C97")) | (code == "Z51")
 
 
-def _named(visits: ir.Table, items: ir.Table) -> ir.Table:
+def _named(visits: ir.Table, told: ir.Table) -> ir.Table:
     """Return visits with the series of treatment that the data name ("" for none), and whether they name an illness."""
     import ibis
 
-    told = items.filter(_contains(items.item_name, DIALYSIS_WORDS) & items.settlement_id.notnull())
-    told = told.select("settlement_id").distinct().mutate(told=ibis.literal(1))
     v = visits.left_join(told, "settlement_id")
     code = _code(v)
     department = v.department
@@ -179,10 +193,8 @@ def _named(visits: ir.Table, items: ir.Table) -> ir.Table:
     return v.select("settlement_id", "patient_id", "institution_id", "on", "at", series=series, other=(code != ""))
 
 
-def _marked_courses(visits: ir.Table, items: ir.Table, params: Params) -> ir.Table:
+def _marked_courses(visits: ir.Table, told: ir.Table, marked: ir.Table, params: Params) -> ir.Table:
     """Return the settlement ids of courses that the data name."""
-    v = _named(visits, items)
-    marked = v.filter(v.series != "")
     course = marked.group_by("patient_id", "institution_id", "series").aggregate(
         n=marked.on.nunique(), first_on=marked.on.min(), last_on=marked.on.max()
     )
@@ -190,7 +202,8 @@ def _marked_courses(visits: ir.Table, items: ir.Table, params: Params) -> ir.Tab
     often = (course.n >= params.course_days) & (pace >= params.days_per_month)
     therapy = (course.series == "therapy") & (course.n >= params.therapy_days)
     course = course.filter(often | therapy)
-    same = v.inner_join(course, ["patient_id", "institution_id"])
+    named = _named(visits.semi_join(course, ["patient_id", "institution_id"]), told)
+    same = named.inner_join(course, ["patient_id", "institution_id"])
     # a session without a diagnosis still belongs to a dialysis course; other courses take only what is marked
     own = (same.series == same.series_right) | ((same.series_right == "dialysis") & (same.series == ""))
     inside = (same.on >= same.first_on) & (same.on <= same.last_on)
@@ -319,6 +332,7 @@ EXPLANATION = Explanation(
     title="透析、放化疗、康复、精神科等系列治疗",
     optional=MappingProxyType({"items": frozenset({"item_name", "settlement_id"})}),
     uses=frozenset({"visits", "stays"}),
+    steps=(("told", told), ("marked", marked)),
     rows=rows,
     judge=judge,
     params=Params(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -36,6 +37,13 @@ class Engine(Protocol):
 
     def fetch(self, expression: ir.Table) -> pa.Table:
         """Compute the expression and return its rows; the caller sorts where order matters."""
+        ...
+
+    def fetch_each(self, expressions: Iterable[ir.Table]) -> Iterator[pa.Table]:
+        """Compute several expressions and return the rows of each in turn; an engine may prepare one as another runs.
+
+        What an expression reads must stay as it is until its rows are returned.
+        """
         ...
 
     def close(self) -> None:

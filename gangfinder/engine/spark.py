@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,6 +138,10 @@ class SparkEngine:
             warnings.simplefilter("ignore", ResourceWarning)
             rows = self._frame(expression).toArrow()
         return rows.rename_columns(wanted.names).cast(wanted)
+
+    def fetch_each(self, expressions: Iterable[ir.Table]) -> Iterator[pa.Table]:
+        """See :meth:`Engine.fetch_each`."""
+        yield from map(self.fetch, expressions)
 
     def close(self) -> None:
         """See :meth:`Engine.close`."""

@@ -64,9 +64,9 @@ def _came(tables: Tables, params: Params) -> ir.Table:
     visits = tables["residual_visits"]
     # where clocks are known people are looked for by the minute; here most of the input must be without
     timed = visits.aggregate(timed=(~is_midnight(visits["at"])).cast("int64").sum(), rows=visits.count())
-    attended = attendance(visits, PresenceParams(date_people_per_day=params.people_per_day))
-    dated = attended.filter(attended.window == 0).cross_join(timed).filter(lambda t: t.timed * 2 <= t.rows)
-    dated = dated.select("patient_id", "institution_id", "on")
+    chosen = visits.cross_join(timed).filter(lambda t: t.timed * 2 <= t.rows).drop("timed", "rows")
+    attended = attendance(chosen, PresenceParams(date_people_per_day=params.people_per_day))
+    dated = attended.filter(attended.window == 0).select("patient_id", "institution_id", "on")
     return dated.mutate(day=days_between(dated.on, ibis.date("1970-01-01"))).drop("on")
 
 

@@ -53,6 +53,8 @@ class Surroundings:
     tie_chance: float = 0.0
     n_houses: int = 0
     shared: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    hours: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    bills: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def foreign_links(links: pd.DataFrame, units: Mapping[str, str]) -> pd.DataFrame:
@@ -107,17 +109,20 @@ def linked_groups(
     rows: pd.DataFrame, links: pd.DataFrame, member_lists: Iterable[tuple[str, ...]], n_tests: int, around: Surroundings
 ) -> list[Group]:
     """Make groups of communities: their rows, their links, and the facts on their houses."""
-    by_subject = dict(tuple(rows.groupby("subject_id", sort=False)))
-    by_source = dict(tuple(links.groupby("source_id", sort=False)))
+    rows = _in_order(rows)
+    by_subject = rows.groupby("subject_id", sort=False).indices
+    by_source = links.groupby("source_id", sort=False).indices
     groups = []
     for members in member_lists:
         own = [by_subject[m] for m in members if m in by_subject]
         if not own:
             continue
         inner = [by_source[m] for m in members if m in by_source]
-        group_links = _concat(inner, links)
+        group_links = links.iloc[np.concatenate(inner)] if inner else links.iloc[0:0]
         group_links = group_links[group_links["target_id"].isin(members)]
-        groups.append(_group(members[0], members, _concat(own, rows), group_links, n_tests, around))
+        # the rows are in order, and stay so
+        group_rows = rows.iloc[np.sort(np.concatenate(own))]
+        groups.append(_group(members[0], members, group_rows, group_links, n_tests, around))
     return groups
 
 
@@ -126,12 +131,17 @@ def hub_groups(
 ) -> list[Group]:
     """Make one group of everybody who shares a ``group_id``; explained hubs make none."""
     groups = []
-    for hub, part in rows.groupby("group_id", sort=True):
+    for hub, part in _in_order(rows).groupby("group_id", sort=True):
         if str(hub) in explained_hubs:
             continue
         members = tuple(sorted(part["subject_id"].unique()))
         groups.append(_group(str(hub), members, part, links.iloc[0:0], n_tests, around))
     return groups
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows in the order that they have in a group: sorted once, not in every group again."""
+    return rows.sort_values(["event_at", "source_table", "source_key", "subject_id"], kind="stable")
 
 
 def parted(groups: Sequence[Group], parts: Callable[[Group], Sequence[Collection[str]]]) -> list[Group]:
@@ -156,7 +166,6 @@ def parted(groups: Sequence[Group], parts: Callable[[Group], Sequence[Collection
 def _group(
     group_id: str, members: tuple[str, ...], rows: pd.DataFrame, links: pd.DataFrame, n_tests: int, around: Surroundings
 ) -> Group:
-    rows = rows.sort_values(["event_at", "source_table", "source_key", "subject_id"], kind="stable")
     houses = sorted({str(h) for h in rows["institution_id"].dropna()})
     return Group(
         group_id=group_id, members=members, rows=rows.reset_index(drop=True), links=links, n_tests=n_tests,
@@ -164,6 +173,8 @@ def _group(
         clock=around.clock, tie_chance=around.tie_chance,
         places={h: around.places[h] for h in houses if h in around.places},
         calendar=_pick(around.calendar, houses),
+        hours=_pick(around.hours, houses),
+        bills=_pick(around.bills, houses),
         amounts=_pick(around.amounts, houses),
         desks=_pick(around.desks, houses),
         n_houses=around.n_houses, shared=_inside(around.shared, houses),
@@ -180,9 +191,3 @@ def _pick(frames: Mapping[str, pd.DataFrame], houses: list[str]) -> pd.DataFrame
 
     found = [frames[h] for h in houses if h in frames]
     return pd.concat(found, ignore_index=True) if found else None
-
-
-def _concat(parts: list[pd.DataFrame], like: pd.DataFrame) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.concat(parts) if parts else like.iloc[0:0]

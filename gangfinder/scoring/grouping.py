@@ -136,11 +136,14 @@ def group_up(
     }
     rows = collect_rows(engine, detected, members)
     around = _surroundings(engine, rows, visits, applied.units, windows, clock=clock)
+    # residents of a home may be billed by it: a contradiction is never cleared, they count one by one
+    alone = replace(around, units={p: u for p, u in applied.units.items() if not u.startswith("care_home")})
     made: dict[tuple[object, ...], list[Group]] = {}
     for one in detected:
         # T01 and T05 judge the same groups: they are made once, and what is computed on them is remembered
         if _source(one) not in made:
-            made[_source(one)] = _groups(one, rows[one.typology.slug], links, members, linked, applied, around)
+            facts = alone if one.typology.grade is Grade.E1 and not one.typology.links else around
+            made[_source(one)] = _groups(one, rows[one.typology.slug], links, members, linked, applied, facts)
     groups = {one.typology.slug: made[_source(one)] for one in detected}
     return Grouped(groups, links, applied.units, algorithm, rings.groups)
 
@@ -178,10 +181,6 @@ def _groups(
     kinds = one.typology.links
     if not kinds:
         innocent = frozenset(hub for _, hub in applied.hubs)
-        if one.typology.grade is Grade.E1:
-            # residents of a home may be billed by it: a contradiction is never cleared, they count one by one
-            own = {p: u for p, u in applied.units.items() if not u.startswith("care_home")}
-            around = replace(around, units=own)
         whole = hub_groups(rows, links, innocent, max(1, rows["group_id"].nunique()), around)
         parts, params = one.typology.parts, one.typology.params
         return whole if parts is None else parted(whole, lambda group: parts(group, params))
@@ -201,24 +200,28 @@ def collect_rows(
     engine: Engine, detected: Sequence[Detected], members: Mapping[tuple[str, ...], Sequence[tuple[str, ...]]]
 ) -> dict[str, pd.DataFrame]:
     """Fetch the candidate rows: of linked typologies, only those of people in a community."""
+    sources: dict[tuple[object, ...], Detected] = {}
+    for one in detected:
+        sources.setdefault(_source(one), one)
+    grouped = {kinds: _people(engine, n, found) for n, (kinds, found) in enumerate(sorted(members.items()))}
+    wanted = (
+        one.rows.semi_join(grouped[one.typology.links], "subject_id") if one.typology.links else one.rows
+        for one in sources.values()
+    )
+    fetched: dict[tuple[object, ...], pd.DataFrame] = {}
+    for source, rows in zip(sources, engine.fetch_each(wanted), strict=True):
+        frame = _plain(rows.to_pandas())
+        frame["event_at"] = frame["event_at"].astype("datetime64[us]")
+        fetched[source] = frame
+    return {one.typology.slug: fetched[_source(one)] for one in detected}
+
+
+def _people(engine: Engine, number: int, groups: Sequence[tuple[str, ...]]) -> ir.Table:
+    """Return the people of communities of one kind, in a table of its own: statements may run beside each other."""
     import pyarrow as pa
 
-    fetched: dict[tuple[object, ...], pd.DataFrame] = {}
-    result = {}
-    for one in detected:
-        t = one.typology
-        key = _source(one)
-        if key not in fetched:
-            rows = one.rows
-            if t.links:
-                people = sorted({m for group in members[t.links] for m in group})
-                chosen = engine.put("people_in_groups", pa.table({"subject_id": pa.array(people, pa.string())}))
-                rows = rows.semi_join(chosen, "subject_id")
-            frame = _plain(engine.fetch(rows).to_pandas())
-            frame["event_at"] = frame["event_at"].astype("datetime64[us]")
-            fetched[key] = frame
-        result[t.slug] = fetched[key]
-    return result
+    people = sorted({m for group in groups for m in group})
+    return engine.put(f"people_in_groups_{number}", pa.table({"subject_id": pa.array(people, pa.string())}))
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,9 @@ from gangfinder.model.group import Group, Verdict
 from gangfinder.typologies.contract import Typology
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +149,28 @@ def evidence_rows(typology: Typology, group: Group, verdict: Verdict) -> pd.Data
     """Return the rows of a group that a verdict makes evidence."""
     import pandas as pd
 
-    others = group.rows["subject_type"].ne(typology.subject_type)
-    rows = group.rows[group.rows["subject_id"].isin(verdict.core) | others]
-    if verdict.keep is not None:
-        rows = rows[verdict.keep.reindex(rows.index, fill_value=False)]
+    own, weaker = evidence_masks(typology, group, verdict)
+    rows = group.rows[own]
     if verdict.weaker is not None:
-        more = group.rows[verdict.weaker.reindex(group.rows.index, fill_value=False)]
-        more = more.drop(index=rows.index, errors="ignore")
+        more = group.rows[weaker]
         rows = pd.concat([rows, more.assign(grade=Grade.E3.value, shows="outside")]).sort_index()
     return rows
+
+
+def evidence_masks(
+    typology: Typology, group: Group, verdict: Verdict
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which rows of a group a verdict makes evidence, and which of the others weaker evidence."""
+    import numpy as np
+
+    rows = group.rows
+    others = rows["subject_type"].to_numpy(dtype=object) != typology.subject_type
+    own = rows["subject_id"].isin(verdict.core).to_numpy(dtype=bool) | others
+    if verdict.keep is not None:
+        own &= verdict.keep.reindex(rows.index, fill_value=False).to_numpy(dtype=bool)
+    if verdict.weaker is None:
+        return own, np.zeros(len(rows), dtype=bool)
+    return own, verdict.weaker.reindex(rows.index, fill_value=False).to_numpy(dtype=bool) & ~own
 
 
 def _evidence(rows: pd.DataFrame) -> Iterable[EvidenceRow]:

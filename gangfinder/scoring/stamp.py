@@ -13,11 +13,12 @@ from gangfinder.model.evidence import Finding, Grade
 from gangfinder.model.group import Group
 from gangfinder.model.lead import Bridge, Ring, ScoredRing, Stamp
 from gangfinder.scoring.grouping import Grouped
-from gangfinder.scoring.judging import Judged, evidence_rows
+from gangfinder.scoring.judging import Judged, evidence_masks
 from gangfinder.scoring.ranking import ScoringParams, admission, combined_tail
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 
 Key = tuple[str, str]
@@ -149,17 +150,24 @@ def _again(one: Judged, group: Group, params: Any) -> tuple[Finding, Amounts] | 
     verdict = typology.confirm(group, params)
     if verdict is None or group.n_units(verdict.core) < typology.minimum_subjects:
         return None
-    rows = evidence_rows(typology, group, verdict)
-    amounts = dict(zip(zip(rows["source_table"], rows["source_key"], strict=True), rows["amount"], strict=True))
-    grade = Grade(rows["grade"].min()) if len(rows) else typology.grade
+    own, weaker = evidence_masks(typology, group, verdict)
+    at = np.flatnonzero(own | weaker)
+    amounts = dict(zip(_keys(group.rows, at), group.rows["amount"].to_numpy(dtype=object)[at], strict=True))
+    grades = {*group.rows["grade"].to_numpy(dtype=object)[own], *([Grade.E3.value] if weaker.any() else [])}
+    grade = Grade(min(grades)) if grades else typology.grade
     core = tuple(sorted(verdict.core))
     return Finding(typology.code, core, typology.subject_type, grade, verdict.anomalies, (), verdict.hubs), amounts
 
 
+def _keys(rows: pd.DataFrame, at: NDArray[np.int64] | slice = slice(None)) -> Iterator[Key]:
+    """Return the source table and key of some rows."""
+    tables, keys = (rows[c].to_numpy(dtype=object)[at].tolist() for c in ("source_table", "source_key"))
+    return zip(tables, keys, strict=True)
+
+
 def less(group: Group, gone: frozenset[Key]) -> Group:
     """Return the group without some input rows, and without those who have no row left."""
-    keys = zip(group.rows["source_table"], group.rows["source_key"], strict=True)
-    rows = group.rows[np.fromiter((key not in gone for key in keys), dtype=bool, count=len(group.rows))]
+    rows = group.rows[np.fromiter((key not in gone for key in _keys(group.rows)), dtype=bool, count=len(group.rows))]
     left = set(rows["subject_id"])
     members = tuple(m for m in group.members if m in left)
     both = group.links["source_id"].isin(left) & group.links["target_id"].isin(left)
@@ -242,7 +250,7 @@ def _rows_by_entity(case: _Case) -> list[tuple[tuple[str, str], frozenset[Key]]]
     every: set[Key] = set()
     for one in case.parts:
         rows = one.group.rows
-        keys = list(zip(rows["source_table"], rows["source_key"], strict=True))
+        keys = list(_keys(rows))
         every.update(keys)
         for entity, mask in _masks(rows, one):
             found.setdefault(entity, set()).update(k for k, hit in zip(keys, mask, strict=True) if hit)

@@ -152,6 +152,25 @@ def _left_over(scene: Scene, rng: np.random.Generator, pool: Ints) -> Ints:
     return left[np.argsort(seats.person_taken[left], kind="stable")]
 
 
+def matched(scene: Scene, pool: Flags, target: Floats) -> Floats:
+    """Return weights for ``recruit`` that make those drawn from a pool as old, and insured as often, as others are.
+
+    Parameters
+    ----------
+    scene
+        The town.
+    pool
+        Mask of those who are drawn from.
+    target
+        How often each resident is met where the part is played.
+    """
+    people = scene.world.people
+    kind = people.age // 10 * 2 + people.insured
+    wanted, there = np.bincount(kind, target), np.bincount(kind, pool)
+    weight = (wanted / np.maximum(there, 1))[kind]
+    return np.asarray(20 * weight / max(float(weight[pool].mean()) if pool.any() else 0.0, 1e-9), dtype=np.float64)
+
+
 def villagers(scene: Scene, rng: np.random.Generator, size: int, among: Flags, weight: Floats | None = None) -> Ints:
     """Cast people of one village that still has enough of them, or the best of some dozen villages."""
     villages, seats = rng.integers(0, scene.world.people.villages, 40), scene.world.seats

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from gangfinder.synth.catalogue import DEPARTMENTS, PlaceKind
 from gangfinder.synth.columns import as_table, blank, dates, joined, pick_from, words
 from gangfinder.synth.idents import accounts, usccs
+from gangfinder.synth.ledgers.enrolments import company_number
 from gangfinder.synth.names import Names, addresses, person_names
 from gangfinder.synth.people import AREAS, EMPLOYEE, NO_DEATH
 from gangfinder.synth.standing import BY_CODE, BY_PARENT
@@ -62,8 +63,7 @@ def _employers(world: World, names: Names) -> pa.Array:
     """Return each person's employer as text; some villages write the village there."""
     people = world.people
     rng = world.streams.rng("employers")
-    number = rng.permutation(int(people.employer.max()) + 1) + 1
-    company = joined("测试公司", words(number[np.maximum(people.employer, 0)]))
+    company = joined("测试公司", words(company_number(world, np.maximum(people.employer, 0))))
     by_village = (rng.random(people.villages) < 0.2)[people.village] & (people.insured != EMPLOYEE)
     village = joined("测试村委会", words(people.village + 1))
     pool = pa.concat_arrays([company, village])

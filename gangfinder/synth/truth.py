@@ -37,7 +37,7 @@ class Group:
         carry at least a quarter of the rows; agents are patient identifiers. A ring's institutions are its own
         sites: shops where its members buy as others do, or hospitals where they gave birth, are nobody's.
     settlements, reimbursements
-        Keys of its rows; empty for look-alikes.
+        Keys of its rows; those of look-alikes stay out of the file.
     first_on, last_on
         ISO dates of its first and last row, empty when it has none.
     amount
@@ -181,7 +181,6 @@ def _group(
     sign = np.where(record.rows.refund_of[rows] != NONE, -1, 1)
     half = np.select([record.rows.half[rows] == 1, record.rows.half[rows] == 2], [0.4, 0.6], 1.0)
     cents = float((bills.fund[event] * sign * half).sum()) + float(claimed.fund[claim].sum())
-    keys = origin < 0
     doctors = part.doctors if len(part.doctors) else _frequent(bills.doctor[event])
     return Group(
         group_id=name,
@@ -193,14 +192,14 @@ def _group(
         operators=_ids(names.operators, _frequent(bills.operator[event])),
         terminals=_ids(names.terminals, _frequent(bills.terminal[event])),
         bank_accounts=tuple(sorted(names.account_column(part.accounts).to_pylist())),
-        settlements=_ids(record.settlement_ids, rows) if keys else (),
-        reimbursements=_ids(claimed.ids, claim) if keys else (),
+        settlements=_ids(record.settlement_ids, rows),
+        reimbursements=_ids(claimed.ids, claim),
         first_on=_iso(int(days.min())) if len(days) else "",
         last_on=_iso(int(days.max())) if len(days) else "",
         amount=f"{cents / 100:.2f}",
         n_rows=len(rows) + len(claim),
         subject_type=made_of,
-        entries=_entries(record, ledgers, origin, event) if keys else {},
+        entries=_entries(record, ledgers, origin, event),
     )
 
 

@@ -42,15 +42,23 @@ def whole_boxes(items: ir.Table) -> ir.Table:
     return boxes.select(code="trace_code", key="settlement_id", item="item_code", line="line_no")
 
 
-def sold_again(items: ir.Table, visits: ir.Table) -> ir.Table:
-    """Return the sales of boxes that were settled more than once.
+def lines_again(tables: Tables, params: Any) -> ir.Table:  # noqa: ANN401, ARG001 - the signature of a step
+    """Return the lines of boxes whose code stands on more than one line: a step that the typologies of boxes share."""
+    boxes = whole_boxes(tables["items"])
+    # counted by the code alone first: nearly all codes stand once, and everything dearer is done on the others
+    often = boxes.group_by("code").aggregate(n=boxes.count())
+    return boxes.semi_join(often.filter(often.n > 1), "code")
+
+
+def boxes_again(tables: Tables, params: Any) -> ir.Table:  # noqa: ANN401, ARG001 - the signature of a step
+    """Return the sales of boxes that were settled more than once: a step that the typologies of traced boxes share.
 
     Parameters
     ----------
-    items
-        With all of :data:`ITEM_COLUMNS`.
-    visits
-        Visits net of refunds.
+    tables
+        ``lines_again``; ``visits`` net of refunds.
+    params
+        Not read.
 
     Returns
     -------
@@ -58,10 +66,7 @@ def sold_again(items: ir.Table, visits: ir.Table) -> ir.Table:
         code, item, key (settlement), line, patient_id, house, at, on, amount (fund money of the settlement, yuan); one
         row for each code, person, house and day.
     """
-    boxes = whole_boxes(items)
-    # counted by the code alone first: nearly all codes stand once, and everything dearer is done on the others
-    often = boxes.group_by("code").aggregate(n=boxes.count())
-    lines = boxes.semi_join(often.filter(often.n > 1), "code")
+    lines, visits = tables["lines_again"], tables["visits"]
     odd = lines.group_by("code").aggregate(low=lines.item.min(), high=lines.item.max())
     lines = lines.anti_join(odd.filter(odd.low != odd.high), "code")
     lines = lines.group_by("code", "key").aggregate(item=lines.item.min(), line=lines.line.min())
@@ -69,11 +74,6 @@ def sold_again(items: ir.Table, visits: ir.Table) -> ir.Table:
         visits.select("patient_id", "at", "on", "amount", key="settlement_id", house="institution_id"), "key"
     )
     return first_rows(sold, ("code", "patient_id", "house", "on"), ("at", "key"))
-
-
-def boxes_again(tables: Tables, params: Any) -> ir.Table:  # noqa: ANN401, ARG001 - the signature of a step
-    """Return :func:`sold_again` of the items and visits: a step that the typologies of traced boxes share."""
-    return sold_again(tables["items"], tables["visits"])
 
 
 def owners(institutions: ir.Table) -> ir.Table:

@@ -7,12 +7,15 @@ other people's cards contradicts beds everywhere.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gangfinder.engine.portable import add_days, days_between
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+
+    from gangfinder.typologies.contract import Tables
+
 
 def absences(stays: ir.Table, visits: ir.Table) -> ir.Table:
     """Return visits to another house on days strictly inside a stay.
@@ -48,6 +51,11 @@ def absences(stays: ir.Table, visits: ir.Table) -> ir.Table:
     by_stay = _weights(met, "stay_house", stays)
     by_visit = _weights(met, "visit_house", visits)
     return met.drop("begin", "end").inner_join(by_stay, "stay_house").inner_join(by_visit, "visit_house")
+
+
+def absent(tables: Tables, params: Any) -> ir.Table:  # noqa: ANN401, ARG001 - the signature of a step
+    """Return :func:`absences` of the stays and visits: a step that the typologies of contradictions share."""
+    return absences(tables["stays"], tables["visits"])
 
 
 def _weights(met: ir.Table, side: str, records: ir.Table) -> ir.Table:

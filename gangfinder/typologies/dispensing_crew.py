@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gangfinder.model.evidence import Grade
+from gangfinder.model.evidence import Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.network.cohort import Cohort, StepParams, cohort
 from gangfinder.typologies.card_pooling import LINKS, STEP_SENTENCES, SUPPORTS, detect, is_pool, verdict
@@ -22,7 +22,8 @@ class Params(StepParams):
     small_crew_households
         A crew of fewer households could be neighbours who shop together …
     small_crew_families
-        … so it must be surprising in this many families of evidence, amounts or desks among them …
+        … so it must be surprising in this many families of evidence, shared attributes not counted: a carer leaves a
+        telephone for those he comes with …
     small_crew_tours
         … or go from house to house on this many days: neighbours rarely visit two pharmacies on one day.
     """
@@ -45,7 +46,8 @@ def _is_crew(found: Cohort, params: Params) -> bool:
     """Say whether the cohort is more than neighbours who go shopping together."""
     if found.n_units >= params.small_crew_households:
         return True
-    return len(found.families) >= params.small_crew_families or found.tours >= params.small_crew_tours
+    told = found.families - {Family.ATTRIBUTE}
+    return len(told) >= params.small_crew_families or found.tours >= params.small_crew_tours
 
 
 TYPOLOGY = Typology(
@@ -60,7 +62,10 @@ TYPOLOGY = Typology(
     links=LINKS,
     supports=SUPPORTS,
     uses=frozenset({"residual_visits", "links"}),
-    benign=("family", "serial_treatment", "care_home", "clinic_day", "checkup_day", "refill_day", "shared_login"),
+    benign=(
+        "family", "serial_treatment", "care_home", "clinic_day", "checkup_day", "refill_day", "shared_login",
+        "house_staff",
+    ),
     provisions=("医疗保障基金使用监督管理条例 第十七条、第四十一条",),
     clears=("结伴就诊者的关系证明或班车、活动组织记录", "各人处方与病情相符的病历"),
     records=("各机构监控录像", "处方与取药签名", "药品追溯码去向", "交通与支付记录"),

@@ -9,7 +9,7 @@ from gangfinder.engine.portable import days_between
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected, log10_hypergeometric_tail
-from gangfinder.typologies._contradictions import absences, answers_stay, double_beds, with_rest
+from gangfinder.typologies._contradictions import absent, answers_stay, double_beds, with_rest
 from gangfinder.typologies.contract import Tables, Typology
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     import ibis
 
     stays, visits = tables["stays"], tables["visits"]
-    met = absences(stays, visits)
+    met = tables["absent"]
     met = met.filter(answers_stay(met))
     seen = met.group_by("patient_id", "stay_key", "stay_house").aggregate(
         m_days_out=met.on.nunique(), m_other_house=met.visit_house.min()
@@ -262,6 +262,7 @@ TYPOLOGY = Typology(
     confirm=confirm,
     grouping="hub",
     uses=frozenset({"stays", "visits"}),
+    steps=(("absent", absent),),
     benign=("family", "serial_treatment"),
     provisions=(
         "医疗保障基金使用监督管理条例 第三十八条、第四十条",

@@ -9,7 +9,7 @@ from gangfinder.engine.portable import days_between, first_rows
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected
-from gangfinder.typologies._boxes import ITEM_COLUMNS, REQUIRES, boxes_again, whole_boxes
+from gangfinder.typologies._boxes import ITEM_COLUMNS, REQUIRES, boxes_again, lines_again, whole_boxes
 from gangfinder.typologies._contradictions import with_rest
 from gangfinder.typologies.contract import Tables, Typology
 
@@ -194,7 +194,7 @@ TYPOLOGY = Typology(
     grade=Grade.E1,
     requires=REQUIRES,
     optional={"items": ITEM_COLUMNS},
-    steps=(("sold", boxes_again),),
+    steps=(("lines_again", lines_again), ("sold", boxes_again)),
     detect=detect,
     confirm=confirm,
     grouping="hub",

@@ -9,7 +9,8 @@ from gangfinder.engine.portable import add_days, epoch_minutes, is_midnight
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected
-from gangfinder.typologies._contradictions import absences, answers_stay, with_rest
+from gangfinder.typologies._contradictions import absent, answers_stay, with_rest
+from gangfinder.typologies._same_day import same_day
 from gangfinder.typologies.contract import Tables, Typology
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     sexed = _sexed(visits, tables["patients"])
     parts = [
         _after_death(visits, tables["patients"], params),
-        _in_hospital(tables["stays"], visits),
-        _two_places(visits, tables["institutions"], params),
+        _in_hospital(tables["absent"]),
+        _two_places(tables["same_day"], tables["institutions"], params),
         _tagged(sexed.filter(sexed.wrong), WRONG_SEX),
     ]
     found = parts[0]
@@ -108,9 +109,8 @@ def _after_death(visits: ir.Table, patients: ir.Table, params: Params) -> ir.Tab
     )
 
 
-def _in_hospital(stays: ir.Table, visits: ir.Table) -> ir.Table:
+def _in_hospital(met: ir.Table) -> ir.Table:
     """Return uses while the holder lay in another house that is not itself the one to answer."""
-    met = absences(stays, visits)
     return _tagged(met.filter(~answers_stay(met)), "in_hospital")
 
 
@@ -253,6 +253,7 @@ TYPOLOGY = Typology(
     confirm=confirm,
     grouping="hub",
     uses=frozenset({"stays", "visits"}),
+    steps=(("absent", absent), ("same_day", same_day)),
     needs_clock=True,
     instead_of_clock={
         "patients": frozenset({"death_date", "gender"}),

@@ -102,11 +102,10 @@ def _reports(tables: Tables, params: Params) -> ir.Table:
     """Return the reports with their stratum: the test, and whether the patient was known to be ill elsewhere."""
     import ibis
 
-    given, s = tables["lab_reports"], tables["settlements"]
+    given = tables["lab_reports"]
     given = given.filter(given.laboratory_id.notnull() & given.doctor_id.notnull() & given.result.notnull())
-    ill = s.diagnosis_code.startswith(TUMOUR[0]) | s.diagnosis_code.startswith(TUMOUR[1])
-    seen = s.filter(ill).select("patient_id", elsewhere="institution_id", on=s.settled_at.cast("date")).distinct()
-    near = given.select("report_id", "patient_id", "institution_id", "reported_at").inner_join(seen, "patient_id")
+    asked = given.select("report_id", "patient_id", "institution_id", "reported_at")
+    near = asked.inner_join(tables["ill"], "patient_id")
     gap = days_between(near.reported_at.cast("date"), near.on)
     other = ibis.coalesce(near.elsewhere != near.institution_id, ibis.literal(value=True))
     known = near.filter((gap > 0) & (gap <= params.known_days) & other).select("report_id").distinct().mutate(known=1)
@@ -118,6 +117,13 @@ def _reports(tables: Tables, params: Params) -> ir.Table:
     files = r.filter(r.report_digest.notnull()).group_by("report_digest").aggregate(n=r.patient_id.nunique())
     r = r.left_join(files.filter(files.n >= 2), "report_digest").drop("report_digest_right")
     return r.mutate(m_same_file=r.n.notnull().cast("int64"), waited=ibis.null().cast("int64")).drop("n")
+
+
+def _ill(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the signature of a step
+    """Return where and when people were settled for a tumour: patient_id, elsewhere, on."""
+    s = tables["settlements"]
+    ill = s.diagnosis_code.startswith(TUMOUR[0]) | s.diagnosis_code.startswith(TUMOUR[1])
+    return s.filter(ill).select("patient_id", elsewhere="institution_id", on=s.settled_at.cast("date")).distinct()
 
 
 def _cells(reports: ir.Table, params: Params) -> ir.Table:
@@ -354,6 +360,7 @@ TYPOLOGY = Typology(
     detect=detect,
     confirm=confirm,
     grouping="hub",
+    steps=(("ill", _ill),),
     benign=("family", "referral_centre"),
     provisions=("医疗保障基金使用监督管理条例 第四十条", "刑法第二百六十六条及 2014 年立法解释"),
     clears=("病理切片或原始检测数据复核一致", "转诊医院的既往检测或病理报告", "检测方法更换及质控记录"),

@@ -14,7 +14,7 @@ from gangfinder.engine.portable import days_between, string_key
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected
-from gangfinder.typologies._boxes import ITEM_COLUMNS, REQUIRES, boxes_again, owners
+from gangfinder.typologies._boxes import ITEM_COLUMNS, REQUIRES, boxes_again, lines_again, owners
 from gangfinder.typologies._contradictions import with_rest
 from gangfinder.typologies.contract import Tables, Typology
 
@@ -167,7 +167,7 @@ TYPOLOGY = Typology(
     grade=Grade.E1,
     requires=REQUIRES,
     optional={"items": ITEM_COLUMNS, "institutions": frozenset({"institution_id", "parent_id", "uscc"})},
-    steps=(("sold", boxes_again),),
+    steps=(("lines_again", lines_again), ("sold", boxes_again)),
     detect=detect,
     confirm=confirm,
     grouping="hub",

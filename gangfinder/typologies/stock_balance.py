@@ -11,6 +11,7 @@ from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected
 from gangfinder.typologies._boxes import owners as owners_of
 from gangfinder.typologies._contradictions import with_rest
+from gangfinder.typologies._same_day import same_day
 from gangfinder.typologies.contract import Tables, Typology
 
 if TYPE_CHECKING:
@@ -57,10 +58,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     """Return the months in which a house was short of a drug, with facts on the house."""
     import ibis
 
-    here = tables["visits"].semi_join(tables["stock"].select("institution_id").distinct(), "institution_id")
-    billed = _billed(tables["items"], here)
-    owners = _owners(tables["stock"], tables["institutions"])
-    books = _books(tables["stock"], billed, owners, params)
+    here, billed, books = _here(tables), tables["billed"], tables["books"]
     short = _short(books, params)
     found = short.filter(short.short)
     facts = _houses(short)
@@ -92,7 +90,12 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     )
 
 
-def _billed(items: ir.Table, visits: ir.Table) -> ir.Table:
+def _here(tables: Tables) -> ir.Table:
+    """Return the visits at houses with books."""
+    return tables["visits"].semi_join(tables["stock"].select("institution_id").distinct(), "institution_id")
+
+
+def _billed(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the signature of a step
     """Return units and yuan settled by house, drug, unit and month; refunded settlements are no visits.
 
     Notes
@@ -101,16 +104,23 @@ def _billed(items: ir.Table, visits: ir.Table) -> ir.Table:
     """
     import ibis
 
-    no = ibis.literal(value=False)
+    items, no = tables["items"], ibis.literal(value=False)
     lines = items.filter(~ibis.coalesce(items.returned, no) & (items.quantity > 0))
     lines = lines.select("unit", "quantity", "amount", key="settlement_id", item="item_code")
-    once = visits.group_by("patient_id", "on", "amount", "total_amount", house=visits.institution_id).aggregate(
-        key=visits.settlement_id.min()
-    )
-    sold = lines.inner_join(once.select("key", "on", "house"), "key")
+    once = _here(tables).anti_join(_again(tables["same_day"]), "settlement_id")
+    sold = lines.inner_join(once.select("on", key="settlement_id", house="institution_id"), "key")
     return sold.group_by("house", "item", "unit", month=month_index(sold.on)).aggregate(
         units=sold.quantity.sum(), yuan=sold.amount.cast("float64").sum()
     )
+
+
+def _again(visits: ir.Table) -> ir.Table:
+    """Return the visits that repeat one of the same person, house, day and amounts with a smaller key."""
+    import ibis
+
+    same = ibis.window(group_by=["patient_id", "institution_id", "on", "amount", "total_amount"])
+    marked = visits.mutate(first=visits.settlement_id.min().over(same))
+    return marked.filter(marked.settlement_id != marked["first"]).select("settlement_id")
 
 
 def _prices(billed: ir.Table) -> ir.Table:
@@ -131,7 +141,7 @@ def _owners(stock: ir.Table, institutions: ir.Table) -> ir.Table:
     return joined.select(house=joined.house, owner=ibis.coalesce(joined.owner, joined.house))
 
 
-def _books(stock: ir.Table, billed: ir.Table, owners: ir.Table, params: Params) -> ir.Table:
+def _books(tables: Tables, params: Params) -> ir.Table:
     """Return by house, drug and month what was settled and what there was, in units of the book.
 
     Notes
@@ -142,7 +152,8 @@ def _books(stock: ir.Table, billed: ir.Table, owners: ir.Table, params: Params) 
     """
     import ibis
 
-    given = stock
+    given, billed = tables["stock"], tables["billed"]
+    owners = _owners(given, tables["institutions"])
     zero = {c: ibis.coalesce(given[c], 0.0) for c in ("opening", "purchased", "returned", "transferred", "closing")}
     digits = given.month.replace("-", "")
     on = digits.substr(0, 4).concat("-", digits.substr(4, 2), "-01").try_cast("date")
@@ -244,6 +255,7 @@ TYPOLOGY = Typology(
     confirm=confirm,
     grouping="hub",
     uses=frozenset({"visits"}),
+    steps=(("same_day", same_day), ("billed", _billed), ("books", _books)),
     benign=("stock_slip",),
     provisions=(
         "医疗保障基金使用监督管理条例 第三十八条（虚记、多记药品）、第四十条",

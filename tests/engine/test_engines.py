@@ -76,6 +76,30 @@ def test_keep_computes_once_and_may_read_what_it_replaces(engine):
     assert "kept" not in engine.tables()
 
 
+def test_several_expressions_are_fetched_in_turn_as_one_by_one(engine):
+    """The next may be asked for, and made of tables put meanwhile, while one runs."""
+    table = engine.put("fetched_each", ROWS)
+
+    def asked():
+        for n in (1, 2, 3):
+            put = engine.put(f"wanted_{n}", pa.table({"n": pa.array([n], pa.int64())}))
+            yield table.semi_join(put, "n")
+
+    found = list(engine.fetch_each(asked()))
+    assert [rows["n"].to_pylist() for rows in found] == [[1], [2], [3]]
+    assert all(rows.equals(engine.fetch(table.filter(table.n == n))) for n, rows in enumerate(found, 1))
+    assert list(engine.fetch_each([])) == []
+    for name in ("fetched_each", "wanted_1", "wanted_2", "wanted_3"):
+        engine.drop(name)
+
+
+def test_a_failure_while_several_are_fetched_reaches_the_caller(duckdb_engine):
+    rows = duckdb_engine.put("texts", pa.table({"text": pa.array(["x"], pa.string())}))
+    with pytest.raises(Exception, match="Conversion"):
+        list(duckdb_engine.fetch_each([rows, rows.select(n=rows.text.cast("int64")), rows]))
+    duckdb_engine.drop("texts")
+
+
 def test_an_empty_table_keeps_its_types(engine):
     empty = engine.put("empty", ROWS.slice(0, 0))
     kept = engine.keep("empty_too", empty.filter(empty.n > 1))

@@ -73,6 +73,14 @@ def test_a_contradiction_is_never_explained_away():
     assert found.judgements[0].result is Result.HOLDS
 
 
+@pytest.mark.parametrize(("grade", "left"), [(Grade.E2, "CDEFG"), (Grade.E1, "ABCDEFG")])
+def test_an_explanation_never_clears_an_amount(grade, left):
+    """Whoever remains keeps what was paid for his rows; of a contradiction all remain, explained or not."""
+    (found,) = judged(typology(grade=grade), "AB")
+    paid = {who: amount for who, _, _, _, amount in VISITS}
+    assert {e.subject_id: float(e.amount) for e in found.finding.evidence} == {who: paid[who] for who in left}
+
+
 def test_households_count_not_people():
     assert judged(typology(), units={"A": "H", "B": "H", "C": "H"})[0].finding.minimum_met_by == 5
     assert judged(typology(), units={"A": "H", "B": "H", "C": "H", "D": "H"}) == []

@@ -12,7 +12,7 @@ standard error is taken over towns, whose rings have nothing in common.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,102 +24,20 @@ from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from gangfinder.synth import Town, TownSettings, build_town
+from gangfinder.synth.truth import Group
 
 LIMIT = 0.6
 
-ROWS_PER_RING = 30
+ROWS_PER_RING = 20
 """Rows drawn of one ring: more of them say little that is new, and would let large rings outvote small ones."""
+
+POOLED = frozenset({"signals"})
+"""Tables of which each ring has a row or two: all rings are one kind there."""
+
+STAY = "inpatient"
 
 HONEST_SHARE = 2
 """Most honest rows kept for each planted one in a house and kind of visit."""
-
-CONDUCT: dict[tuple[str, str], str] = {
-    ("T06", "cash_amount"): "the house waives what the recruits would have to pay",
-    ("T06", "account_amount"): "the house waives what the recruits would have to pay",
-    ("T07", "cash_amount"): "the houses ask no cash of people whom they hand on",
-    ("T07", "account_amount"): "the houses ask nothing of the account of people whom they hand on",
-    ("T07", "patient.age"): "recruits are adults who hardly see a doctor",
-    ("T07", "patient.insured_type"): "those who hardly see a doctor are rarely insured as employees",
-    ("T12", "patient.age"): "recruits are adults who hardly see a doctor",
-    ("T12", "patient.insured_type"): "those who hardly see a doctor are rarely insured as employees",
-    ("T21", "doctor_id"): "one doctor's name stands under all of them",
-    ("T07", "department"): "recruits lie in the large wards of adults",
-    ("T12", "cash_amount"): "the houses ask no cash of people whom they hand on",
-    ("T12", "account_amount"): "the houses ask nothing of the account of people whom they hand on",
-    ("T12", "department"): "recruits lie in the large wards of adults",
-    ("T11", "total_amount"): "the entitlement is for the sake of costly drugs",
-    ("T11", "fund_amount"): "the entitlement is for the sake of costly drugs",
-    ("T11", "pooled_amount"): "the entitlement is for the sake of costly drugs",
-    ("T11", "cash_amount"): "the entitlement is for the sake of costly drugs",
-    ("T11", "items.price"): "the entitlement is for the sake of costly drugs",
-    ("T11", "items.count"): "the entitlement is for the sake of costly drugs",
-    ("T11", "items.boxes"): "the entitlement is for the sake of costly drugs",
-    ("T11", "items.traced"): "the entitlement is for the sake of costly drugs",
-    ("T11", "items.days_supplied"): "the entitlement is for the sake of costly drugs",
-    ("T11", "patient.age"): "people are recruited who have hardly been treated, and for nothing",
-    ("T11", "patient.insured_type"): "people are recruited who have hardly been treated, and for nothing",
-    ("T11", "account_amount"): "people are recruited who have hardly been treated, and for nothing",
-    ("T11", "account_balance"): "people are recruited who have hardly been treated, and for nothing",
-    ("T11", "cap_amount"): "people are recruited who have hardly been treated, and for nothing",
-    ("T14", "prescription_id"): "a prescription is written for every sale",
-    ("T15", "prescription_id"): "half of the forged sales have no prescription",
-    ("T10", "patient.age"): "the cards of the dead are used, and the dead were old",
-    ("T16", "benefit_kind"): "the forged result is there for the sake of the special drug",
-    ("T16", "total_amount"): "a course of a special drug costs more than a birth at the same house",
-    ("T16", "fund_amount"): "a course of a special drug costs more than a birth at the same house",
-    ("T18", "agent_name"): "the second copies of the bills go through one agent",
-    ("T18", "agent_phone"): "the second copies of the bills go through one agent",
-    ("T18", "agent_id_number"): "the second copies of the bills go through one agent",
-    ("T18", "benefit_kind"): "a stay that was settled on the spot is claimed once more as a stay",
-    ("T18", "department"): "injuries that another payer owes lie in orthopaedics",
-    ("T18", "diagnosis_code"): "injuries that another payer owes are injuries",
-    ("T19", "benefit_kind"): "the people were enrolled for this one benefit",
-    ("T19", "total_amount"): "allowances follow the base, and the bases are raised",
-    ("T19", "fund_amount"): "allowances follow the base, and the bases are raised",
-    ("T19", "agent_name"): "one agent hands in for those he enrolled",
-    ("T19", "agent_phone"): "one agent hands in for those he enrolled",
-    ("T19", "agent_id_number"): "one agent hands in for those he enrolled",
-    ("T02", "account_amount"): "accounts are emptied: much is paid from them",
-    ("T02", "account_balance"): "accounts are emptied: little is left on them",
-    ("T02", "total_amount"): "many boxes of a dear product are bought at once",
-    ("T02", "fund_amount"): "large purchases come to the cap of the fund",
-    ("T02", "pooled_amount"): "large purchases come to the cap of the fund",
-    ("T02", "credential_type"): "an electronic credential is scanned from afar",
-    ("T02", "area_code"): "the holders are insured elsewhere",
-    ("T02", "patient.area_code"): "the holders are insured elsewhere",
-    ("T02", "patient.address"): "the holders live elsewhere",
-    ("T02", "patient.employer"): "the holders work elsewhere, and no employer here insures them",
-    ("T02", "patient.insured_type"): "only the employed have accounts that can be emptied",
-    ("T02", "items.price"): "one dear product",
-    ("T02", "items.boxes"): "many boxes of it",
-    ("T02", "items.count"): "one product is one line",
-    ("T02", "items.days_supplied"): "many boxes of one product",
-    ("T02", "cap_amount"): "only the employed have accounts that can be emptied, and their daily cap is another",
-    ("T02", "items.traced"): "one product is one line, and one code",
-    ("T23", "settled_at"): "sessions out of turn lie on other days and hours",
-    ("T23", "occurred_at"): "sessions out of turn lie on other days and hours",
-    ("T24", "patient.insured_type"): "a list of villagers holds fewer of the employed than those who see a doctor",
-    ("T24", "cap_amount"): "a list of villagers holds fewer of the employed, whose cap is another",
-    ("T24", "account_balance"): "a list of villagers holds fewer of the employed, who have accounts",
-    ("T24", "patient.address"): "the list is that of the villages around, where others come from farther",
-    ("T24", "items.traced"): "one cheap basket stands on nearly all bills",
-    ("T24", "diagnosis_code"): "one diagnosis stands on nearly all bills",
-    ("T24", "total_amount"): "the bills are small and alike",
-    ("T24", "fund_amount"): "the bills are small and alike",
-    ("T24", "pooled_amount"): "the bills are small and alike",
-    ("T24", "cash_amount"): "the bills are small and alike",
-    ("T24", "account_amount"): "the bills are small and alike",
-    ("T24", "items.price"): "one cheap basket stands on nearly all bills",
-    ("T24", "items.boxes"): "one cheap basket stands on nearly all bills",
-    ("T24", "items.count"): "one cheap basket stands on nearly all bills",
-    ("T24", "items.days_supplied"): "one cheap basket stands on nearly all bills",
-    ("T24", "patient.age"): "a list of villagers is younger than those who fall ill",
-    ("T17", "agent_name"): "agents hand in nearly all of the claims",
-    ("T17", "agent_phone"): "agents hand in nearly all of the claims",
-    ("T17", "agent_id_number"): "agents hand in nearly all of the claims",
-}
-"""(typology, column) → why the column is the ring's conduct and not a tell."""
-
 
 def features(column: pd.Series) -> pd.DataFrame:
     """What a single column shows: null or not, the value, its clock time, its cents, its digits."""
@@ -161,29 +79,50 @@ def _frame(table) -> pd.DataFrame:
     return frame
 
 
-def settlement_columns(town: Town) -> pd.DataFrame:
-    """Settlements at ring sites with what one column of them can show, one row each."""
-    table = town.tables["settlements"]
-    sites = {house for ring in town.truth.rings for house in ring.institutions}
-    here = pc.is_in(table["institution_id"], pa.array(sorted(sites)))
-    position = pa.array(np.arange(len(table)) / len(table))
-    rows = _frame(table.append_column("position", position).filter(here))
-    rows["is_duplicate"] = rows["settlement_id"].duplicated(keep=False).astype(int)
-    rows["is_refund"] = rows["reversed_settlement_id"].notna().astype(int)
-    rows["upload_delay"] = (rows["settled_at"] - rows["occurred_at"]).dt.total_seconds()
+TABLES: dict[str, tuple[str, list[str]]] = {
+    # table: (key of a row, what is alike in the honest rows it is compared with: house and kind of care)
+    "settlements": ("settlement_id", ["institution_id", "visit_type"]),
+    "reimbursements": ("reimbursement_id", ["claim"]),
+    "prescriptions": ("prescription_id", ["pharmacy_id", "long_term"]),
+    "filings": ("filing_id", ["institution_id", "kind"]),
+    "lab_reports": ("report_id", ["institution_id"]),
+    "enrolments": ("patient_id", []),
+    "signals": ("entity_id", ["entity_type", "kind"]),
+}
+
+
+def shown_rows(town: Town, table: str, positions: np.ndarray) -> pd.DataFrame:
+    """Return some rows of a table with what each of their columns can show."""
+    whole = town.tables[table]
+    rows = _frame(whole.take(pa.array(positions)))
+    rows["position"] = positions / len(whole)
+    if table == "settlements":
+        every = pd.Series(whole["settlement_id"].to_numpy(zero_copy_only=False))
+        rows["is_duplicate"] = every.duplicated(keep=False).to_numpy()[positions].astype(int)
+        rows["is_refund"] = rows["reversed_settlement_id"].notna().astype(int)
+        rows["upload_delay"] = (rows["settled_at"] - rows["occurred_at"]).dt.total_seconds()
+        rows = with_registers(town, rows)
     return rows
 
 
+def _register(town: Town, table: str, key: str, wanted: pd.Series, prefix: str) -> pd.DataFrame:
+    """Return what a register says about those wanted, one row each."""
+    rows = town.tables[table]
+    rows = _frame(rows.filter(pc.is_in(rows[key], pa.array(wanted.dropna().unique()))))
+    return rows.drop_duplicates(key).set_index(key).add_prefix(prefix)
+
+
 def with_registers(town: Town, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return settlements with what the register of patients and the items say about them."""
-    people = town.tables["patients"]
-    people = _frame(people.filter(pc.is_in(people["patient_id"], pa.array(rows["patient_id"].unique()))))
-    people = people.set_index("patient_id").add_prefix("patient.")
+    """Return settlements with what the registers of patients and doctors and the items say about them."""
+    people = _register(town, "patients", "patient_id", rows["patient_id"], "patient.")
     people["patient.age"] = 2025 - people["patient.birth_date"].dt.year
     people = people.drop(columns=["patient.birth_date", "patient.death_date"])
+    doctors = _register(town, "doctors", "doctor_id", rows["doctor_id"], "doctor.")
     items = town.tables["items"]
     items = _frame(items.filter(pc.is_in(items["settlement_id"], pa.array(rows["settlement_id"].unique()))))
     items["price"] = items["amount"] / items["quantity"]
+    items["split_pack"] = items["split_pack"].fillna(False).astype(bool)
+    items["returned"] = items["returned"].fillna(False).astype(bool)
     per = items.groupby("settlement_id").agg(
         **{
             "items.count": ("line_no", "size"),
@@ -191,9 +130,11 @@ def with_registers(town: Town, rows: pd.DataFrame) -> pd.DataFrame:
             "items.boxes": ("quantity", "sum"),
             "items.days_supplied": ("days_supplied", "max"),
             "items.traced": ("trace_code", "count"),
+            "items.split": ("split_pack", "max"),
+            "items.returned": ("returned", "max"),
         }
     )
-    return rows.join(people, on="patient_id").join(per, on="settlement_id")
+    return rows.join(people, on="patient_id").join(doctors, on="doctor_id").join(per, on="settlement_id")
 
 
 @dataclass(frozen=True)
@@ -207,37 +148,67 @@ class Sample:
     weight: np.ndarray
 
 
-def samples(town: Town) -> Iterator[Sample]:
-    """Return planted rows with the honest rows of the same houses and kinds of visit.
+def samples(town: Town, groups: Sequence[Group]) -> Iterator[Sample]:
+    """Return rows of groups, kind by kind, with honest rows of the same houses that belong to no group at all.
 
-    Within a house and kind of visit the honest rows together weigh as much as the planted ones, so that what
-    a house does to all its rows (prices, columns its software leaves out) tells nothing.
+    Within a house and kind of visit (claim, filing) the honest rows together weigh as much as the planted ones, so
+    that what a house does to all its rows (prices, columns its software leaves out) tells nothing.
     """
-    claims = _frame(town.tables["reimbursements"])
-    claims["position"] = np.arange(len(claims)) / len(claims)
-    tables = (
-        ("settlements", settlement_columns(town), "settlement_id", ["institution_id", "visit_type"]),
-        ("reimbursements", claims, "reimbursement_id", ["institution_id"]),
-    )
-    ring_of = {key: ring.group_id for ring in town.truth.rings for key in (*ring.settlements, *ring.reimbursements)}
-    kind_of = {ring.group_id: ring.kind for ring in town.truth.rings}
     rng = np.random.default_rng(1)
-    for typology in sorted(set(kind_of.values())):
-        for table, frame, key, same in tables:
-            ring = frame[key].map(ring_of)
-            own = (ring.map(kind_of) == typology).to_numpy()
-            kept = _thinned(rng, frame, same, ring, own, ring.isna().to_numpy())
+    group_of = {table: _keys(groups, table) for table in TABLES}
+    every = {table: {**_keys(town.truth.rings, table), **_keys(town.truth.lookalikes, table)} for table in TABLES}
+    kind_of = {group.group_id: group.kind for group in groups}
+    for table, (key, same) in TABLES.items():
+        light = _light(town, table)
+        group = light[key].map(group_of[table])
+        kinds = group.map(kind_of).where(group.isna() | (table not in POOLED), "every")
+        honest = ~light[key].isin(every[table].keys()).to_numpy()
+        chosen = {}
+        for kind in sorted(set(kinds.dropna())):
+            own = (kinds == kind).to_numpy()
+            kept = _thinned(rng, light, same, group, own, honest)
             if len(kept):
-                chosen, planted = frame.iloc[kept], own[kept]
-                n_planted, n_honest = _sizes(chosen, same, planted)
-                weight = np.where(planted, 1.0, n_planted / n_honest)
-                rows = with_registers(town, chosen) if table == "settlements" else chosen
-                yield Sample(table, typology, rows, planted, weight)
+                chosen[kind] = kept, own[kept]
+        if chosen:
+            yield from _shown(town, table, light, chosen)
+
+
+def _light(town: Town, table: str) -> pd.DataFrame:
+    """Return the columns of a table by which rows are chosen."""
+    if table != "reimbursements":
+        key, same = TABLES[table]
+        return town.tables[table].select(list(dict.fromkeys([key, *same]))).to_pandas()
+    rows = town.tables[table].select(["reimbursement_id", "benefit_kind", "institution_id"]).to_pandas()
+    # a stay is claimed with the papers of one house; drugs and allowances are the fund's own matter
+    at = rows["institution_id"].where(rows["benefit_kind"].eq(STAY), "")
+    return pd.DataFrame({"reimbursement_id": rows["reimbursement_id"], "claim": rows["benefit_kind"] + " " + at})
+
+
+def _shown(
+    town: Town, table: str, light: pd.DataFrame, chosen: Mapping[str, tuple[np.ndarray, np.ndarray]]
+) -> Iterator[Sample]:
+    """Return the sample of each kind; the rows are read once for all of them."""
+    wanted = np.unique(np.concatenate([kept for kept, _ in chosen.values()]))
+    shown = shown_rows(town, table, wanted)
+    for kind, (kept, planted) in chosen.items():
+        n_planted, n_honest = _sizes(light.iloc[kept], TABLES[table][1], planted)
+        weight = np.where(planted, 1.0, n_planted / n_honest)
+        yield Sample(table, kind, shown.iloc[np.searchsorted(wanted, kept)], planted, weight)
+
+
+def _keys(groups: Sequence[Group], table: str) -> dict[str, str]:
+    """Return which group each row of a table belongs to."""
+    own = {"settlements": "settlements", "reimbursements": "reimbursements"}.get(table)
+    return {
+        key: group.group_id
+        for group in groups
+        for key in (getattr(group, own) if own else group.entries.get(table, ()))
+    }
 
 
 def _sizes(frame: pd.DataFrame, same: list[str], planted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each row, how many planted and how many honest rows its house has of its kind of visit."""
-    by = [frame[c].to_numpy() for c in same]
+    by = [frame[c].to_numpy() for c in same] or [np.zeros(len(frame))]
     n_planted, n_honest = (
         pd.Series(flag.astype(int)).groupby(by).transform("sum").to_numpy() for flag in (planted, ~planted)
     )
@@ -253,7 +224,9 @@ def _thinned(
     honest: np.ndarray,
 ) -> np.ndarray:
     """Positions of some rows of each ring, and of some honest rows of the same houses and kinds of visit."""
-    near = own | (honest & frame["institution_id"].isin(frame["institution_id"][own].unique()).to_numpy())
+    near = own | honest
+    for column in same[:1]:
+        near &= frame[column].isin(frame[column][own].unique()).to_numpy()
     order = rng.permutation(np.flatnonzero(near))
     planted = order[own[order]]
     rank = ring.iloc[planted].groupby(ring.iloc[planted].to_numpy()).cumcount().to_numpy()
@@ -267,38 +240,41 @@ def _thinned(
 
 @dataclass(frozen=True)
 class Observed:
-    """What is kept of some towns: one list of samples and one frame of institutions for each."""
+    """What is kept of each town: samples of its rings and of its look-alikes, and a frame of its institutions."""
 
-    samples: list[list[Sample]]
+    rings: list[list[Sample]]
+    lookalikes: list[list[Sample]]
     houses: list[pd.DataFrame]
 
 
-def observe(seeds: Sequence[int], **settings: int) -> Observed:
+def observe(seeds: Sequence[int], **settings: object) -> Observed:
     """Build towns, one at a time, and keep what the audits look at."""
-    found = Observed([], [])
+    found = Observed([], [], [])
     for seed in seeds:
         town = build_town(TownSettings(seed=seed, **settings))
-        found.samples.append(list(samples(town)))
+        found.rings.append(list(samples(town, town.truth.rings)))
+        found.lookalikes.append(list(samples(town, town.truth.lookalikes)))
         found.houses.append(houses_of(town))
     return found
 
 
-def audit(towns: Sequence[list[Sample]]) -> pd.DataFrame:
-    """Return the AUC in unseen towns for every typology and column, with its standard error over towns."""
+def audit(towns: Sequence[list[Sample]], but: frozenset[str] = frozenset()) -> pd.DataFrame:
+    """Return the AUC in unseen towns for every kind of group and column, with its standard error over towns."""
     found = []
     for table, typology in sorted({(s.table, s.typology) for town in towns for s in town}):
         part = [s for town in towns for s in town if (s.table, s.typology) == (table, typology)]
-        for name in part[0].rows.columns:
+        for name in part[0].rows.columns.drop(list(but), errors="ignore"):
             aucs = column_aucs(part, name)
-            found.append((table, typology, name, np.mean(aucs), np.std(aucs, ddof=1) / len(aucs) ** 0.5))
+            error = np.std(aucs, ddof=1) / len(aucs) ** 0.5 if len(aucs) > 1 else np.inf
+            found.append((table, typology, name, np.mean(aucs), error))
     return pd.DataFrame(found, columns=["table", "typology", "column", "auc", "error"])
 
 
 def column_aucs(samples: Sequence[Sample], name: str) -> list[float]:
     """Learn from what one column shows in one half of the towns, judge in the other; one AUC for each town."""
-    shown = features(pd.concat([s.rows[name] for s in samples])).fillna(-1).to_numpy()
-    shown = shown[:, (shown != shown[0]).any(axis=0)]
-    if not shown.shape[1]:
+    shown = features(pd.concat([s.rows[name] for s in samples])).fillna(-1)
+    shown = np.column_stack([_binned(shown[c].to_numpy()) for c in shown if shown[c].nunique() > 1] or [[]])
+    if not shown.size:
         return [0.5 for _ in samples]
     town = np.repeat(np.arange(len(samples)), [len(s.rows) for s in samples])
     planted, weight = (np.concatenate([getattr(s, part) for s in samples]) for part in ("planted", "weight"))
@@ -309,10 +285,21 @@ def column_aucs(samples: Sequence[Sample], name: str) -> list[float]:
         with threadpool_limits(1):
             model.fit(shown[seen], planted[seen], weight[seen])
             score[~seen] = model.predict_proba(shown[~seen])[:, 1]
-    return [
-        float(roc_auc_score(planted[town == t], score[town == t], sample_weight=weight[town == t]))
-        for t in range(len(samples))
-    ]
+    return [_auc(planted[town == t], score[town == t], weight[town == t]) for t in range(len(samples))]
+
+
+def _binned(value: np.ndarray) -> np.ndarray:
+    """Return values in at most 200 classes of equal size: what the classifier would do itself, more slowly."""
+    if len(np.unique(value)) <= 200:
+        return value
+    return np.searchsorted(np.unique(np.quantile(value, np.linspace(0, 1, 200))), value)
+
+
+def _auc(planted: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
+    """Return the weighted area under the curve, ties counted by half."""
+    _, rank = np.unique(score, return_inverse=True)
+    one, other = (np.bincount(rank, weight * flag) for flag in (planted, ~planted))
+    return float((one * (np.cumsum(other) - other / 2)).sum() / (one.sum() * other.sum()))
 
 
 def houses_of(town: Town) -> pd.DataFrame:

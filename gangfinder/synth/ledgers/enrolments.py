@@ -112,8 +112,8 @@ def write(world: World, names: Names, spells: Enrolments) -> pa.Table:
             "valid_from": dates(spells["start"]),
             "valid_to": dates(np.maximum(spells["end"], 0), spells["end"] == _NO_END),
             # numbers without order: a new employer's looks like any other
-            "employer_id": joined("E", words(100_000 + employer * 48_271 % 899_981)),
-            "employer_name": joined("测试公司", words(_numbers(world)[employer])),
+            "employer_id": joined("E", words(100_000 + (employer + _salt(world)) * 48_271 % 899_981)),
+            "employer_name": joined("测试公司", words(company_number(world, employer))),
             "base_amount": money(np.round(base * 100).astype(np.int64)),
             "handler_id": pick_from(names.staff, handler),
             "agent_id_number": pick_from(names.id_numbers, shown),
@@ -122,11 +122,13 @@ def write(world: World, names: Names, spells: Enrolments) -> pa.Table:
     )
 
 
-def _numbers(world: World) -> Ints:
-    """Return the number in each employer's name, as the register of residents has it, and of further ones."""
-    known = employers(world)
-    drawn = world.streams.shared("employers").permutation(known) + 1
-    return np.concatenate([drawn, np.arange(known + 1, known + 20_000)])
+def company_number(world: World, employer: Ints) -> Ints:
+    """Return the number in each employer's name: in every town another one, and that of a new employer like any."""
+    return np.asarray(10_000 + (employer + _salt(world)) * 7_919 % 89_989, dtype=np.int64)
+
+
+def _salt(world: World) -> int:
+    return int(world.streams.shared("employer numbers").integers(0, 89_989))
 
 
 ENROLMENTS = Ledger("enrolments", "patient_id", Enrolments, careers, write)

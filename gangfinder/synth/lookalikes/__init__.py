@@ -103,6 +103,7 @@ from gangfinder.synth.lookalikes.treatment import (
     care_home,
     chemotherapy,
     dialysis,
+    house_staff,
     psychiatric_stay,
     rehabilitation,
 )
@@ -191,6 +192,7 @@ LOOKALIKES: Mapping[str, tuple[Play, int]] = {
     "company_dormitory": (company_dormitory, 40_000),
     "clinic_off_line": (clinic_off_line, 40_000),
     "chain_pharmacy": (chain_pharmacy, 40_000),
+    "house_staff": (house_staff, 60_000),
 }
 
 

@@ -6,12 +6,12 @@ import numpy as np
 
 from gangfinder.synth.benefits import basic_share, layered, maternity, special_drugs, young_women
 from gangfinder.synth.casting import Part, Scene, recruit, villagers
-from gangfinder.synth.catalogue import DEPARTMENT, DIAGNOSIS, Kind, PlaceKind
+from gangfinder.synth.catalogue import DEPARTMENT, DIAGNOSIS, STAY_DAILY, PlaceKind
 from gangfinder.synth.claims import invoice_position, stays_far_away
-from gangfinder.synth.events import DAY, NONE, Claims, Events
+from gangfinder.synth.events import NONE, Claims
 from gangfinder.synth.ledgers.enrolments import Enrolments, employers, wages
 from gangfinder.synth.ledgers.lab_reports import ITEMS, LabReports, chance, laboratories, make_bench
-from gangfinder.synth.ordinary import length_of_stay, pick
+from gangfinder.synth.ordinary import length_of_stay, pick, stay_events
 from gangfinder.synth.reimbursed import COMMERCIAL
 from gangfinder.synth.streams import Flags, Ints, spread
 
@@ -216,10 +216,9 @@ def commercial_top_up(scene: Scene, rng: np.random.Generator, number: int) -> Pa
     size, nights = len(folk), np.clip(length_of_stay(rng, len(folk)), 3, 14)
     place = pick(rng, scene.habits.ward, folk)
     day = world.first_day + rng.integers(0, world.days - 80, size)
-    admitted = day * DAY + rng.integers(8 * 3600, 17 * 3600, size)
-    at = (day + nights) * DAY + rng.integers(8 * 3600, 17 * 3600, size)
-    cost = np.round(900 * nights**0.85 * np.exp(rng.normal(-0.12, 0.4, size)), 2)
-    stays = Events.of(patient=folk, place=place, at=at, admitted=admitted, kind=int(Kind.STAY), cost=cost)
+    level = STAY_DAILY[world.places.kind[place]] * nights**0.85
+    cost = np.round(level * np.exp(rng.normal(-0.12, 0.5, size)), 2)
+    stays = stay_events(rng, folk, place, day, nights, cost=cost)
     claims = Claims.of(
         patient=folk, place=place, admitted=day, nights=nights, submitted=day + nights + rng.integers(5, 60, size),
         total=cost, account=folk, invoice=invoice_position(world, place, day + nights) + rng.integers(0, 400, size),

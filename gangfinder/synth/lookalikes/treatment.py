@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from gangfinder.synth.casting import Part, Scene, recruit, villagers
-from gangfinder.synth.catalogue import DEPARTMENT, DIAGNOSIS, Kind, PlaceKind
+from gangfinder.synth.catalogue import DEPARTMENT, DIAGNOSIS, STAY_DAILY, Kind, PlaceKind
 from gangfinder.synth.events import DAY, Events
-from gangfinder.synth.ordinary import stay_events
+from gangfinder.synth.ordinary import length_of_stay, stay_events, stay_rate
 from gangfinder.synth.streams import Flags, Ints, spread
 
 
@@ -110,6 +110,44 @@ def rehabilitation(scene: Scene, rng: np.random.Generator, number: int) -> Part:
         diagnosis=DIAGNOSIS["I63.900"],
     )
     return Part("rehabilitation", patients, events)
+
+
+def house_staff(scene: Scene, rng: np.random.Generator, number: int) -> Part:
+    """Play the doctors of one hospital as its patients: joint mornings, an illness between shifts, now and then a bed.
+
+    They are in no other group, so who is cast for others stays the same.
+    """
+    world = scene.world
+    site, staff = _large_staff(scene, number)
+    mornings = rng.choice(np.unique(world.open_days(pharmacy=False)), 2, replace=False)
+    date, person = np.nonzero(rng.random((2, len(staff))) < 0.8)
+    at = mornings[date] * DAY + 8 * 3600 + rng.integers(0, 2 * 3600, len(date))
+    joint = Events.of(patient=staff[person], place=site, at=at, kind=int(Kind.OUTPATIENT))
+    who = np.repeat(staff, rng.poisson(3.0 * world.days / 365, len(staff)))
+    days = rng.choice(world.open_days(pharmacy=False), len(who))
+    ill = world.visits(rng, who, np.full(len(who), site), days)
+    lying = staff[rng.random(len(staff)) < stay_rate(world)[staff] * world.days / 365]
+    nights = np.clip(length_of_stay(rng, len(lying)), 2, 15)
+    level = STAY_DAILY[world.places.kind[site]] * nights**0.85
+    beds = stay_events(
+        rng, lying, np.full(len(lying), site), world.first_day + rng.integers(0, max(world.days - 20, 1), len(lying)),
+        nights, cost=np.round(level * np.exp(rng.normal(-0.12, 0.5, len(lying))), 2),
+    )
+    return Part("house_staff", staff, Events.joined([joint, ill, beds]))
+
+
+def _large_staff(scene: Scene, number: int) -> tuple[int, Ints]:
+    """Return one of the hospitals with the largest staff that no ring is at, and up to forty doctors who live here."""
+    world = scene.world
+    person, place = world.standing.doctor_person, world.places.doctor_place
+    hospitals = world.places.of_kind(PlaceKind.LARGE, PlaceKind.SMALL)
+    hospitals = hospitals[~world.seats.place_taken[hospitals]]
+    local = np.flatnonzero((person < world.people.count) & np.isin(place, hospitals))
+    local = local[scene.alive[person[local]] & ~world.people.guest[person[local]]]
+    sizes = np.bincount(place[local], minlength=world.places.count)
+    largest = np.argsort(-sizes, kind="stable")
+    chosen = int(largest[number % max(1, int(np.count_nonzero(sizes >= 8)))])
+    return chosen, np.unique(person[local[place[local] == chosen]])[:40]
 
 
 def care_home(scene: Scene, rng: np.random.Generator, number: int) -> Part:

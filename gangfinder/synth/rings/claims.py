@@ -6,13 +6,13 @@ import numpy as np
 
 from gangfinder.synth.benefits import maternity, special_drugs, young_women
 from gangfinder.synth.casting import Part, Scene, bystanders, cover_visits, recruit
-from gangfinder.synth.catalogue import DEPARTMENT, DIAGNOSIS, Kind
+from gangfinder.synth.catalogue import DEPARTMENT, DIAGNOSIS, STAY_DAILY
 from gangfinder.synth.claims import claim_rate, stays_far_away
 from gangfinder.synth.events import DAY, NONE, Claims, Events
 from gangfinder.synth.ledgers.enrolments import Enrolments, employers, wages
 from gangfinder.synth.ledgers.lab_reports import COPIES, ITEMS, LabReports, chance, laboratories, make_bench
 from gangfinder.synth.ledgers.signals import TRAFFIC, WORK, Signals
-from gangfinder.synth.ordinary import length_of_stay
+from gangfinder.synth.ordinary import length_of_stay, stay_events, stay_rate, ward_rate
 from gangfinder.synth.streams import Floats, Ints, spread
 
 _NEW_EMPLOYERS = 10_000
@@ -87,18 +87,18 @@ def double_bills(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     return play(scene, rng, number)
 
 
-def _claimants(scene: Scene, rng: np.random.Generator, low: int, high: int) -> tuple[Ints, Ints]:
-    """Return who claims and the one who hands in for them."""
+def _claimants(scene: Scene, rng: np.random.Generator, low: int, high: int, rate: Floats) -> tuple[Ints, Ints]:
+    """Return who claims, by how often each has such a bill, and the one who hands in for them."""
     world = scene.world
     adults = scene.alive & (world.people.age >= 20)
-    holders = recruit(scene, rng, spread(rng, low, high), adults, claim_rate(world) * 10)
+    holders = recruit(scene, rng, spread(rng, low, high), adults, rate * 10)
     return holders, recruit(scene, rng, 1, adults & (world.people.age < 62))
 
 
 def _twice_by_hand(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Return bills of far hospitals, handed in by the holder and once more through the agent, weeks later."""
     world, settings = scene.world, scene.world.settings
-    holders, agent = _claimants(scene, rng, 6, 15)
+    holders, agent = _claimants(scene, rng, 6, 15, claim_rate(world))
     who = np.repeat(holders, rng.integers(1, 3, len(holders)))
     last = world.first_day + world.days
     first = stays_far_away(scene, rng, who, account=who)
@@ -120,7 +120,7 @@ def _settled_and_claimed(scene: Scene, rng: np.random.Generator, number: int) ->
     """Return stays at one house that the fund settles on the spot and pays once more by hand."""
     world, settings = scene.world, scene.world.settings
     site = int(world.ring_sites["T18", number][0])
-    holders, agent = _claimants(scene, rng, 6, 15)
+    holders, agent = _claimants(scene, rng, 6, 15, stay_rate(world))
     who = np.repeat(holders, rng.integers(1, 3, len(holders)))
     stays = _stays(scene, rng, who, site, 70)
     again = (rng.random(len(who)) < settings.participation) | (np.diff(who, prepend=-1) != 0)
@@ -146,19 +146,16 @@ def _stays(scene: Scene, rng: np.random.Generator, who: Ints, site: int, before_
     later = np.diff(rank, prepend=-1) == 0  # the second stay of a person, well after the first
     days = np.where(later, np.roll(days, 1) + 16 + rng.integers(0, 20, len(who)), days)
     days = np.minimum(days, scene.world.first_day + scene.world.days - before_end)
-    admitted = days * DAY + rng.integers(8 * 3600, 17 * 3600, len(who))
-    at = (days + nights) * DAY + rng.integers(8 * 3600, 17 * 3600, len(who))
-    return Events.of(
-        patient=who, place=site, at=at, admitted=admitted, kind=int(Kind.STAY),
-        cost=np.round(860 * nights**0.85 * np.exp(rng.normal(-0.12, 0.4, len(who))), 2), **more,
-    )
+    level = STAY_DAILY[scene.world.places.kind[site]] * nights**0.85
+    cost = np.round(level * np.exp(rng.normal(-0.12, 0.5, len(who))), 2)
+    return stay_events(rng, who, np.full(len(who), site), days, nights, cost=cost, **more)
 
 
 def _other_payer(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Return injuries on the road and at work that one house and one agent bill as falls at home."""
     world, settings = scene.world, scene.world.settings
     site = int(world.ring_sites["T18", number][0])
-    hurt, agent = _claimants(scene, rng, 9, 15)
+    hurt, agent = _claimants(scene, rng, 9, 15, ward_rate(world, DEPARTMENT["骨科"]))
     size = len(hurt)
     codes = np.array([DIAGNOSIS[code] for code in ("S52.500", "S82.800", "T14.900")])
     stays = _stays(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gangfinder.synth.casting import Part, Scene, attendance, cover_visits, irregular_days, recruit
+from gangfinder.synth.casting import Part, Scene, attendance, cover_visits, irregular_days, matched, recruit
 from gangfinder.synth.catalogue import Kind, PlaceKind
 from gangfinder.synth.entitlements import first_visits, office_hours
 from gangfinder.synth.events import DAY, NONE, Events
@@ -12,7 +12,7 @@ from gangfinder.synth.ledgers.filings import Filings
 from gangfinder.synth.observed import observed_hours
 from gangfinder.synth.ordinary import pick
 from gangfinder.synth.rings.prescriptions import willing_doctor
-from gangfinder.synth.streams import Ints, spread
+from gangfinder.synth.streams import Floats, Ints, spread
 
 _HISTORY_DAYS = 110  # the fund has seen so much of the year when the first of them files
 
@@ -30,7 +30,8 @@ def entitlement_collusion(scene: Scene, rng: np.random.Generator, number: int) -
     doctor = willing_doctor(scene, rng, PlaceKind.SMALL, PlaceKind.TOWNSHIP, PlaceKind.LARGE)
     house = int(world.places.doctor_place[doctor])
     idle = scene.alive & ~world.people.chronic & (scene.visit_weight <= 3) & (scene.stay_weight == 0)
-    members = recruit(scene, rng, spread(rng, 9, 15), idle & (world.people.age >= 35))
+    idle &= world.people.age >= 18
+    members = recruit(scene, rng, spread(rng, 9, 15), idle, matched(scene, idle, _fetchers(scene)))
     if not len(members):
         return Part("T11", members)
     agents = recruit(scene, rng, 1 if rng.random() < 0.7 else 2, scene.alive & (world.people.age >= 25))
@@ -57,6 +58,14 @@ def entitlement_collusion(scene: Scene, rng: np.random.Generator, number: int) -
         "T11", members, fetched, cover=cover, places=sites, agents=agents, doctors=np.array([doctor]),
         more={"filings": filings},
     )
+
+
+def _fetchers(scene: Scene) -> Floats:
+    """Return how often each resident of the members' years fetches drugs, at a clinic or a shop."""
+    world, kind = scene.world, scene.ordinary["kind"]
+    drugs = np.isin(kind, (int(Kind.CHRONIC), int(Kind.PHARMACY)))
+    often = np.bincount(scene.ordinary["patient"][drugs], minlength=world.people.count)
+    return np.asarray(often * (world.people.age >= 18), dtype=np.float64)
 
 
 def _fetching(

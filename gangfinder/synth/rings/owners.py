@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gangfinder.synth.casting import Part, Scene, cover_visits, recruit
+from gangfinder.synth.casting import Part, Scene, cover_visits, matched, recruit
 from gangfinder.synth.catalogue import STAY_DAILY, WARD_WEIGHTS
 from gangfinder.synth.events import NONE
 from gangfinder.synth.ordinary import stay_events, stay_rate
@@ -27,13 +27,13 @@ def owner_rotation(scene: Scene, rng: np.random.Generator, number: int) -> Part:
 def _healthy(scene: Scene, rng: np.random.Generator, low: int, high: int) -> Ints:
     """Recruit adults who hardly see a doctor: who is in hospital all year can do little else."""
     world = scene.world
-    among = scene.alive & (world.people.age >= 16) & (scene.visit_weight <= 2) & (scene.stay_weight == 0)
+    # of the old, who all go out more, also those who do so every third month
+    seldom = scene.visit_weight <= np.where(world.people.age >= 60, 4, 2)
+    among = scene.alive & (world.people.age >= 16) & seldom & (scene.stay_weight == 0)
     size = min(spread(rng, low, high), max(14, world.people.count // 400))
-    # the old see a doctor more often: they are weighed up, so that the recruits are as old as inpatients are
-    decade = world.people.age // 10
-    rare = np.bincount(decade[among], minlength=13) / np.maximum(np.bincount(decade, minlength=13), 1)
-    weight = stay_rate(world) / np.maximum(rare[decade], 0.01) / (1 + scene.visit_weight)
-    return recruit(scene, rng, size, among, weight * 20)
+    # the old see a doctor more often: they are weighed up, so that the recruits are like those who lie in hospital
+    weight = matched(scene, among, stay_rate(world) * (world.people.age >= 16))
+    return recruit(scene, rng, size, among, weight)
 
 
 def _rotation(scene: Scene, rng: np.random.Generator, kind: str, sites: Ints) -> Part:

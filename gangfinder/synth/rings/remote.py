@@ -135,14 +135,12 @@ def dialysis_padding(scene: Scene, rng: np.random.Generator, number: int) -> Par
     weekday = (days + 3) % 7
     turn = np.where(odd[None, :], np.isin(weekday, (1, 3, 5))[:, None], np.isin(weekday, (0, 2, 4))[:, None])
     date, person = np.nonzero(turn & (rng.random(turn.shape) < 0.97))
-    hour = rng.choice(np.array([7.6, 12.6, 17.2]), len(patients))
-    usual = hour * 3600 + rng.normal(0, 600, len(patients))
+    usual = rng.choice(np.array([7.6, 12.6]), len(patients)) * 3600 + rng.normal(0, 600, len(patients))
     at = days[date] * DAY + (usual[person] + rng.normal(0, 420, len(date))).astype(np.int64)
     billed = _lying_elsewhere(scene, patients[person], at) & (rng.random(len(at)) < 0.9 * settings.participation)
     real = _sessions(patients[person], site, at, billed)
-    return Part(
-        "T23", patients, Events.joined([real, _padding(scene, rng, patients, turn, site)]), places=np.array([site])
-    )
+    padding = _padding(scene, rng, patients, turn, usual, site)
+    return Part("T23", patients, Events.joined([real, padding]), places=np.array([site]))
 
 
 def _kidney_patients(scene: Scene, rng: np.random.Generator, size: int) -> Ints:
@@ -173,25 +171,30 @@ def _lying_elsewhere(scene: Scene, who: Ints, at: Ints) -> Flags:
     return inside
 
 
-def _padding(scene: Scene, rng: np.random.Generator, patients: Ints, turn: Flags, site: int) -> Events:
-    """Return sessions that never were: in padded months two to six for each patient, on days that are not his turn."""
+def _padding(
+    scene: Scene, rng: np.random.Generator, patients: Ints, turn: Flags, usual: Floats, site: int
+) -> Events:
+    """Return sessions that never were: in padded months two to six for each patient, on days that are not his turn.
+
+    They stand at the patient's usual hour on days on which the unit is open: nothing but the turn is wrong with them.
+    """
     world, settings = scene.world, scene.world.settings
     days = np.arange(world.first_day, world.first_day + world.days)
     month = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     who, when = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
-    for i, patient in enumerate(patients):
+    for i in range(len(patients)):
         for one in np.unique(month):
             if rng.random() < settings.participation:
-                free = days[(month == one) & ~turn[:, i]]
+                free = days[(month == one) & ~turn[:, i] & ((days + 3) % 7 != 6)]
                 more = rng.choice(free, min(len(free), spread(rng, 2, 6)), replace=False)
-                who.append(np.full(len(more), patient))
+                who.append(np.full(len(more), i))
                 when.append(more)
     places, clerk = world.places, rng.random()
-    day, patient_of = np.concatenate(when), np.concatenate(who)
+    day, person = np.concatenate(when), np.concatenate(who)
     hand = places.operator_first[site] + int(clerk * places.operator_count[site])
     alone = rng.random(len(day)) < (1.0, 0.95, 0.88, 0.75)[settings.difficulty]
-    at = day * DAY + rng.choice(np.array([8, 12, 17]), len(day)) * 3600 + rng.integers(0, 3600, len(day))
-    return _sessions(patient_of, site, at, False, operator=np.where(alone, hand, NONE))
+    at = day * DAY + (usual[person] + rng.normal(0, 420, len(day))).astype(np.int64)
+    return _sessions(patients[person], site, at, False, operator=np.where(alone, hand, NONE))
 
 
 def micro_claims(scene: Scene, rng: np.random.Generator, number: int) -> Part:
