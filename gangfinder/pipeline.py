@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from gangfinder.linking.execution import Linked, run_linkers
 from gangfinder.linking.projection import Skipped, count, filled_columns
 from gangfinder.model.lead import Lead, ScoredRing
 from gangfinder.rings.merge import merge
-from gangfinder.run import InputDigest, RunRecord, SkippedPart, Stage, Stages, new_run_id
+from gangfinder.run import InputDigest, RunRecord, SkippedPart, Stage, Stages, light_objects, new_run_id
 from gangfinder.scoring.defence import Applied, apply, defended, residual
 from gangfinder.scoring.grouping import RingSettings, group_up
 from gangfinder.scoring.judging import check_benign, judge_groups
@@ -47,8 +46,6 @@ T = TypeVar("T", Typology, Explanation, Linker)
 DEFAULT_MEMORY_GB = 4
 """Memory of the engine where the settings say nothing: what does not fit is spilled to the temporary folder."""
 
-_ALLOCATIONS = 50_000
-"""New objects after which Python looks for garbage among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,26 +346,8 @@ def inquire(
     plugins
         Linkers, explanations and typologies.
     """
-    with _light_objects():
+    with light_objects():
         return _inquire(engine, canonical, settings, stages, plugins)
-
-
-@contextmanager
-def _light_objects() -> Iterator[None]:
-    """Let Python look for garbage seldom and pandas hold texts as Python holds them; both as before afterwards.
-
-    Candidate rows live to the end of the run as hundred thousands of objects, and every look at them finds nothing.
-    Groups are small, and each step on an Arrow text costs a fixed price.
-    """
-    import pandas as pd
-
-    before = gc.get_threshold()
-    gc.set_threshold(max(_ALLOCATIONS, before[0]), *before[1:])
-    try:
-        with pd.option_context("mode.string_storage", "python"):
-            yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _inquire(

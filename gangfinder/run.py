@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import logging
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("gangfinder")
 
 _LONG_NUMBER = re.compile(r"(?<![\w.])\d{9,}[\dXx]?(?!\w)")
+
+
+_ALLOCATIONS = 50_000
+"""New objects after which Python looks for garbage among them."""
 
 
 class Redaction(logging.Filter):
@@ -244,3 +249,21 @@ def _spinner() -> Progress:
 def _peak_mb() -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak // (1024 * 1024 if sys.platform == "darwin" else 1024))
+
+
+@contextmanager
+def light_objects() -> Iterator[None]:
+    """Let Python look for garbage seldom and pandas hold texts as Python holds them; both as before afterwards.
+
+    Candidate rows live to the end of the run as hundred thousands of objects, and every look at them finds nothing.
+    Groups are small, and each step on an Arrow text costs a fixed price.
+    """
+    import pandas as pd
+
+    before = gc.get_threshold()
+    gc.set_threshold(max(_ALLOCATIONS, before[0]), *before[1:])
+    try:
+        with pd.option_context("mode.string_storage", "python"):
+            yield
+    finally:
+        gc.set_threshold(*before)

@@ -15,6 +15,7 @@ import numpy as np
 
 from gangfinder.engine.portable import add_days, days_between
 from gangfinder.linking.contract import Linker, Tables, empty_links
+from gangfinder.linking.pairing import common_partners
 from gangfinder.model.evidence import Family
 from gangfinder.model.tails import benjamini_hochberg
 
@@ -354,24 +355,11 @@ def _surprising(frame: pd.DataFrame, params: Params) -> pd.DataFrame:
     strong = q <= np.log10(params.false_discovery_share)
     out["weight"] = np.clip(-tails, 1.0, 50.0)
     candidate = strong | (tails <= params.weak_log10_p)
-    triple = _common_partners(out[candidate]) >= params.common_partners
+    triple = common_partners(out[candidate]) >= params.common_partners
     keep = strong.copy()
     keep[np.flatnonzero(candidate)] |= triple
     kept: pd.DataFrame = out[keep]
     return kept
-
-
-def _common_partners(pairs: pd.DataFrame) -> NDArray[np.float64]:
-    """With how many people both of each pair are paired."""
-    import scipy.sparse as sparse
-
-    names, codes = np.unique(
-        pairs[["source_id", "target_id"]].to_numpy(dtype=object).astype(str), return_inverse=True
-    )
-    a, b = codes.reshape(-1, 2).T
-    ties = sparse.coo_matrix((np.ones(len(a)), (a, b)), shape=(len(names), len(names))).tocsr()
-    ties = ties + ties.T
-    return np.asarray(ties[a].multiply(ties[b]).sum(axis=1)).ravel()
 
 
 def _links(parts: list[tuple[str, Family, pd.DataFrame]]) -> pa.Table:

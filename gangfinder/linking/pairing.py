@@ -65,3 +65,16 @@ def pair_links(kind: str, kept: pd.DataFrame) -> pa.Table:
             "last_at": pa.array(kept["last_at"]).cast(pa.timestamp("us")),
         }
     )
+
+
+def common_partners(pairs: pd.DataFrame) -> NDArray[np.float64]:
+    """With how many people both of each pair are paired."""
+    import scipy.sparse as sparse
+
+    names, codes = np.unique(
+        pairs[["source_id", "target_id"]].to_numpy(dtype=object).astype(str), return_inverse=True
+    )
+    a, b = codes.reshape(-1, 2).T
+    ties = sparse.coo_matrix((np.ones(len(a)), (a, b)), shape=(len(names), len(names))).tocsr()
+    ties = ties + ties.T
+    return np.asarray(ties[a].multiply(ties[b]).sum(axis=1)).ravel()
