@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
     import pyarrow as pa
-    from numpy.typing import NDArray
 
 CONTACTS = ("contact_phone", "agent_phone", "agent_id_number")
 """Columns of a stay that name who brought the patient or answers for him."""
