@@ -9,7 +9,9 @@ from functools import cache
 from gangfinder.linking.contract import Linker
 from gangfinder.model.registry import discover
 
-NOT_PLUGINS = ("contract", "behaviour", "projection", "convolution", "execution", "paper_bills")
+NOT_PLUGINS = (
+    "contract", "behaviour", "projection", "convolution", "execution", "neighbouring", "pairing", "paper_bills",
+)
 
 __all__ = ["Linker", "linkers"]
 

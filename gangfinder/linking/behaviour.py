@@ -139,7 +139,7 @@ def visits_of_linked(visits: ir.Table, links: ir.Table, kinds: tuple[str, ...]) 
     Returns
     -------
     ir.Table
-        ``EVIDENCE_SCHEMA`` plus m_terminal_id, m_operator_id, m_doctor_id.
+        ``EVIDENCE_SCHEMA`` plus m_terminal_id, m_operator_id, m_doctor_id, m_bill (the whole bill, in fen).
     """
     import ibis
 
@@ -160,7 +160,13 @@ def visits_of_linked(visits: ir.Table, links: ir.Table, kinds: tuple[str, ...]) 
         m_terminal_id=own.terminal_id,
         m_operator_id=own.operator_id,
         m_doctor_id=own.doctor_id,
+        m_bill=fen(own.total_amount),
     )
+
+
+def fen(amount: ir.NumericValue) -> ir.IntegerValue:
+    """Return an amount in yuan as a whole number of fen."""
+    return (amount.cast("decimal(18,2)") * 100).cast("int64")
 
 
 def behaviour(engine: Engine, canonical: Mapping[str, ir.Table]) -> dict[str, ir.Table]:

@@ -10,6 +10,8 @@ import numpy as np
 
 from gangfinder.engine.portable import epoch_minutes, minute_of_day
 from gangfinder.linking.contract import Linker, Tables, empty_links
+from gangfinder.linking.neighbouring import in_company, near_pairs, near_tails
+from gangfinder.linking.pairing import counted_pairs, pair_links, pairs_of
 from gangfinder.model.evidence import Family
 from gangfinder.model.tails import benjamini_hochberg
 
@@ -42,6 +44,18 @@ class Params:
         Expected share of chance links among the links kept.
     untrusted_minute_share
         A house more than this share of whose rows carry one minute of the day posts in batches: its clock is not used.
+    near_minutes, near_days
+        Two visits on neighbouring days are near when their hours of the day are this close and so many days apart at
+        most: people who are told to come to a session come a day late, but at its hour.
+    near_visits
+        Fewest visit days at a house of people paired there by near visits.
+    near_times
+        Fewest near visits of a pair.
+    near_log10_p, weak_log10_p
+        Tails (log10) down to which near visits are chance, for pairs with one common companion, and for pairs with
+        more. They only choose who is looked at; the groups are tested later, and pay for having been chosen.
+    weak_companions
+        Fewest companions that both of a weak pair have.
     """
 
     window_minutes: int = 60
@@ -52,6 +66,13 @@ class Params:
     minimum_joint_days: int = 3
     false_discovery_share: float = 0.01
     untrusted_minute_share: float = 0.3
+    near_minutes: int = 30
+    near_days: int = 1
+    near_visits: int = 2
+    near_times: int = 2
+    near_log10_p: float = -3.5
+    weak_log10_p: float = -2.0
+    weak_companions: int = 3
 
 
 def attendance(visits: ir.Table, params: Params) -> ir.Table:
@@ -214,9 +235,11 @@ def _counted(tables: Tables, params: Params) -> ir.Table:
     return met.group_by("a", "b", "house").aggregate(c=met.count(), first_on=met.on.min(), last_on=met.on.max())
 
 
-def _tested(tables: Tables, params: Params) -> ir.Table:
-    total = tables["counted"].group_by("a", "b").aggregate(total=lambda t: t.c.sum())
-    return total.filter(total.total >= params.minimum_joint_days)
+def _near(tables: Tables, params: Params) -> ir.Table:
+    """Near visits on quiet days: where many come, somebody is near on any day."""
+    coded = tables["coded"]
+    quiet = coded.filter(coded.window == params.window_minutes)
+    return near_pairs(quiet, tables["own"], params.near_minutes, params.near_days, params.near_visits)
 
 
 def _own(tables: Tables, params: Params) -> ir.Table:
@@ -224,12 +247,27 @@ def _own(tables: Tables, params: Params) -> ir.Table:
 
 
 def link(tables: Tables, params: Params) -> ir.Table:
-    """Return candidate pairs with ≥ ``minimum_joint_days`` joint days: one row per pair and common house."""
+    """Return candidate pairs with ≥ ``minimum_joint_days`` joint days, or ``near_times`` near visits.
+
+    One row per pair, common house and reading (``kind``).
+    """
+    parts = [
+        _candidates(tables, tables["counted"], "co_presence", params.minimum_joint_days),
+        _candidates(tables, tables["near"], "near_presence", params.near_times),
+    ]
+    return parts[0].union(parts[1], distinct=False)
+
+
+def _candidates(tables: Tables, counted: ir.Table, kind: str, least: int) -> ir.Table:
+    import ibis
+
     people, own = tables["people"], tables["own"]
+    total = counted.group_by("a", "b").aggregate(total=lambda t: t.c.sum())
+    tested = total.filter(total.total >= least)
     common = (
-        tables["tested"].inner_join(own.select(a="patient", house="house", n_a="n"), "a")
+        tested.inner_join(own.select(a="patient", house="house", n_a="n"), "a")
         .inner_join(own.select(b="patient", house_b="house", n_b="n"), [("b", "b"), ("house", "house_b")])
-        .left_join(tables["counted"], ["a", "b", "house"])
+        .left_join(counted, ["a", "b", "house"])
     )
     common = common.select("a", "b", "house", "n_a", "n_b", "c", "first_on", "last_on")
     full = (
@@ -239,9 +277,9 @@ def link(tables: Tables, params: Params) -> ir.Table:
         .cross_join(_n_tests(own))
     )
     return full.select(
-        "source_id", "target_id", "institution_id", "n_a", "n_b", "n_days", "closeness", "m_tests", "first_on",
-        "last_on",
-        c=full.c.fill_null(0),
+        "source_id", "target_id", "institution_id", "n_a", "n_b", "n_days", "closeness", "window", "m_tests",
+        "first_on", "last_on",
+        c=full.c.fill_null(0), kind=ibis.literal(kind),
     )
 
 
@@ -252,78 +290,73 @@ def _n_tests(own: ir.Table) -> ir.Table:
 
 
 def measure(candidates: pa.Table, params: Params) -> pa.Table:
-    """Return the links whose joint days exceed chance at the stated false-discovery share.
+    """Return the links whose joint days exceed chance at the stated false-discovery share, and the near ones.
 
     Notes
     -----
     At one house with ``D`` active days and closeness ``r`` there are ``D/r`` slots; the joint days of two people with
     ``n_a`` and ``n_b`` visit days are hypergeometric. Houses are independent: their masses are convolved, exactly.
+    Near visits are looked at where their Poisson tail is small and others are near both
+    (:func:`~gangfinder.linking.neighbouring.in_company`).
     """
     import pyarrow as pa
 
     keys = ("source_id", "target_id", "institution_id")
     frame = candidates.sort_by([(key, "ascending") for key in keys])
-    if frame.num_rows == 0:
-        return empty_links()
-    out = _summary({name: frame[name].to_numpy() for name in frame.column_names})
-    q = benjamini_hochberg(out["log10_p"].to_numpy(), int(candidates["m_tests"][0].as_py()))
-    kept = out[q <= np.log10(params.false_discovery_share)]
-    n = len(kept)
-    return pa.table(
-        {
-            "kind": pa.array(["co_presence"] * n, pa.string()),
-            "family": pa.array([Family.CALENDAR.value] * n, pa.string()),
-            "source_type": pa.array(["patient"] * n, pa.string()),
-            "source_id": pa.array(kept["source_id"], pa.string()),
-            "target_type": pa.array(["patient"] * n, pa.string()),
-            "target_id": pa.array(kept["target_id"], pa.string()),
-            "n_events": pa.array(kept["n_events"], pa.int64()),
-            "n_places": pa.array(kept["n_places"], pa.int64()),
-            "expected": pa.array(kept["expected"].round(9), pa.float64()),
-            "log10_p": pa.array(kept["log10_p"].round(6), pa.float64()),
-            "weight": pa.array((-kept["log10_p"]).clip(1.0, 50.0).round(6), pa.float64()),
-            "first_at": pa.array(kept["first_at"]).cast(pa.timestamp("us")),
-            "last_at": pa.array(kept["last_at"]).cast(pa.timestamp("us")),
-        }
-    )
+    near = frame["kind"].to_numpy(zero_copy_only=False) == "near_presence"
+    rows = {name: frame[name].to_numpy() for name in frame.column_names}
+    found = []
+    if not near.all():
+        out = _summary({name: column[~near] for name, column in rows.items()})
+        q = benjamini_hochberg(out["log10_p"].to_numpy(), int(candidates["m_tests"][0].as_py()))
+        found.append(pair_links("co_presence", out[q <= np.log10(params.false_discovery_share)]))
+    if near.any():
+        out = _near_summary({name: column[near] for name, column in rows.items()}, params)
+        out = out[out["log10_p"] <= params.weak_log10_p]
+        source, target = (out[c].to_numpy(str) for c in ("source_id", "target_id"))
+        strong = out["log10_p"].to_numpy() <= params.near_log10_p
+        held = in_company(source, target, strong, params.weak_companions)
+        # a pair that meets on one day is linked by that
+        tied = {pair for one in found for pair in zip(*(one[c].to_pylist() for c in keys[:2]), strict=True)}
+        new = np.array([pair not in tied for pair in zip(out["source_id"], out["target_id"], strict=True)], dtype=bool)
+        found.append(pair_links("near_presence", out[held & new]))
+    return pa.concat_tables(found) if found else empty_links()
 
 
 def _summary(rows: Mapping[str, NDArray[Any]]) -> pd.DataFrame:
     """Return one row per pair, in order: who, joint days, houses, expectation, exact tail of the sum over houses."""
-    import pandas as pd
-
     from gangfinder.linking.convolution import log10_hypergeometric_sum_tail
 
-    source, target, c = rows["source_id"], rows["target_id"], rows["c"]
-    begins = np.ones(len(source), dtype=bool)
-    begins[1:] = (source[1:] != source[:-1]) | (target[1:] != target[:-1])
-    first, pair = np.flatnonzero(begins), np.cumsum(begins) - 1
-    slots = np.maximum(rows["n_days"] / rows["closeness"], np.maximum(rows["n_a"], rows["n_b"]))
-    events = np.add.reduceat(c, first)
-    return pd.DataFrame(
-        {
-            "source_id": source[first], "target_id": target[first], "n_events": events,
-            "n_places": np.add.reduceat((c > 0).astype(np.int64), first),
-            "expected": np.bincount(pair, rows["n_a"] * rows["n_b"] / slots, len(first)),
-            "log10_p": log10_hypergeometric_sum_tail(pair, slots, rows["n_a"], rows["n_b"], events),
-            # a house where the two never met has no dates
-            "first_at": np.fmin.reduceat(rows["first_on"].astype("datetime64[us]"), first),
-            "last_at": np.fmax.reduceat(rows["last_on"].astype("datetime64[us]"), first),
-        }
-    )
+    first, pair = pairs_of(rows)
+    n_a, n_b = rows["n_a"], rows["n_b"]
+    slots = np.maximum(rows["n_days"] / rows["closeness"], np.maximum(n_a, n_b))
+    out = counted_pairs(rows, first, np.asarray(np.bincount(pair, n_a * n_b / slots, len(first)), dtype=float))
+    out["log10_p"] = log10_hypergeometric_sum_tail(pair, slots, n_a, n_b, out["n_events"].to_numpy())
+    return out
+
+
+def _near_summary(rows: Mapping[str, NDArray[Any]], params: Params) -> pd.DataFrame:
+    """Return one row per pair, in order: who, near visits, houses, expectation and its Poisson tail."""
+    first, pair = pairs_of(rows)
+    closeness = rows["closeness"] * params.near_minutes / np.maximum(rows["window"], 1.0)
+    meet = np.minimum(1.0, closeness * (2 * params.near_days + 1) / rows["n_days"])
+    expected = np.asarray(np.bincount(pair, rows["n_a"] * rows["n_b"] * meet, len(first)), dtype=float)
+    out = counted_pairs(rows, first, expected)
+    out["log10_p"] = near_tails(out["expected"].to_numpy(), out["n_events"].to_numpy())
+    return out
 
 
 LINKER = Linker(
     slug="co_presence",
-    title="Same house on the same dates, within the hour",
+    title="Same house on the same dates, within the hour, or at the same hour of neighbouring days",
     family=Family.CALENDAR,
-    kinds=("co_presence",),
+    kinds=("co_presence", "near_presence"),
     params=Params(),
     link=link,
     measure=measure,
     steps=(
         ("attended", _attended), ("houses", _houses), ("people", _people), ("coded", _coded), ("counted", _counted),
-        ("tested", _tested), ("own", _own),
+        ("own", _own), ("near", _near),
     ),
     uses=frozenset({"residual_visits"}),
 )

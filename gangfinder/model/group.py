@@ -39,8 +39,12 @@ class Group:
         "window": minutes (0: whole day), "trusted": 1.0 if its clock is used}; see ``linking.co_presence.places``.
     calendar
         Visits per institution and date by everybody (institution_id, on, n_visits), for the members' institutions.
+    hours
+        Visits per institution and quarter of an hour of the day by everybody (institution_id, quarter, n).
     amounts
         Visits per institution and whole yuan by everybody (institution_id, yuan, n).
+    bills
+        Visits per institution and whole bill (total amount, in fen) by everybody (institution_id, fen, n).
     desks
         Visits per institution and desk by everybody (institution_id, kind, desk, n): terminal, operator, doctor.
     n_houses
@@ -61,7 +65,9 @@ class Group:
     clock: bool = True
     places: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     calendar: pd.DataFrame | None = None
+    hours: pd.DataFrame | None = None
     amounts: pd.DataFrame | None = None
+    bills: pd.DataFrame | None = None
     desks: pd.DataFrame | None = None
     n_houses: int = 0
     shared: Mapping[tuple[str, str], int] = field(default_factory=dict)

@@ -11,12 +11,12 @@ import numpy as np
 
 from gangfinder.model.evidence import Anomaly, Family
 from gangfinder.model.tails import fisher, log10_corrected
+from gangfinder.network.amounts import amount_tails, bill_tail
 from gangfinder.network.desks import desk_excess, shared_attributes
 from gangfinder.network.graph import peel
 from gangfinder.network.lockstep import (
     DESK_COLUMNS,
     Sessions,
-    amount_tails,
     pair_tails,
     sessions,
     tempo_tails,
@@ -48,7 +48,8 @@ class StepParams:
     least_dates
         Fewest distinct dates with a session.
     slack_days
-        Where only dates are known: the dates are read as they are, and again with so many days of tolerance.
+        The dates are read as they are, and again with so many days of tolerance (at the same hour where clocks are
+        known).
     significance
         An anomaly counts when its corrected tail is below this.
     """
@@ -101,10 +102,33 @@ def cohort(group: Group, params: StepParams) -> Cohort | None:
 
 
 def _cohort(group: Group, params: StepParams) -> Cohort | None:
-    slacks = (0,) if group.clock else range(params.slack_days + 1)
-    made = [c for slack in slacks if (c := _in_step(group, params, slack, len(slacks))) is not None]
+    made: list[Cohort] = []
+    for slack in range(params.slack_days + 1):
+        if group.clock and slack and (_enough(made) or group.n_units() < _LEAST_SLOW_UNITS):
+            break  # the same day says enough; or so few people that days of tolerance would say nothing
+        one = _in_step(group, params, slack, params.slack_days + 1)
+        made += [one] if one is not None else []
     # of two readings of the dates the more surprising one counts, and both are paid for
-    return min(made, key=_calendar_tail, default=None)
+    return min(made, key=_plainness if group.clock else _calendar_tail, default=None)
+
+
+_FAMILIES = 2
+"""Families of evidence that are enough for a lead."""
+
+
+_LEAST_SLOW_UNITS = 5
+"""Fewest households that are looked at with days of tolerance where clocks are known: two or three neighbours who come
+at their hour every few days are near each other anyway."""
+
+
+def _enough(made: list[Cohort]) -> bool:
+    return any(len(one.families) >= _FAMILIES for one in made)
+
+
+def _plainness(one: Cohort) -> tuple[int, int, float]:
+    """Return what puts the better reading first: families, people (in steps of a quarter), surprise."""
+    size = int(np.log(max(1, one.n_units)) / np.log(1.25))
+    return -min(_FAMILIES, len(one.families)), -size, _calendar_tail(one)
 
 
 def _calendar_tail(one: Cohort) -> float:
@@ -120,7 +144,7 @@ def _in_step(group: Group, params: StepParams, slack: int, n_readings: int) -> C
     core, found = _attending(group, members, params, slack)
     if found.dates < params.least_dates or len(core) < 3:
         return None
-    if slack and not goes_around(found):
+    if slack and not group.clock and not goes_around(found):
         # rounds of one house (follow-up of the chronically ill) last some days; they do not go from house to house
         return None
     limit = float(np.log10(params.significance))
@@ -164,7 +188,7 @@ def _attending(
     outings = set(zip(found.rows["subject_id"].tolist(), found.rows["on"].to_numpy().tolist(), strict=True))
     attended = Counter(who for who, _ in outings)
     core = tuple(sorted(who for who, n in attended.items() if n >= need))
-    if slack:
+    if slack and not group.clock:
         seen = set(zip(found.rows["subject_id"].tolist(), found.rows["institution_id"].tolist(), strict=True))
         houses = Counter(who for who, _ in seen)
         core = tuple(who for who in core if houses[who] >= 2)
@@ -183,26 +207,31 @@ def _anomalies(
         "n_sessions": len(found.table), "n_timed_sessions": timed_sessions(found, group),
         "shortest_days": shortest, "longest_days": longest,
     }
-    out = [Anomaly(Family.CALENDAR, "same_dates", strongest, group.n_tests * n_readings, facts)]
-    together = concert(inner, found, slack) if goes_around(found) else None
+    n_tests = group.n_tests * n_readings
+    out = [Anomaly(Family.CALENDAR, "same_dates", strongest, n_tests, facts)]
+    together = concert(inner, found, slack, params.window_minutes) if group.clock or goes_around(found) else None
     if together is not None:
         detail = {**facts, **_attended(together), "slack_days": slack}
         out.append(Anomaly(Family.CALENDAR, "same_occasions", together.log10_p, n_readings, detail))
     tempo = tempo_tails(found, inner, params.window_minutes)
-    if tempo.size:
+    if tempo.size and not slack:
         span = round(float(np.median(found.table["span_minutes"])), 1)
-        out.append(Anomaly(Family.TEMPO, "same_minutes", fisher(tempo), group.n_tests, {**facts, "span_minutes": span}))
+        out.append(Anomaly(Family.TEMPO, "same_minutes", fisher(tempo), n_tests, {**facts, "span_minutes": span}))
     amounts = amount_tails(found, inner)
     if amounts.size:
-        out.append(Anomaly(Family.AMOUNT, "same_amounts", fisher(amounts), group.n_tests, facts))
+        out.append(Anomaly(Family.AMOUNT, "same_amounts", fisher(amounts), n_tests, facts))
+    billed = bill_tail(found, inner)
+    if billed is not None:
+        detail = {**facts, "n_equal": billed[1], "n_compared": billed[2]}
+        out.append(Anomaly(Family.AMOUNT, "same_bills", billed[0], n_tests, detail))
     shared = shared_attributes(inner)
     if shared is not None:
-        out.append(Anomaly(Family.ATTRIBUTE, "same_attribute", shared[1], 1, {**facts, "n_ties": shared[0]}))
+        out.append(Anomaly(Family.ATTRIBUTE, "same_attribute", shared[1], n_readings, {**facts, "n_ties": shared[0]}))
     for column, kind in zip(DESK_COLUMNS, ("terminal", "operator", "doctor"), strict=True):
         desk = desk_excess(found, inner, column, kind)
         if desk is not None:
             detail = {**facts, "desk_sessions": desk.sessions, "desk_of": desk.of, "desk_share": round(desk.share, 4)}
-            out.append(Anomaly(Family.CONTROL, f"same_{kind}", desk.log10_p, max(1, group.n_tests), detail))
+            out.append(Anomaly(Family.CONTROL, f"same_{kind}", desk.log10_p, max(1, n_tests), detail))
     return out
 
 

@@ -1,4 +1,4 @@
-"""Statistics of a group that moves in step: sessions, dates, minutes, amounts, desks.
+"""Statistics of a group that moves in step: sessions, dates, minutes.
 
 Every function takes a :class:`~gangfinder.model.group.Group` and returns exact tails; none decides anything.
 """
@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gangfinder.linking.convolution import log10_hypergeometric_sum_tail
-from gangfinder.model.tails import log10_binomial_tail
-from gangfinder.network.visits import DAY_MICROSECONDS, Visits, calendar, first_visits, prices, texts, visits
+from gangfinder.network.stretches import best_days, best_hours, near_days, near_hours
+from gangfinder.network.visits import DAY_MICROSECONDS, Visits, calendar, first_visits, texts, visits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 DESK_COLUMNS = ("m_terminal_id", "m_operator_id", "m_doctor_id")
 """Columns of a group's rows that name who served."""
 
-AMOUNT_BIN = 0.05
-"""Amounts within 5 % of each other count as equal: bins of the natural logarithm of yuan."""
+BILL_COLUMN = "m_bill"
+"""Column of a group's rows with the whole bill, in fen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +77,14 @@ def sessions(
     members
         Look at these members only; default: at all.
     slack_days
-        Where only dates are known: days by which a visit may miss the middle of its session, which is the session's
-        date. 0: one day, one session.
+        Days by which a visit may miss the middle of its session, which is the session's date; where clocks are known
+        it keeps the hour (see :func:`~gangfinder.network.stretches.best_hours`). 0: one day, one session.
     """
     seen = first_visits(group)
     if members is not None:
         seen = seen.at(np.isin(seen.who, np.flatnonzero([p in frozenset(members) for p in seen.people])))
-    if slack_days and not group.clock:
-        return _wide_sessions(group, seen, least_units, slack_days)
+    if slack_days:
+        return _wide_sessions(group, seen, least_units, slack_days, window_minutes)
     house, day, minute = seen.house, seen.day, seen.minute
     trusted = _trusted(group, seen.houses)[house]
     begins = np.ones(len(house), dtype=bool)
@@ -97,43 +97,27 @@ def sessions(
     return Sessions(rows, _session_table(rows, n_units))
 
 
-def _wide_sessions(group: Group, seen: Visits, least_units: int, slack_days: int) -> Sessions:
-    """Return sessions of several days: at every house the best attended days first, and none that overlaps another."""
-    number, middle = np.zeros(len(seen.house), dtype=np.int64), seen.day.copy()
+def _wide_sessions(group: Group, seen: Visits, least_units: int, slack_days: int, window_minutes: int) -> Sessions:
+    """Return sessions of several days: at every house the best attended ones first, and none that overlaps another."""
+    number, middle, begin = np.zeros(len(seen.house), dtype=np.int64), seen.day.copy(), np.zeros(len(seen.house))
     n_units = [0]
-    for _, here in seen.by_house():
-        at = np.flatnonzero(seen.house == here.house[0])
-        for day, present, n in best_days(here.day, here.unit, slack_days, least_units):
-            number[at[present]], middle[at[present]] = len(n_units), day
+    trusted = _trusted(group, seen.houses) & group.clock
+    for house, here in seen.by_house():
+        at = np.flatnonzero(seen.house == house)
+        if trusted[house]:
+            occasions = best_hours(here.day, here.minute, here.unit, slack_days, window_minutes, least_units)
+        else:
+            whole = best_days(here.day, here.unit, slack_days, least_units)
+            occasions = [(day, 0.0, present, n) for day, present, n in whole]
+        for day, minute, present, n in occasions:
+            number[at[present]], middle[at[present]], begin[at[present]] = len(n_units), day, minute
             n_units.append(n)
     kept = np.flatnonzero(number > 0)
     kept = kept[np.argsort(number[kept], kind="stable")]
     rows = _session_rows(group, seen.at(kept), number[kept], middle[kept])
-    return Sessions(rows, _session_table(rows, np.array(n_units, dtype=np.int64)))
-
-
-def best_days(
-    day: NDArray[np.int64], unit: NDArray[np.int64], slack_days: int, least_units: int
-) -> list[tuple[int, NDArray[np.int64], int]]:
-    """Return the best attended stretches of days of one house: middle day, positions of the visits, units present.
-
-    The stretches are 2 ``slack_days`` + 1 days long and do not overlap; of two alike the earlier comes first.
-    """
-    found: list[tuple[int, NDArray[np.int64], int]] = []
-    left = np.ones(len(day), dtype=bool)
-    options = np.unique(day[:, None] + np.arange(-slack_days, slack_days + 1)[None, :])
-    inside = np.abs(day[None, :] - options[:, None]) <= slack_days
-    while options.size:
-        counts = np.array([len(np.unique(unit[row & left])) for row in inside])
-        best = int(counts.argmax())
-        if counts[best] < least_units:
-            break
-        rows = np.flatnonzero(inside[best] & left)
-        found.append((int(options[best]), rows, int(counts[best])))
-        left[rows] = False
-        apart = np.abs(options - options[best]) > 2 * slack_days
-        options, inside = options[apart], inside[apart]
-    return found
+    table = _session_table(rows, np.array(n_units, dtype=np.int64))
+    table["begins"] = begin[kept][np.unique(number[kept], return_index=True)[1]]
+    return Sessions(rows, table)
 
 
 def _session_rows(
@@ -151,11 +135,13 @@ def _session_rows(
     for name in DESK_COLUMNS:
         if name in group.rows:
             columns[name] = texts(group.rows, name)[seen.position]
+    if BILL_COLUMN in group.rows:
+        columns[BILL_COLUMN] = group.rows[BILL_COLUMN].to_numpy(dtype=float)[seen.position]
     return pd.DataFrame(columns, index=group.rows.index[seen.position])
 
 
 def _session_table(rows: pd.DataFrame, n_units: NDArray[np.int64]) -> pd.DataFrame:
-    """Return one row per session; rows come by session and time, so the first and the last of each are its ends."""
+    """Return one row per session; rows come by session."""
     import pandas as pd
 
     session, first, n = np.unique(rows["session"].to_numpy(), return_index=True, return_counts=True)
@@ -165,9 +151,15 @@ def _session_table(rows: pd.DataFrame, n_units: NDArray[np.int64]) -> pd.DataFra
         "on": rows["on"].to_numpy()[first],
         "n_members": n,
         "n_units": n_units[session],
-        "span_minutes": minute[first + n - 1] - minute[first],
+        "span_minutes": _spans(minute, first),
     }
     return pd.DataFrame(columns, index=pd.Index(session, name="session"))
+
+
+def _spans(minute: NDArray[np.float64], first: NDArray[np.int64]) -> NDArray[np.float64]:
+    if not first.size:
+        return np.zeros(0)
+    return np.asarray(np.maximum.reduceat(minute, first) - np.minimum.reduceat(minute, first))
 
 
 def _trusted(group: Group, houses: Iterable[object]) -> NDArray[np.bool_]:
@@ -186,7 +178,7 @@ def pair_tails(
     group, members
         The group, and whom to pair.
     slack_days
-        Where only dates are known: two visits so many days apart are joint.
+        Two visits so many days apart are joint; where clocks are known, at the same hour.
 
     Returns
     -------
@@ -197,7 +189,9 @@ def pair_tails(
     -----
     A house's dates are weighted by the visits of people outside the group (plus half a visit of the mean day, so that
     a house that hardly anybody else visits is not taken for closed). ``Σ w²`` of the weights times the closeness within
-    a day is the chance that two independent visits meet; its inverse is the number of slots.
+    a day is the chance that two independent visits meet; its inverse is the number of slots. With ``slack_days`` two
+    people who keep an hour meet on all days that are near: where more of their visits are close by the hour, whatever
+    the day, than those of anybody, that share is the closeness.
     """
     every = visits(group)
     index = {m: k for k, m in enumerate(members)}
@@ -214,11 +208,17 @@ def pair_tails(
         minutes = first_minutes(part.micros, who, len(members))
         n = (~np.isnan(minutes)).sum(axis=1)
         at = np.flatnonzero((n[i] > 0) & (n[j] > 0))
-        if slack_days and not group.clock:
+        window = group.places.get(house, {}).get("window", 0.0)
+        if slack_days and group.clock:
+            observed[at] += near_hours(minutes, np.unique(part.day), i[at], j[at], slack_days, window)
+        elif slack_days:
             observed[at] += near_days(~np.isnan(minutes), np.unique(part.day), i[at], j[at], slack_days)
         else:
-            observed[at] += joint_days(minutes, i[at], j[at], group.places.get(house, {}).get("window", 0.0))
-        slots = np.full(at.size, 1.0 / meeting_chance(group, house, part.day, slack_days))
+            observed[at] += joint_days(minutes, i[at], j[at], window)
+        chance = np.full(at.size, meeting_chance(group, house, part.day, slack_days))
+        if slack_days and group.clock:
+            chance = np.minimum(1.0, chance * _habit(group, house, part, who, len(members))[i[at], j[at]])
+        slots = 1.0 / chance
         parts.append((at, np.column_stack([slots, n[i][at], n[j][at]])))
     tails = np.zeros(len(i))
     if not parts:
@@ -229,6 +229,21 @@ def pair_tails(
     slots, a, b = terms[order].T
     tails[present] = log10_hypergeometric_sum_tail(dense, np.maximum(slots, np.maximum(a, b)), a, b, observed[present])
     return i, j, tails
+
+
+def _habit(
+    group: Group, house: str, part: Visits, who: NDArray[np.int64], n_members: int
+) -> NDArray[np.float64]:
+    """Return for every two members how much closer by the hour their visits are than anybody's, whatever the day."""
+    facts = group.places.get(house, {})
+    window, closeness = float(facts.get("window", 0.0)), float(facts.get("closeness", 1.0))
+    if window <= 0 or closeness <= 0:
+        return np.ones((n_members, n_members))
+    own = np.zeros((n_members, len(who)))
+    own[who, np.arange(len(who))] = 1.0
+    own /= np.maximum(own.sum(axis=1, keepdims=True), 1.0)
+    near = (np.abs(part.minute[:, None] - part.minute[None, :]) <= window).astype(float)
+    return np.asarray(np.maximum(1.0, own @ near @ own.T / closeness))
 
 
 def first_minutes(micros: NDArray[np.int64], who: NDArray[np.int64], n_members: int) -> NDArray[np.float64]:
@@ -255,37 +270,16 @@ def joint_days(
     return out
 
 
-def near_days(
-    present: NDArray[np.bool_], days: NDArray[np.int64], i: NDArray[np.int64], j: NDArray[np.int64], slack_days: int
-) -> NDArray[np.int64]:
-    """Return for pairs of members on how many of his days the one had the other near, the smaller of both counts.
-
-    Parameters
-    ----------
-    present
-        Members × days: who came.
-    days
-        The days of the columns, since 1970, ascending.
-    i, j
-        Positions of the members of each pair.
-    slack_days
-        Most days between two visits that are near.
-    """
-    close = (np.abs(days[:, None] - days[None, :]) <= slack_days).astype(np.int64)
-    had = (present.astype(np.int64) @ close) > 0
-    return np.asarray(np.minimum((present[i] & had[j]).sum(axis=1), (present[j] & had[i]).sum(axis=1)), dtype=np.int64)
-
-
 def meeting_chance(group: Group, house: str, own: NDArray[np.int64], slack_days: int = 0) -> float:
     """Return the chance that two independent visits at the house meet, the group's own visits left out.
 
-    With ``slack_days`` and no clock they meet when they are at most so many days apart.
+    With ``slack_days`` they meet when they are at most so many days apart, at the same hour where clocks are known.
     """
     facts = group.places.get(house, {})
     closeness = float(facts.get("closeness", 1.0))
     days, weights = dated_weights(group, house, own)
     meet = float((weights**2).sum())
-    if slack_days and not group.clock:
+    if slack_days:
         total = np.concatenate(([0.0], np.cumsum(weights)))
         low = np.searchsorted(days, days - slack_days, side="left")
         high = np.searchsorted(days, days + slack_days, side="right")
@@ -347,53 +341,3 @@ def tempo_tails(found: Sessions, group: Group, window_minutes: int) -> NDArray[n
 def timed_sessions(found: Sessions, group: Group) -> int:
     """Return how many sessions are at houses whose clock is used, where minutes can be tested."""
     return int(_trusted(group, found.table["institution_id"]).sum()) if group.clock else 0
-
-
-def amount_bins(amounts: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
-    """Return the 5 % bin of every positive amount in yuan; amounts under one yuan share bin 0."""
-    return np.asarray(np.floor(np.log(np.maximum(amounts, 1.0)) / AMOUNT_BIN), dtype=np.int64)
-
-
-def amount_tails(found: Sessions, group: Group) -> NDArray[np.float64]:
-    """Return per session the log10 chance that so many members paid nearly the same at that house.
-
-    Notes
-    -----
-    With k members of which m fall into one 5 % bin, the union bound over bins of the binomial tail P(X ≥ m), X with k
-    trials of the bin's share among the house's visits by people outside the group.
-    """
-    tails = []
-    at_house, sessions, bills = (found.rows[c].to_numpy() for c in ("institution_id", "session", "yuan"))
-    for house in sorted(set(at_house.tolist())):
-        share = _outside_amounts(group, str(house))
-        if share is None:
-            continue
-        here = at_house == house
-        session, bins = sessions[here], amount_bins(bills[here])
-        span = int(bins.max()) + 1
-        both, n = np.unique(session * span + bins, return_counts=True)
-        first = np.unique(both // span, return_index=True)[1]
-        top, k = np.maximum.reduceat(n, first), np.unique(session, return_counts=True)[1]
-        tail = log10_binomial_tail(top[:, None], k[:, None], share[None, :])
-        tails.append(np.minimum(0.0, np.log10(np.maximum((10.0**tail).sum(axis=1), 1e-300))))
-    return np.concatenate(tails) if tails else np.zeros(0)
-
-
-def _outside_amounts(group: Group, house: str) -> NDArray[np.float64] | None:
-    """Return the shares of the 5 % bins among the house's visits outside the group; ``None`` with fewer than 30."""
-    known = prices(group).get(house)
-    if known is None:
-        return None
-    yuan, n = known
-    # everybody's amounts are known to the yuan: the group's own are rounded alike before they are taken out
-    bins = amount_bins(yuan + 0.5)
-    every = visits(group)
-    own = every.yuan[every.houses[every.house] == house]
-    left = np.bincount(bins, weights=n)
-    left -= np.bincount(np.minimum(amount_bins(np.floor(own) + 0.5), len(left) - 1), minlength=len(left))
-    values = np.maximum(left[np.unique(bins)], 0.0)
-    if values.sum() < 30:
-        return None
-    # half a visit in every bin: a price nobody else paid is rare, not impossible
-    smoothed = values + 0.5
-    return np.asarray(smoothed / smoothed.sum())

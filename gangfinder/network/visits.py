@@ -128,9 +128,19 @@ def calendar(group: Group) -> dict[str, tuple[Ints, Floats]]:
     return remembered(group, "calendar", lambda g: counted(g.calendar, "on", "n_visits"))
 
 
+def hours(group: Group) -> dict[str, tuple[Ints, Floats]]:
+    """Return at what hours everybody came: house → (quarters of an hour since midnight, ascending; visits)."""
+    return remembered(group, "hours", lambda g: counted(g.hours, "quarter", "n"))
+
+
 def prices(group: Group) -> dict[str, tuple[Ints, Floats]]:
     """Return what everybody paid: house → (whole yuan, ascending; visits)."""
     return remembered(group, "prices", lambda g: counted(g.amounts, "yuan", "n"))
+
+
+def bills(group: Group) -> dict[str, tuple[Ints, Floats]]:
+    """Return what everybody was billed: house → (fen, ascending; visits)."""
+    return remembered(group, "bills", lambda g: counted(g.bills, "fen", "n"))
 
 
 def desks(group: Group) -> dict[tuple[str, str], list[tuple[str, float]]]:

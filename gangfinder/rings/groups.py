@@ -53,6 +53,8 @@ class Surroundings:
     tie_chance: float = 0.0
     n_houses: int = 0
     shared: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    hours: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    bills: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def foreign_links(links: pd.DataFrame, units: Mapping[str, str]) -> pd.DataFrame:
@@ -171,6 +173,8 @@ def _group(
         clock=around.clock, tie_chance=around.tie_chance,
         places={h: around.places[h] for h in houses if h in around.places},
         calendar=_pick(around.calendar, houses),
+        hours=_pick(around.hours, houses),
+        bills=_pick(around.bills, houses),
         amounts=_pick(around.amounts, houses),
         desks=_pick(around.desks, houses),
         n_houses=around.n_houses, shared=_inside(around.shared, houses),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from gangfinder.engine.portable import floor_divide, minute_of_day
+from gangfinder.linking.behaviour import fen
 from gangfinder.linking.co_presence import Params as PresenceParams
 from gangfinder.linking.co_presence import attendance, places
 from gangfinder.rings.groups import Surroundings
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from gangfinder.engine import Engine
 
 DESKS = {"terminal": "terminal_id", "operator": "operator_id", "doctor": "doctor_id"}
+
+QUARTER_MINUTES = 15
+"""Width of the slots in which a house's hours are counted."""
 
 
 def surroundings(
@@ -38,19 +43,25 @@ def surroundings(
     clock
         Whether instants carry a time of day.
     """
-    chosen = visits.select("institution_id", "patient_id", "at", "on", "amount", *DESKS.values())
+    chosen = visits.select("institution_id", "patient_id", "at", "on", "amount", "total_amount", *DESKS.values())
     here = engine.keep("visits_here", chosen.semi_join(houses, "institution_id"))
     attended = attendance(here, params)
     calendar = here.group_by("institution_id", "on").aggregate(n_visits=here.count())
+    quarter = floor_divide(minute_of_day(here["at"]), QUARTER_MINUTES)
+    hours = here.group_by("institution_id", quarter=quarter).aggregate(n=here.count())
     amounts = here.group_by("institution_id", yuan=here.amount.floor().cast("int64")).aggregate(n=here.count())
+    billed = here.filter(here.total_amount.notnull())
+    bills = billed.group_by("institution_id", fen=fen(billed.total_amount)).aggregate(n=billed.count())
     whole = visits.aggregate(n_houses=visits.institution_id.nunique(), n_people=visits.patient_id.nunique())
-    wanted = (places(here, attended, params), calendar, amounts, _desks(here), whole)
-    facts, days, yuan, desks, size = (rows.to_pandas() for rows in engine.fetch_each(wanted))
+    wanted = (places(here, attended, params), calendar, hours, amounts, bills, _desks(here), whole)
+    facts, days, quarters, yuan, billed_fen, desks, size = (r.to_pandas() for r in engine.fetch_each(wanted))
     return Surroundings(
         units=units,
         places={str(r["institution_id"]): _facts(r) for r in facts.to_dict("records")},
         calendar=_by_house(days, ["institution_id", "on"]),
         amounts=_by_house(yuan, ["institution_id", "yuan"]),
+        hours=_by_house(quarters, ["institution_id", "quarter"]) if clock else {},
+        bills=_by_house(billed_fen, ["institution_id", "fen"]),
         desks=_by_house(desks, ["institution_id", "kind", "desk"]),
         clock=clock,
         n_houses=int(size["n_houses"].iloc[0]),

@@ -14,7 +14,7 @@ from gangfinder.typologies.contract import Tables, Typology
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-LINKS = ("co_presence", "recurrence")
+LINKS = ("co_presence", "near_presence", "recurrence")
 SUPPORTS = ("shared_phone", "shared_account", "shared_agent")
 
 STEP_SENTENCES = {
@@ -26,6 +26,8 @@ STEP_SENTENCES = {
     "按他人的到店日期和各人平时的到店次数，任取这样一组人、机构和日期都难以如此（日期容许相差 {slack_days} 天）",
     "same_minutes": "同到的日子里，结算时间集中在 {span_minutes} 分钟之内（{n_sessions} 次的中位数），不像各自排队",
     "same_amounts": "同一次里多人金额相差不到 5%，与该机构其他人的金额分布不符",
+    "same_bills": "同一次里先后 {n_compared} 笔中有 {n_equal} 笔的医疗总费用与同伴一分不差；"
+    "按该机构其他人和这些人自己平时的费用，难以如此",
     "same_attribute": "不同户的成员之间另有 {n_ties} 处共用电话、账户或代办人，高于全体参保人的平均水平",
     "same_terminal": "{desk_of} 次中有 {desk_sessions} 次集中在同一终端（该终端平时占该机构结算的比例为 {desk_share}）",
     "same_operator": "{desk_of} 次中有 {desk_sessions} 次由同一操作员办理（其平时占该机构结算的比例为 {desk_share}）",

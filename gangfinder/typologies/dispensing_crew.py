@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gangfinder.model.evidence import Grade
+from gangfinder.model.evidence import Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.network.cohort import Cohort, StepParams, cohort
 from gangfinder.typologies.card_pooling import LINKS, STEP_SENTENCES, SUPPORTS, detect, is_pool, verdict
@@ -22,7 +22,8 @@ class Params(StepParams):
     small_crew_households
         A crew of fewer households could be neighbours who shop together …
     small_crew_families
-        … so it must be surprising in this many families of evidence, amounts or desks among them …
+        … so it must be surprising in this many families of evidence, shared attributes not counted: a carer leaves a
+        telephone for those he comes with …
     small_crew_tours
         … or go from house to house on this many days: neighbours rarely visit two pharmacies on one day.
     """
@@ -45,7 +46,8 @@ def _is_crew(found: Cohort, params: Params) -> bool:
     """Say whether the cohort is more than neighbours who go shopping together."""
     if found.n_units >= params.small_crew_households:
         return True
-    return len(found.families) >= params.small_crew_families or found.tours >= params.small_crew_tours
+    told = found.families - {Family.ATTRIBUTE}
+    return len(told) >= params.small_crew_families or found.tours >= params.small_crew_tours
 
 
 TYPOLOGY = Typology(

@@ -54,8 +54,8 @@ class Params:
         Where a doctor has many honest filers besides, a tie is weak: it may be as weak as the first, when the lack of
         earlier treatment of the tied, which is tested apart, is as strong as the second.
     same_circle_log10_p
-        A house is of one circle with those of whose people so many more than others fetch there; the circles of a
-        doctor's people are judged one by one.
+        A house is of one circle with those of whose people so many more than others fetch there, which some thirty
+        pairs of one doctor's houses do not reach by chance; the circles of his people are judged one by one.
     own_house_log10_p
         A house counts for a member although it is no anomaly of its own, when its tail is at most this.
     """
@@ -76,7 +76,7 @@ class Params:
     surprise_log10_p: float = -2.0
     weak_tie_log10_p: float = -1.0
     bare_log10_p: float = -4.0
-    same_circle_log10_p: float = -2.0
+    same_circle_log10_p: float = -3.0
     own_house_log10_p: float = -3.0
 
 

@@ -47,7 +47,8 @@ def group(
             "group_id": None, "subject_type": "patient", "subject_id": who, "institution_id": house,
             "source_table": "settlements", "source_key": f"S{i:04}",
             "event_at": START + timedelta(days=day, minutes=minute), "amount": Decimal(str(yuan)), "grade": "E2",
-            "shows": "session", "m_operator_id": None, "m_doctor_id": None, "m_terminal_id": (terminals or {}).get(i),
+            "shows": "session", "m_bill": round(100 * yuan),
+            "m_operator_id": None, "m_doctor_id": None, "m_terminal_id": (terminals or {}).get(i),
         }
         for i, (who, house, day, minute, yuan) in enumerate(visits)
     )
@@ -65,7 +66,9 @@ def group(
             for h in houses
         },
         calendar=_counted(Counter((h, START + timedelta(days=d)) for _, h, d, _, _ in every), "on", "n_visits"),
+        hours=_counted(Counter((h, m // 15) for _, h, _, m, _ in every), "quarter", "n"),
         amounts=_counted(Counter((h, int(y)) for _, h, _, _, y in every), "yuan", "n"),
+        bills=_counted(Counter((h, round(100 * y)) for _, h, _, _, y in every), "fen", "n"),
     )
 
 

@@ -14,11 +14,10 @@ from scipy.stats import binom, chi2, hypergeom
 
 from gangfinder.model.tails import fisher
 from gangfinder.network import visits as arrays
+from gangfinder.network.amounts import amount_bins, amount_tails
 from gangfinder.network.cohort import interval_days
 from gangfinder.network.lockstep import (
     Sessions,
-    amount_bins,
-    amount_tails,
     joint_days,
     outside_dates,
     pair_tails,
