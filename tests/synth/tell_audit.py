@@ -148,15 +148,17 @@ class Sample:
     weight: np.ndarray
 
 
-def samples(town: Town, groups: Sequence[Group]) -> Iterator[Sample]:
-    """Return rows of groups, kind by kind, with honest rows of the same houses that belong to no group at all.
+def samples(town: Town, groups: Sequence[Group], others: Sequence[Group]) -> Iterator[Sample]:
+    """Return rows of groups, kind by kind, with rows of the same houses that belong to none of them and no other group.
+
+    Rings are compared with everybody who is honest, look-alikes with those who are in no group at all.
 
     Within a house and kind of visit (claim, filing) the honest rows together weigh as much as the planted ones, so
     that what a house does to all its rows (prices, columns its software leaves out) tells nothing.
     """
     rng = np.random.default_rng(1)
     group_of = {table: _keys(groups, table) for table in TABLES}
-    every = {table: {**_keys(town.truth.rings, table), **_keys(town.truth.lookalikes, table)} for table in TABLES}
+    every = {table: {**group_of[table], **_keys(others, table)} for table in TABLES}
     kind_of = {group.group_id: group.kind for group in groups}
     for table, (key, same) in TABLES.items():
         light = _light(town, table)
@@ -252,8 +254,8 @@ def observe(seeds: Sequence[int], **settings: object) -> Observed:
     found = Observed([], [], [])
     for seed in seeds:
         town = build_town(TownSettings(seed=seed, **settings))
-        found.rings.append(list(samples(town, town.truth.rings)))
-        found.lookalikes.append(list(samples(town, town.truth.lookalikes)))
+        found.rings.append(list(samples(town, town.truth.rings, ())))
+        found.lookalikes.append(list(samples(town, town.truth.lookalikes, town.truth.rings)))
         found.houses.append(houses_of(town))
     return found
 

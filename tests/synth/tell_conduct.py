@@ -31,11 +31,13 @@ _REASONS: Mapping[tuple[str, str], tuple[str, ...]] = {
         "cash_amount", "account_amount", "fund_amount", "pooled_amount",
     ),
     ("T07", "nobody is handed on from house to house to give birth, as a child, or for a course of treatment"): _WARD,
+    ("T07", "no child is handed on, and who goes out often cannot lie in hospital all year"): ("patient.age",),
     ("T10", "the cards of the dead are used, and the dead were old"): ("patient.age",),
     ("T11", "the entitlement is for the sake of costly drugs"): (*_MONEY, *_BASKET),
     ("T11", "the same people fetch at clinics and at shops, whose own customers are insured differently"): (
         "cap_amount",
     ),
+    ("T11", "only adults are certified, and such as were hardly treated"): ("patient.age",),
     ("T11", "one disease that entitles to costly drugs is certified most often"): ("disease_code",),
     ("T11", "one or two agents file for the people they recruited"): _AGENT,
     ("T12", "the houses ask nothing of people whom they hand on"): ("cash_amount", "account_amount"),
@@ -100,7 +102,9 @@ _ALIKE_REASONS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("consortium staged_rehabilitation", "patients are sent on to another house, and their stays end so"): (
         "discharge_way",
     ),
-    ("multi_site_doctor reading_centre", "licensed for several houses"): ("doctor.multi_site",),
+    ("multi_site_doctor reading_centre", "licensed for several houses, one after another"): (
+        "doctor.multi_site", "doctor.active_from",
+    ),
     ("department_account", "the account is a department's, not a person's"): ("doctor.name", "doctor.id_number"),
     ("sole_expert", "one expert certifies one disease"): ("disease_code",),
     ("mass_recertification", "many certificates are renewed at once"): (
@@ -116,7 +120,7 @@ _ALIKE_REASONS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("rare_disease", "one specialist of one house prescribes the special drug, again and again"): (
         "dual_channel", "institution_id", "doctor_id", "renewal_of", "first_visit",
     ),
-    ("referral_centre", "patients were chosen before they were tested"): ("result",),
+    ("referral_centre", "patients were chosen before they were tested, and for one test"): ("result", "item_code"),
     ("referral_centre sole_specialist chain_pharmacy clinic_off_line", "one house or chain sees all of them"): (
         "institution_name", "invoice_no",
     ),
