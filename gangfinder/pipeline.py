@@ -47,7 +47,6 @@ DEFAULT_MEMORY_GB = 4
 """Memory of the engine where the settings say nothing: what does not fit is spilled to the temporary folder."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Inquiry:
     """What an inquiry found, before it is written."""
@@ -328,6 +327,7 @@ def prepare(engine: Engine, canonical: Mapping[str, ir.Table], stages: Stages, p
     return Prepared(available, derived, clock, applied, linked, detected, skipped, windows)
 
 
+@light_objects()
 def inquire(
     engine: Engine, canonical: Mapping[str, ir.Table], settings: Settings, stages: Stages, plugins: Plugins
 ) -> Inquiry:
@@ -346,13 +346,6 @@ def inquire(
     plugins
         Linkers, explanations and typologies.
     """
-    with light_objects():
-        return _inquire(engine, canonical, settings, stages, plugins)
-
-
-def _inquire(
-    engine: Engine, canonical: Mapping[str, ir.Table], settings: Settings, stages: Stages, plugins: Plugins
-) -> Inquiry:
     ready = prepare(engine, canonical, stages, plugins)
     derived, clock, applied, detected = ready.derived, ready.clock, ready.applied, ready.detected
     with stages("detecting") as stage:

@@ -148,6 +148,7 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "role.employer.enrols": "参保单位",
         "role.agent.enrols": "参保代办人",
         "role.phone.enrols": "参保代办电话",
+        "role.address.home": "登记住址",
         "role.tests": "检验机构",
         "role.orders": "开单医师",
     }

@@ -99,6 +99,7 @@ def test_sentences(explanation):
         "n_regular",
         "gap_low",
         "gap_high",
+        "n_houses",
     }
     for key, text in explanation.sentences.items():
         assert not [word for word in GUILT if word in text]

@@ -18,6 +18,7 @@ EVERY = pytest.mark.parametrize("slug", explanations())
 
 HUB_TYPES = {
     "phone", "agent", "bank_account", "terminal", "operator", "institution", "doctor", "employer", "laboratory", "bill",
+    "seller",
 }
 
 
