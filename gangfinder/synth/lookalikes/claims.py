@@ -96,12 +96,11 @@ def chain_pharmacy(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play one of the largest pharmacies: people of the whole county buy there what others do not keep, on paper."""
     world = scene.world
     shops = _free_houses(scene, PlaceKind.PHARMACY)
-    size = np.array([len(_patrons(scene, int(shop))) for shop in shops])
-    order = np.argsort(-size, kind="stable")
-    chosen = order[number % len(order)]
-    site, patrons = int(shops[chosen]), int(size[chosen])
-    # in a small town some are no larger than others, and then hardly anybody comes from afar
-    share = rng.uniform(0.02, 0.045) if patrons >= 2.5 * np.median(size) else 0.0
+    size = {int(shop): len(_patrons(scene, int(shop))) for shop in world.places.of_kind(PlaceKind.PHARMACY)}
+    site = sorted(map(int, shops), key=lambda shop: -size[shop])[number % len(shops)]
+    patrons = size[site]
+    # in a small town some are no larger than the town's others, and then hardly anybody comes from afar
+    share = rng.uniform(0.02, 0.045) if patrons >= 2.5 * np.median(list(size.values())) else 0.0
     fit = np.flatnonzero(scene.alive & (world.people.area == 0) & (world.people.age >= 20))
     who = rng.choice(fit, max(2, round(patrons * share)), replace=False)
     days = world.first_day + rng.integers(1, world.days - 4, len(who))
