@@ -28,17 +28,22 @@ class Params:
         Weeks of the rounds of a year, all together …
     round_share
         … in which at least this share of the visits falls.
+    programme_weeks, programme_span
+        Two contracted programmes of four rounds each take up to so many weeks; they count as rounds only where the
+        service was seen over so many weeks at least, so that the others are known to be empty.
     gap_days
         Shortest time between two rounds of one person; visits this close belong to one round.
     per_year
-        Most rounds of one person in a year.
+        Most rounds of one person in a year: two programmes of four.
     """
 
     round_people: int = 15
     round_weeks: int = 14
     round_share: float = 0.9
+    programme_weeks: int = 24
+    programme_span: int = 40
     gap_days: int = 30
-    per_year: int = 6
+    per_year: int = 8
 
 
 def rows(tables: Tables, params: Params) -> ir.Table:
@@ -49,12 +54,15 @@ def rows(tables: Tables, params: Params) -> ir.Table:
     by = ["institution_id", "diagnosis_code"]
     per = own.group_by(*by, "week").aggregate(n=own.count())
     rank = ibis.row_number().over(ibis.window(group_by=by, order_by=[per.n.desc(), per.week]))
-    per = per.mutate(top=(rank < params.round_weeks).cast("int64"))
-    fit = per.group_by(*by).aggregate(
-        n=per.n.sum(), n_top=(per.n * per.top).sum(), weeks=per.week.max() - per.week.min()
+    per = per.mutate(
+        top=(rank < params.round_weeks).cast("int64"), more=(rank < params.programme_weeks).cast("int64")
     )
-    # within so few weeks everything is a round: only a longer time shows that the others are empty
-    fit = fit.filter((fit.n_top >= params.round_share * fit.n) & (fit.n >= params.round_people))
+    fit = per.group_by(*by).aggregate(
+        n=per.n.sum(), n_top=(per.n * per.top).sum(), n_more=(per.n * per.more).sum(),
+        weeks=per.week.max() - per.week.min(),
+    )
+    two = (fit.n_more >= params.round_share * fit.n) & (fit.weeks >= params.programme_span)
+    fit = fit.filter(((fit.n_top >= params.round_share * fit.n) | two) & (fit.n >= params.round_people))
     kept = own.semi_join(fit, by).semi_join(_seldom(own, params), ["patient_id", *by])
     people = kept.group_by(*by).aggregate(n=kept.patient_id.nunique())
     kept = kept.semi_join(people.filter(people.n >= params.round_people), by)
