@@ -73,7 +73,7 @@ class Params:
     house_people: int = 3
     neighbours: int = 8
     fetches: int = 2
-    surprise_log10_p: float = -2.0
+    surprise_log10_p: float = -3.0
     weak_tie_log10_p: float = -1.0
     bare_log10_p: float = -4.0
     same_circle_log10_p: float = -3.0
