@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gangfinder.engine.portable import epoch_seconds, string_key
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
-from gangfinder.model.tails import log10_binomial_tail, log10_corrected
+from gangfinder.model.tails import log10_binomial_tail, log10_corrected, log10_hypergeometric_tail
 from gangfinder.typologies.contract import Tables, Typology
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ class Params:
     least_rate
         Share of prescriptions that show a sign in honest houses, at least, whatever the rest of the run says.
     sibling_rows
-        From so many prescriptions on, the doctor's colleagues and the shop's other prescribers have a rate of
-        their own: a house that stamps every visit late, or enters paper in the evening, is measured by itself.
+        Fewest prescriptions of the doctor's colleagues that say to which shops the house's patients go.
     surprise_log10_p
         An anomaly is reported when its tail, corrected for the run's tests, is at most this.
     """
@@ -188,22 +187,27 @@ def _sign(sign: str, facts: dict[str, int], n_groups: int, params: Params) -> An
 
     Notes
     -----
-    The rate under the null is the largest of: the least rate; the rest of the run; the doctor's colleagues of the
-    same house; the shop's prescriptions by others.
+    The tail is the largest of: the binomial one at the rate of the rest of the run, or the least rate; and, where the
+    doctor's colleagues of the same house or the shop's other prescribers show the sign at all, Fisher's exact one
+    against them. A house that stamps every visit late, or enters paper in the evening, is so measured by itself,
+    however few its other prescriptions are: a rate estimated from few would pass for known.
     """
     among = _OF[sign]
     k, n = facts[f"pair_{sign}"], facts[f"pair_{among}"]
     if k < params.people:
         return None
-    rates = [params.least_rate, _rate(facts, "all", "pair", sign, among)]
+    rate = round(max(params.least_rate, _rate(facts, "all", "pair", sign, among)), 6)
+    tail, shares, others, signed = float(log10_binomial_tail(k, n, rate)), [rate], 0, 0
     for whole, part in (("house", "doctor"), ("shop", "pair")):
-        if facts[f"{whole}_{among}"] - facts[f"{part}_{among}"] >= params.sibling_rows:
-            rates.append(_rate(facts, whole, part, sign, among))
-    rate = round(max(rates), 6)
+        size, marked = (facts[f"{whole}_{c}"] - facts[f"{part}_{c}"] for c in (among, sign))
+        exact = float(log10_hypergeometric_tail(k, n + size, k + marked, n)) if marked else tail
+        shares.append(marked / max(1, size))
+        if exact > tail:
+            tail, others, signed = exact, size, marked
     family, name = _FAMILIES[sign]
-    detail = {"n_sign": k, "n_scripts": n, "rate": rate, "percent": round(100 * rate, 1),
-              "seconds": params.fast_seconds}
-    return Anomaly(family, name, float(log10_binomial_tail(k, n, rate)), n_groups, detail)
+    detail = {"n_sign": k, "n_scripts": n, "rate": rate, "percent": round(100 * max(shares), 1),
+              "n_others": others, "n_others_sign": signed, "seconds": params.fast_seconds}
+    return Anomaly(family, name, tail, n_groups, detail)
 
 
 def _rate(facts: dict[str, int], whole: str, part: str, sign: str, among: str) -> float:

@@ -16,6 +16,7 @@ from gangfinder.typologies.contract import Tables, Typology
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ class Params:
         this.
     rate_factor
         The house's rate is at least this many times that of quieter houses.
+    gift_months
+        Boxes come for free, or without a note, at most once in so many months of the house's books (a quarter: the
+        rhythm of campaigns and of settling with the supplier), and never in two months in a row.
+    gift_share
+        Least share of the missing boxes that such deliveries explain; the rest are slips.
     """
 
     tolerance_share: float = 0.1
@@ -52,6 +58,8 @@ class Params:
     unit_factor: float = 6.0
     surprise_log10_p: float = -3.0
     rate_factor: float = 5.0
+    gift_months: int = 3
+    gift_share: float = 0.9
 
 
 def detect(tables: Tables, params: Params) -> ir.Table:
@@ -61,7 +69,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     here, billed, books = _here(tables), tables["billed"], tables["books"]
     short = _short(books, params)
     found = short.filter(short.short)
-    facts = _houses(short)
+    facts = _houses(short).inner_join(_kept(books), "house")
     months = books.filter(books.gap > 0).inner_join(
         found.select("house", "item", "excess", "positive", "m_settled", "m_present"), ["house", "item"]
     )
@@ -213,12 +221,18 @@ def _houses(short: ir.Table) -> ir.Table:
     return with_rest(house, "house", "short", "drugs")
 
 
+def _kept(books: ir.Table) -> ir.Table:
+    """Return per house the months that its books cover, from the first to the last that is compared."""
+    span = books.group_by("house").aggregate(first=books.month.min(), last=books.month.max())
+    return span.select("house", m_book_months=(span["last"] - span["first"] + 1).cast("int64"))
+
+
 def confirm(group: Group, params: Params) -> Verdict | None:
     """Confirm a house that is short of more drugs than slips, gifts and other houses' books explain."""
     rows = group.rows
     facts = rows.iloc[0]
     k, n = int(facts["m_house_short"]), int(facts["m_house_drugs"])
-    if k < params.drugs:
+    if k < params.drugs or _deliveries(rows, params):
         return None
     rest, rest_k = int(facts["m_rest_drugs"]), int(facts["m_rest_short"])
     rate = min(1.0, (rest_k + 0.5) / max(1.0, rest))
@@ -235,6 +249,23 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     }
     anomaly = Anomaly(Family.CONTRADICTION, "never_there", tail, n_tests, detail)
     return Verdict(group.members, (anomaly,), None, (("institution", group.group_id, "settles"),))
+
+
+def _deliveries(rows: pd.DataFrame, params: Params) -> bool:
+    """Say whether a few deliveries without a note explain what is missing.
+
+    Notes
+    -----
+    A delivery that nobody booked makes every drug in it short at once: the drugs are then one event, and no tail that
+    takes them for independent says anything. What tells it from padding is on how many occasions the house is short.
+    """
+    at = rows["event_at"]
+    missing = rows["m_missing"].groupby(at.dt.year * 12 + at.dt.month).sum()
+    missing = missing.sort_index().sort_values(ascending=False, kind="stable")
+    short_of = missing.cumsum() < params.gift_share * missing.sum()
+    few = {int(month) for month in missing.index[: int(short_of.sum()) + 1]}
+    allowed = -(-int(rows["m_book_months"].iloc[0]) // params.gift_months)
+    return len(few) <= allowed and not any(month + 1 in few for month in few)
 
 
 TYPOLOGY = Typology(
