@@ -52,15 +52,22 @@ FOLDERS = {
 }
 
 
-def compare(settlements: int, seed: int, scratch: Path, only: Sequence[str] = ()) -> dict[str, Any]:
-    """Build the town, run everything on it (or what is named), and return the figures."""
-    settings = TownSettings(patients=patients_for(settlements), seed=seed)
-    town, out = scratch / "town", scratch / "out"
-    out.mkdir()
-    # in a process of its own, so that building the town takes no memory from what is measured
+def build(settings: TownSettings, town: Path) -> None:
+    """Build the town in a process of its own, so that it takes no memory from what is measured."""
     code = "import sys; from gangfinder.synth import *; "\
            "write_town(build_town(TownSettings(patients=int(sys.argv[1]), seed=int(sys.argv[2]))), sys.argv[3])"
-    measured(sys.executable, "-c", code, str(settings.patients), str(seed), str(town))
+    measured(sys.executable, "-c", code, str(settings.patients), str(settings.seed), str(town))
+
+
+def compare(
+    settlements: int, seed: int, scratch: Path, only: Sequence[str] = (), *, town: Path | None = None
+) -> dict[str, Any]:
+    """Build the town (or take the one made before), run everything on it (or what is named), and return the figures."""
+    settings = TownSettings(patients=patients_for(settlements), seed=seed)
+    town, out = town or scratch / "town", scratch / "out"
+    out.mkdir()
+    if not town.exists():
+        build(settings, town)
     rows = []
     for name, command in commands(town, out).items():
         if only and name not in only:
@@ -95,10 +102,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--settlements", type=int, default=1_000_000, help="at least so many rows [1000000]")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", action="append", default=[], help="one of the rows only; may be repeated")
+    parser.add_argument("--town", type=Path, help="where the town is, or where to make and leave it [made and removed]")
+    parser.add_argument("--make-only", action="store_true", help="make the town of --town and measure nothing")
     parser.add_argument("--no-write", action="store_true", help="print only")
     given = parser.parse_args(arguments)
+    if given.make_only:
+        build(TownSettings(patients=patients_for(given.settlements), seed=given.seed), given.town)
+        return
     with tempfile.TemporaryDirectory(prefix="gangfinder-bench-") as scratch:
-        result = compare(given.settlements, given.seed, Path(scratch), given.only)
+        result = compare(given.settlements, given.seed, Path(scratch), given.only, town=given.town)
     if not given.no_write:
         print(write(f"speed-{given.settlements}", result))
 
