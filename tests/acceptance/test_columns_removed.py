@@ -25,15 +25,16 @@ BEYOND = {
     # detectors that need more than the five mandatory columns
     "absent_practitioners", "brokered_admission", "cycling_stays", "dialysis_padding", "double_reimbursement",
     "entitlement_collusion", "fake_eligibility", "fake_prescriptions", "flow_shift", "forged_bills", "ghost_beds",
-    "goods_swap", "laboratory_results", "micro_claims", "owner_rotation", "recycled_drugs", "remote_cashout",
-    "special_drugs", "stock_balance",
+    "goods_swap", "laboratory_results", "micro_claims", "outside_bills", "owner_rotation", "recycled_drugs",
+    "remote_cashout", "shared_door", "special_drugs", "stock_balance",
 }
 WITHOUT = {"clock": BEYOND, "dates": BEYOND | {"impersonation"}}
 """Which detectors cannot run on the five mandatory columns, with a time of day and without."""
 
 LINKERS = {"co_admission", "control", "relay", "shared_attribute", "trace_code"}
 EXPLANATIONS = {
-    "care_home", "family", "lawful_layering", "local_agent", "mass_recertification", "multi_site",
+    "busy_house", "care_home", "family", "house_staff", "lawful_layering", "local_agent", "mass_recertification",
+    "multi_site",
     "outbreak", "outsourcing_firm", "planned_cycle", "public_health_round", "rare_disease", "referral_centre",
     "referral_down", "relocation", "renewal", "shared_login", "sole_expert", "stock_slip", "through_traffic",
     "trace_reuse",
