@@ -94,7 +94,7 @@ def draw(means: Mapping[str, Mapping[str, Any]], file: Path) -> None:
     import matplotlib.pyplot as plt
 
     mpl.rcParams["svg.hashsalt"] = "gangfinder"
-    names = list(means)
+    names = sorted(means, key=lambda name: -means[name]["recall_at_k"])
     codes = list(means[names[0]]["typology_recall"])
     grid = [[means[n]["typology_recall"].get(c, 0.0) for c in codes] for n in names]
     figure, axes = plt.subplots(figsize=(0.5 * len(codes) + 4.5, 0.42 * len(names) + 1.4), layout="constrained")

@@ -141,5 +141,15 @@ def test_five_million_settlements_take_three_minutes():
     assert exponent(sizes[0], low["seconds"], sizes[1], own["seconds"]) <= 1.15
 
 
+def test_the_peers_find_less_and_list_more_innocents():
+    found = result("peers")
+    assert found["synth_version"] == SYNTH_VERSION
+    own = found["means"].pop("gangfinder")
+    assert len(found["means"]) >= 8
+    for name, other in found["means"].items():
+        assert own["recall_at_k"] > other["recall_at_k"], name
+        assert own["false_in_top"] < other["false_in_top"], name
+
+
 def test_help_answers_at_once():
     assert result("startup")["seconds_median"] < 0.3
