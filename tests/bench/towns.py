@@ -41,21 +41,10 @@ SETTINGS: dict[str, Table] = {
     "standard": Table(replace(_EVERY, typologies=CORE_TYPOLOGIES), range(111, 121), range(111, 121)),
     "thin": Table(_THIN, range(111, 121), range(111, 121)),
     "all-1": Table(_EVERY, range(5001, 5011)),
-    "all-2": Table(replace(_EVERY, difficulty=2), range(5011, 5021)),
-    "all-3": Table(replace(_EVERY, difficulty=3), range(5021, 5031)),
-    "large-1": Table(replace(_EVERY, patients=60_000), range(5031, 5041)),
-    "large-2": Table(replace(_EVERY, patients=60_000, difficulty=2), range(5041, 5051)),
     "double": Table(replace(_EVERY, lookalike_density=2.0), range(0), range(5051, 5071)),
-    "hidden": Table(
-        replace(_EVERY, typologies=("hidden_dialysis", "hidden_village", "hidden_home")), range(5071, 5081)),
-    "dates-full": Table(
-        replace(_THIN, difficulty=0, typologies=("lockstep_wide",), rings_per_typology=8), range(5081, 5091)),
-    "dates-part": Table(
-        replace(_THIN, difficulty=2, typologies=("lockstep_wide",), rings_per_typology=8), range(5081, 5091)),
 }
-"""``standard``: the founding typologies; ``all``, ``large``: every typology, with the difficulty; ``thin``, ``dates``:
-the five mandatory columns of settlements, all instants at midnight, no other table; ``double``: look-alikes at twice
-their density; ``hidden``: rings inside a look-alike."""
+"""``standard``: the founding typologies; ``thin``: the five mandatory columns of settlements, all instants at midnight,
+no other table; ``all``: every typology, with the difficulty; ``double``: look-alikes at twice their density."""
 
 
 def town_settings(setting: str, seed: int, *, clean: bool) -> TownSettings:

@@ -56,7 +56,7 @@ def test_groups_of_thin_towns_are_found():
 OWN_SUBJECTS = {"T13", "T18", "T21", "T22"}
 """Typologies whose rings need no group of patients."""
 
-EVERY = {"all-1": 0.95, "all-2": 0.9, "large-1": 0.95, "large-2": 0.9}
+EVERY = {"all-1": 0.95}
 """Least mean recall@k of the tables with every typology."""
 
 
@@ -74,20 +74,6 @@ def test_rings_of_every_typology_are_found(setting):
         assert min(share for code, share in recalls.items() if code not in OWN_SUBJECTS) >= 0.85, recalls
 
 
-def test_rings_hidden_inside_a_look_alike_are_found():
-    recalls = by_typology(cells("hidden", clean=False))
-    assert set(recalls) == {"hidden_dialysis", "hidden_village", "hidden_home"}
-    assert min(recalls.values()) >= 0.8, recalls
-
-
-@pytest.mark.parametrize(("setting", "least"), [("dates-full", 0.95), ("dates-part", 0.6)])
-def test_groups_in_step_by_dates_alone_are_found(setting, least):
-    planted = cells(setting, clean=False)
-    assert mean(planted, "recall_at_2k") >= least
-    people = len(planted) * SETTINGS[setting].town.patients
-    assert sum("background" in lead for c in planted for lead in c["false_leads"]) <= people / 50_000
-
-
 @pytest.mark.parametrize("setting", [name for name, table in SETTINGS.items() if table.clean])
 def test_clean_towns_yield_no_lead(setting):
     for one in cells(setting, clean=True):
@@ -97,8 +83,8 @@ def test_clean_towns_yield_no_lead(setting):
 
 
 def recomputed():
-    """Return the two first tables, and one of the others that are quick to make: another one with every commit."""
-    others = [name for name in SETTINGS if name not in {"standard", "thin"} and not name.startswith("large")]
+    """Return the two first tables, and one of the others: another one with every commit."""
+    others = [name for name in SETTINGS if name not in {"standard", "thin"}]
     return ["standard", "thin", others[choose("table", len(others))[0]]]
 
 
