@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -130,18 +130,20 @@ def _bets(
     group: Group, house: str, part: pd.DataFrame, own: Mapping[int, float]
 ) -> Iterator[tuple[float, bool]]:
     """Yield for every visit with an earlier one in its session: the chance of an equal bill, and whether it is."""
-    outside = _outside_shares(group, house)
+    sessions, fens = part["session"].tolist(), part[BILL_COLUMN].astype(np.int64).to_numpy()
+    outside = _outside_shares(group, house, np.unique(fens))
     if outside is None:
         return
     seen: set[int] = set()
-    at = None
-    for session, bill in zip(part["session"].tolist(), part[BILL_COLUMN].astype(np.int64).tolist(), strict=True):
+    at, others, ours = None, 0.0, 0.0
+    for session, bill in zip(sessions, fens.tolist(), strict=True):
         if session != at:
-            seen, at = set(), session
+            seen, at, others, ours = set(), session, 0.0, 0.0
         if seen:
-            chance = max(sum(outside(b) for b in seen), sum(own.get(b, 0.0) for b in seen))
-            yield min(1.0, chance), bill in seen
-        seen.add(bill)
+            yield min(1.0, max(others, ours)), bill in seen
+        if bill not in seen:
+            seen.add(bill)
+            others, ours = others + outside[bill], ours + own.get(bill, 0.0)
 
 
 def _own_bills(group: Group, houses: set[str]) -> Counter[int]:
@@ -157,16 +159,20 @@ def _own_shares(group: Group, found: Sessions) -> Mapping[int, float]:
     return {fen: n / total for fen, n in own.items()}
 
 
-def _outside_shares(group: Group, house: str) -> Callable[[int], float] | None:
-    """Return the share of a bill among visits of others at the house, half a visit added to each that is known."""
+def _outside_shares(group: Group, house: str, asked: NDArray[np.int64]) -> Mapping[int, float] | None:
+    """Return the shares of some bills among visits of others at the house, half a visit added to each that is known."""
     known = bills(group).get(house)
     if known is None:
         return None
-    left = dict(zip(known[0].tolist(), known[1].tolist(), strict=True))
-    for fen, n in _own_bills(group, {house}).items():
-        left[fen] = max(0.0, left.get(fen, 0.0) - n)
-    total = sum(left.values())
-    if total < _LEAST_VISITS:
+    own = _own_bills(group, {house})
+    fens = np.union1d(known[0], np.fromiter(own, np.int64, len(own)))
+    left = np.zeros(len(fens))
+    left[np.searchsorted(fens, known[0])] = known[1]
+    ours = np.searchsorted(fens, np.fromiter(own, np.int64, len(own)))
+    left[ours] = np.maximum(0.0, left[ours] - np.fromiter(own.values(), float, len(own)))
+    if left.sum() < _LEAST_VISITS:
         return None
-    whole = total + 0.5 * len(left)
-    return lambda fen: (left.get(fen, 0.0) + 0.5) / whole
+    whole = left.sum() + 0.5 * len(fens)
+    at = np.minimum(np.searchsorted(fens, asked), len(fens) - 1)
+    n = np.where(fens[at] == asked, left[at], 0.0)
+    return dict(zip(asked.tolist(), ((n + 0.5) / whole).tolist(), strict=True))
