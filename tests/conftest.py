@@ -48,7 +48,7 @@ def spark_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """Spark in local mode, one for the session: starting it takes seconds."""
     try:
         with mock.patch.dict(os.environ, SPARK_FOR_SMALL_TABLES):
-            engine = open_engine("spark", tmp_path_factory.mktemp("spark"), threads=2, memory_limit="1GB")
+            engine = open_engine("spark", tmp_path_factory.mktemp("spark"), threads=2, memory_limit="2GB")
     except EngineUnavailable as error:
         pytest.skip(f"{error.message} ({error.hint})")
     yield engine

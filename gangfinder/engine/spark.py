@@ -226,6 +226,9 @@ def _static_settings(scratch: Path, threads: int | None, memory_limit: str | Non
         "spark.local.dir": str((scratch / "spill").absolute()),
         "spark.sql.warehouse.dir": str((scratch / "warehouse").absolute()),
         "spark.sql.catalogImplementation": "in-memory",
+        # nobody looks at past jobs, and a thousand remembered plans of ours fill a small heap until nothing moves
+        **{f"spark.ui.retained{what}": "10" for what in ("Jobs", "Stages", "Tasks")},
+        "spark.sql.ui.retainedExecutions": "10",
         **_SESSION,
     }
     if memory_limit is not None:

@@ -185,3 +185,15 @@ def test_importing_the_engines_imports_no_engine():
         "assert not {'ibis', 'duckdb', 'pyspark', 'pandas', 'pyarrow'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.spark
+def test_a_long_session_does_not_remember_every_query(spark_engine):
+    """A thousand plans of ours once filled the heap of a session until it stood still."""
+    table = spark_engine.put("few", pa.table({"n": [1, 2, 3]}))
+    for _ in range(40):
+        spark_engine.fetch(table)
+    spark_engine.drop("few")
+    java = spark_engine._session._jsparkSession
+    java.sparkContext().listenerBus().waitUntilEmpty()
+    assert java.sharedState().statusStore().executionsCount() <= 20
