@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -107,8 +108,8 @@ def rows(*visits, hub=None):
 
 AROUND = Surroundings(
     units={"A": "H", "Z": "H"}, places={"I": {"n_days": 9.0}, "J": {"n_days": 3.0}},
-    calendar={h: pd.DataFrame({"institution_id": [h], "n_visits": [4]}) for h in "IJ"},
-    amounts={}, desks={}, clock=True,
+    calendar={h: (np.array([20_000]), np.array([4.0])) for h in "IJ"},
+    amounts={}, desks={(h, "operator"): {"O1": 3} for h in "IJ"}, clock=True,
 )
 
 
@@ -120,9 +121,9 @@ def test_a_linked_group_has_its_own_rows_links_and_houses():
     assert list(zip(group.links["source_id"], group.links["target_id"], strict=True)) == [("A", "B")]
     assert group.units == {"A": "H"}
     assert set(group.places) == {"I"}
-    assert group.calendar is not None
-    assert group.calendar["institution_id"].tolist() == ["I"]
-    assert group.amounts is None
+    assert set(group.calendar) == {"I"}
+    assert set(group.desks) == {("I", "operator")}
+    assert not group.amounts
 
 
 def test_members_without_rows_make_no_group():
