@@ -147,9 +147,24 @@ def hub_groups(
     return groups
 
 
+_ORDER = ["event_at", "source_table", "source_key", "subject_id"]
+
+
 def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows in the order that they have in a group: sorted once, not in every group again."""
-    return rows.sort_values(["event_at", "source_table", "source_key", "subject_id"], kind="stable")
+    """Return the rows in the order that they have in a group: sorted once, not in every group again.
+
+    Rows alike in what usually tells them apart (one bill that shows two things) follow by all else they say: an engine
+    returns them in any order.
+    """
+    ordered = rows.sort_values(_ORDER, kind="stable")
+    alike = np.flatnonzero(ordered.duplicated(_ORDER, keep=False))
+    if not alike.size:
+        return ordered
+    rest = [c for c in ordered.columns if c not in _ORDER]
+    turned = ordered.iloc[alike].reset_index(drop=True).sort_values([*_ORDER, *rest], kind="stable").index
+    places = np.arange(len(ordered))
+    places[alike] = alike[turned]
+    return ordered.iloc[places]
 
 
 def parted(groups: Sequence[Group], parts: Callable[[Group], Sequence[Collection[str]]]) -> list[Group]:

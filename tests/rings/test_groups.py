@@ -141,6 +141,16 @@ def test_hubs_make_groups_unless_explained():
     assert [g.group_id for g in hub_groups(every, links(), frozenset(), 5, AROUND)] == ["h1", "h2"]
 
 
+def test_rows_that_differ_only_in_what_they_show_stand_in_one_order():
+    bill = ("A", "I", "2025-01-03", "S1")
+    both = rows(("B", "I", "2025-01-02", "S0"), bill, bill, ("A", "I", "2025-01-04", "S2"), hub="h1")
+    both = both.assign(shows=["template", "template", "in_hospital", "template"], grade=["E2", "E2", "E1", None])
+    for every in (both, both.iloc[::-1], both.iloc[[2, 0, 3, 1]]):
+        (group,) = hub_groups(every, links(), frozenset(), 5, AROUND)
+        assert group.rows["source_key"].tolist() == ["S0", "S1", "S1", "S2"]
+        assert group.rows["shows"].tolist() == ["template", "in_hospital", "template", "template"]
+
+
 def test_a_hub_whose_people_stand_apart_makes_a_group_for_each_part():
     every = rows(
         ("A", "I", "2025-01-03", "S1"), ("B", "I", "2025-01-03", "S2"), ("C", "J", "2025-01-03", "S3"), hub="h1"
