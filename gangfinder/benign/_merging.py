@@ -39,7 +39,7 @@ def merged_units(rows: pa.Table) -> pa.Table:
     frame = rows.select(["patient_id", "unit_id", "explanation"]).to_pandas()
     person, people = pd.factorize(frame["patient_id"], sort=True)
     unit, names = pd.factorize(frame["unit_id"], sort=True)
-    belongs = np.unique(np.column_stack([person, unit]), axis=0) if len(frame) else np.empty((0, 2), dtype=np.int64)
+    belongs = np.column_stack(np.divmod(np.unique(person * len(names) + unit), max(1, len(names))))
     size = np.bincount(belongs[:, 1], minlength=len(names))
     # a resident of a home is no longer counted with the family he came from
     home = belongs[size[belongs[:, 1]] > FAMILY_PEOPLE]

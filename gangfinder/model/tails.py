@@ -70,6 +70,8 @@ def log10_hypergeometric_tail(
 
 def _sum_upward(start: Floats, high: Floats, log_pmf: Callable[[Floats], Floats]) -> Floats:
     """Sum exp(log_pmf) from start to high in logarithms, stopping when terms no longer matter."""
+    if start.size == 1:
+        return np.reshape(_sum_one(float(start.item()), float(high.item()), log_pmf), start.shape)
     total = log_pmf(start)
     x = start.copy()
     for _ in range(int(np.max(high - start, initial=0.0))):
@@ -81,6 +83,24 @@ def _sum_upward(start: Floats, high: Floats, log_pmf: Callable[[Floats], Floats]
         total = np.logaddexp(total, term)
         if np.all(~live | (term < total - 40)):
             break
+    return total
+
+
+_BLOCK = 64
+"""Terms computed at once: for a single sum they cost together hardly more than one."""
+
+
+def _sum_one(start: float, high: float, log_pmf: Callable[[Floats], Floats]) -> float:
+    """Return a single sum as :func:`_sum_upward` does, term by term in the same order."""
+    x, total = start, float(log_pmf(np.array([start])).item())
+    while x < high:
+        block = np.arange(x + 1.0, min(high, x + _BLOCK) + 1.0)
+        terms = log_pmf(block).ravel()
+        sums = np.logaddexp.accumulate(np.append(total, terms))[1:]
+        enough = np.flatnonzero(terms < sums - 40)
+        if enough.size:
+            return float(sums[enough[0]])
+        x, total = float(block[-1]), float(sums[-1])
     return total
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -74,16 +74,17 @@ class Grouped:
     params: GroupParams
 
     def communities_near(
-        self, kinds: Sequence[str], people: Collection[str], seed: int
-    ) -> list[tuple[str, ...]]:
-        """Return the communities that another seed gives in the components in which some people are."""
+        self, kinds: Sequence[str], people: Collection[str], seeds: Iterable[int]
+    ) -> Iterator[list[tuple[str, ...]]]:
+        """Yield the communities that each of other seeds gives in the components in which some people are."""
         links = self.links[self.links["kind"].isin(kinds)]
-        if links.empty:
-            return []
-        network = Network.from_links(links)
-        wanted = set(people)
-        near = {i for part in network.components() if wanted & set(names := network.names(part)) for i in names}
-        return communities(links[links["source_id"].isin(near)], self.units, self.algorithm, self.params, seed)
+        if not links.empty:
+            network = Network.from_links(links)
+            wanted = set(people)
+            near = {i for part in network.components() if wanted & set(names := network.names(part)) for i in names}
+            links = links[links["source_id"].isin(near)]
+        for seed in seeds:
+            yield communities(links, self.units, self.algorithm, self.params, seed)
 
 
 def group_up(

@@ -221,13 +221,15 @@ def _other_seeds(case: _Case, grouped: Grouped, seed: int) -> tuple[int, int]:
     if not drawn:
         return 0, 0
     seeds = range(seed + 1, seed + 1 + case.params.other_seeds)
-    return sum(all(_same_group(case, one, grouped, s) for one in drawn) for s in seeds), len(seeds)
+    same = [_same_group(case, one, grouped, seeds) for one in drawn]
+    return sum(all(found) for found in zip(*same, strict=True)), len(seeds)
 
 
-def _same_group(case: _Case, one: Judged, grouped: Grouped, seed: int) -> bool:
+def _same_group(case: _Case, one: Judged, grouped: Grouped, seeds: Sequence[int]) -> list[bool]:
+    """Say of each seed whether it gives a group that holds enough of the finding's core."""
     core, share = set(one.finding.core), case.params.least_core_share
-    near = grouped.communities_near(one.typology.links, core, seed)
-    return any(len(core & set(group)) >= share * len(core) for group in near)
+    near = grouped.communities_near(one.typology.links, core, seeds)
+    return [any(len(core & set(group)) >= share * len(core) for group in groups) for groups in near]
 
 
 def _bridge(case: _Case) -> Bridge | None:
