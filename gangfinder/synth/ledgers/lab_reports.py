@@ -24,6 +24,9 @@ ITEMS = ("270700101", "270700102", "270700103")
 POSITIVITY = np.array([0.40, 0.30, 0.24])
 """Share of positive results of each test among patients as they come."""
 
+_ORDERED = (0.5, 0.3, 0.2)
+"""Share of each test among the orders."""
+
 _TESTED = 0.035
 _REISSUED, _MIXED_UP = 0.006, 0.0008
 COPIES = 1 << 30
@@ -92,6 +95,11 @@ def make_bench(world: World) -> Bench:
     )
 
 
+def ordered(rng: np.random.Generator, size: int) -> Ints:
+    """Draw tests, each as often as it is ordered."""
+    return rng.choice(len(ITEMS), size, p=_ORDERED)
+
+
 def chance(case_mix: Floats, item: Ints) -> Floats:
     """Return the chance of a positive result."""
     odds = np.log(POSITIVITY[item] / (1 - POSITIVITY[item])) + case_mix
@@ -107,7 +115,7 @@ def tested(scene: Scene) -> LabReports:
     place = pick(rng, scene.habits.hospital, who)
     doctor = bench.orderer(rng, place)
     who, place, doctor = who[doctor != NONE], place[doctor != NONE], doctor[doctor != NONE]
-    item = rng.choice(len(ITEMS), len(who), p=(0.5, 0.3, 0.2))
+    item = ordered(rng, len(who))
     usual = rng.random(len(who)) < 0.7
     reports = LabReports.of(
         patient=who, item=item, on=world.first_day + rng.integers(0, world.days - 10, len(who)),
