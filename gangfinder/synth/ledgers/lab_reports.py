@@ -150,8 +150,9 @@ def _with_errors(rng: np.random.Generator, reports: LabReports) -> LabReports:
 def write(world: World, names: Names, reports: LabReports) -> pa.Table:
     """Write one row for each report."""
     rng, count = world.streams.rng("lab_reports"), len(reports)
-    # numbers without order, others in every town: a further laboratory's looks like any
-    laboratory = reports["laboratory"].astype(np.int64) + int(world.streams.shared("laboratories").integers(0, 899))
+    # numbers without order or even steps, others in every town: a further laboratory's looks like any
+    numbers = 100 + world.streams.shared("laboratories").permutation(899)
+    laboratory = reports["laboratory"].astype(np.int64) % len(numbers)
     at = reports["on"] * DAY + rng.integers(8 * 3600, 19 * 3600, count)
     return as_table(
         "lab_reports",
@@ -160,7 +161,7 @@ def write(world: World, names: Names, reports: LabReports) -> pa.Table:
             "patient_id": names.patients.take(pa.array(reports["patient"].astype(np.int64))),
             "item_code": pick_from(ITEMS, reports["item"].astype(np.int64)),
             "reported_at": instants(at),
-            "laboratory_id": joined("LAB", words(100 + laboratory * 557 % 899)),
+            "laboratory_id": joined("LAB", words(numbers[laboratory])),
             "institution_id": pick_from(names.places, reports["place"].astype(np.int64)),
             "doctor_id": pick_from(names.doctors, reports["doctor"].astype(np.int64)),
             "result": pick_from(("negative", "positive"), reports["positive"].astype(np.int64)),
