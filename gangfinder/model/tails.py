@@ -136,7 +136,7 @@ def log10_beta_binomial_tail(k: ArrayLike, n: ArrayLike, a: ArrayLike, b: ArrayL
     Notes
     -----
     Exact: the mass ``C(n, x) B(x + a, n - x + b) / B(a, b)`` by log-gamma, summed upward from ``k``. For ``a`` and
-    ``b`` growing at a fixed ratio it is the binomial; until then its tail is longer, for units no two of which are alike.
+    ``b`` growing at a fixed ratio it is the binomial; until then its tail is longer, for units that are not all alike.
 
     References
     ----------
