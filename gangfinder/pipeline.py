@@ -117,6 +117,7 @@ def run(
     engine: str = "duckdb",
     profile: Path | None = None,
     stages: Stages | None = None,
+    plugins: Plugins | None = None,
 ) -> RunResult:
     """Read an input, find its rings, and write the leads to ``OUT/runs/<run_id>/``, shown through ``OUT/latest``.
 
@@ -134,6 +135,8 @@ def run(
         Mapping profile for other column names.
     stages
         Recorder of the stages; default: a silent one.
+    plugins
+        Linkers, explanations and typologies; default: all there are, with the settings' parameters.
 
     Raises
     ------
@@ -148,7 +151,7 @@ def run(
     stages = stages or Stages(quiet=True)
     started = datetime.now()  # noqa: DTZ005 - wall clock of the installation, in run.json alone
     key = load_key(settings)
-    plugins = Plugins.tuned(settings)
+    plugins = plugins or Plugins.tuned(settings)
     with publication(out) as published, canonical_tables(
         source, settings, engine, profile, published.folder / "rejects", stages
     ) as (work, tables, intake):

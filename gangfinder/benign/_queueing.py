@@ -6,6 +6,7 @@ or with everybody else's dates; a ring therefore cannot lend itself its own back
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from gangfinder.model.tails import log10_binomial_tail
-from gangfinder.network.visits import counted, texts, visits
+from gangfinder.network.visits import texts, visits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from gangfinder.model.group import Group
+    from gangfinder.model.group import Counts, Group
 
     Floats = NDArray[np.float64]
 
@@ -217,15 +218,16 @@ def _houses(frame: pd.DataFrame) -> list[tuple[str, NDArray[np.int64]]]:
     return list(zip(names, np.split(order, np.cumsum(np.bincount(code, minlength=len(names)))[:-1]), strict=True))
 
 
-def company_tails(frame: pd.DataFrame, calendar: pd.DataFrame | None) -> tuple[tuple[str, ...], Floats, Floats, Floats]:
+def company_tails(frame: pd.DataFrame, known: Mapping[str, Counts]) -> tuple[tuple[str, ...], Floats, Floats, Floats]:
     """Return, per member, how surprising his company is when dates are drawn as *everybody else* draws them.
 
     Parameters
     ----------
     frame
         What :func:`outings` returns.
-    calendar
-        institution_id, on, n_visits of everybody; ``None``: all days between the first and last outing weigh alike.
+    known
+        House → (days since 1970, visits of everybody); at other houses all days between the first and last outing weigh
+        alike.
 
     Returns
     -------
@@ -240,7 +242,7 @@ def company_tails(frame: pd.DataFrame, calendar: pd.DataFrame | None) -> tuple[t
     """
     codes, names = pd.factorize(texts(frame, "subject_id"), sort=True)
     observed, trials, expected = (np.zeros(len(names)) for _ in range(3))
-    known, days = counted(calendar, "on", "n_visits"), frame["day"].to_numpy()
+    days = frame["day"].to_numpy()
     for house, at in _houses(frame):
         who, day = codes[at], days[at]
         if (who == who[0]).all():

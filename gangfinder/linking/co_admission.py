@@ -179,7 +179,7 @@ def _admission_days(stays: ir.Table) -> ir.Table:
     span = ibis.greatest(days.span, 2).cast("float64")
     spread = span * (1.0 - (days.n_stays * (1.0 - 1.0 / span).ln()).exp())
     days = days.mutate(spread=spread)
-    share = days.aggregate(share=days.seen.sum().cast("float64") / days.spread.sum())
+    share = days.aggregate(share=days.seen.sum().cast("float64") / days.spread.sum().round(6))
     days = days.cross_join(share)
     usual = (days.share * days.spread).round().cast("int64")
     return days.select("institution_id", "n_stays", n_days=ibis.greatest(days.seen, usual))

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 from gangfinder.model.evidence import Anomaly
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
+
+    Counts = tuple[NDArray[np.int64], NDArray[np.float64]]
+    """Values, ascending, and how many there are of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +43,15 @@ class Group:
         Institution → {"n_days": active days, "closeness": chance that two visits of one day fall within the window,
         "window": minutes (0: whole day), "trusted": 1.0 if its clock is used}; see ``linking.co_presence.places``.
     calendar
-        Visits per institution and date by everybody (institution_id, on, n_visits), for the members' institutions.
+        Institution → visits by everybody on every day (days since 1970, ascending), for the members' institutions.
     hours
-        Visits per institution and quarter of an hour of the day by everybody (institution_id, quarter, n).
+        Institution → visits by everybody in every quarter of an hour of the day (0 to 95, ascending).
     amounts
-        Visits per institution and whole yuan by everybody (institution_id, yuan, n).
+        Institution → visits by everybody at every whole yuan, ascending.
     bills
-        Visits per institution and whole bill (total amount, in fen) by everybody (institution_id, fen, n).
+        Institution → visits by everybody with every whole bill (total amount, in fen, ascending).
     desks
-        Visits per institution and desk by everybody (institution_id, kind, desk, n): terminal, operator, doctor.
+        (institution, kind of desk: terminal, operator, doctor) → desk, in order → visits by everybody.
     n_houses
         Institutions with visits in the whole run; 0 where it is not known.
     shared
@@ -64,11 +69,11 @@ class Group:
     tie_chance: float = 0.0
     clock: bool = True
     places: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    calendar: pd.DataFrame | None = None
-    hours: pd.DataFrame | None = None
-    amounts: pd.DataFrame | None = None
-    bills: pd.DataFrame | None = None
-    desks: pd.DataFrame | None = None
+    calendar: Mapping[str, Counts] = field(default_factory=dict)
+    hours: Mapping[str, Counts] = field(default_factory=dict)
+    amounts: Mapping[str, Counts] = field(default_factory=dict)
+    bills: Mapping[str, Counts] = field(default_factory=dict)
+    desks: Mapping[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)
     n_houses: int = 0
     shared: Mapping[tuple[str, str], int] = field(default_factory=dict)
     memo: dict[object, object] = field(default_factory=dict, compare=False, repr=False)

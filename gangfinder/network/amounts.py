@@ -10,7 +10,7 @@ import numpy as np
 
 from gangfinder.model.tails import log10_binomial_tail
 from gangfinder.network.lockstep import BILL_COLUMN, Sessions
-from gangfinder.network.visits import bills, prices, visits
+from gangfinder.network.visits import visits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ def amount_tails(found: Sessions, group: Group) -> NDArray[np.float64]:
 
 def _outside_amounts(group: Group, house: str) -> NDArray[np.float64] | None:
     """Return the shares of the 5 % bins among the house's visits outside the group; ``None`` with fewer than 30."""
-    known = prices(group).get(house)
+    known = group.amounts.get(house)
     if known is None:
         return None
     yuan, n = known
@@ -161,7 +161,7 @@ def _own_shares(group: Group, found: Sessions) -> Mapping[int, float]:
 
 def _outside_shares(group: Group, house: str, asked: NDArray[np.int64]) -> Mapping[int, float] | None:
     """Return the shares of some bills among visits of others at the house, half a visit added to each that is known."""
-    known = bills(group).get(house)
+    known = group.bills.get(house)
     if known is None:
         return None
     own = _own_bills(group, {house})

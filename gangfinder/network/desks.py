@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gangfinder.model.tails import log10_binomial_tail
-from gangfinder.network.visits import desks, texts, visits
+from gangfinder.network.visits import texts, visits
 
 if TYPE_CHECKING:
     from gangfinder.model.group import Group
@@ -37,7 +37,7 @@ def desk_excess(found: Sessions, group: Group, column: str, kind: str) -> DeskEx
     One session is one trial: whoever was on duty served everybody. Binomial tail of the sessions whose majority desk it
     is, with the desk's share of the house's visits by people outside the group; corrected for the desks of the house.
     """
-    if group.desks is None or column not in found.rows:
+    if not group.desks or column not in found.rows:
         return None
     best: DeskExcess | None = None
     for house, counts in _majorities(found, column).items():
@@ -72,13 +72,13 @@ def _majorities(found: Sessions, column: str) -> dict[str, dict[str, int]]:
 
 def _desk_shares(group: Group, house: str, column: str, kind: str) -> dict[str, float]:
     """Return each desk's share of the house's visits outside the group, half a visit added to each."""
-    known = desks(group).get((house, kind), [])
+    known = group.desks.get((house, kind), {})
     if len(known) < 2:
         return {}
     every = visits(group)
     at = every.position[every.houses[every.house] == house]
     own = Counter(texts(group.rows, column)[at].tolist())
-    left = {desk: max(n - float(own.get(desk, 0)), 0.0) + 0.5 for desk, n in known}
+    left = {desk: max(n - float(own.get(desk, 0)), 0.0) + 0.5 for desk, n in known.items()}
     total = sum(left.values())
     return {d: n / total for d, n in left.items()}
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from gangfinder.linking.convolution import log10_hypergeometric_sum_tail
 from gangfinder.network.stretches import best_days, best_hours, near_days, near_hours
-from gangfinder.network.visits import DAY_MICROSECONDS, Visits, calendar, first_visits, texts, visits
+from gangfinder.network.visits import DAY_MICROSECONDS, Visits, first_visits, texts, visits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -304,7 +304,7 @@ def dated_weights(
     group: Group, house: str, own: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the active days of a house, since 1970, and their weights; see :func:`outside_dates`."""
-    known = calendar(group).get(house)
+    known = group.calendar.get(house)
     if known is None:
         n_days = max(1, int(group.places.get(house, {}).get("n_days", len(np.unique(own)))))
         first = int(own.min(initial=0))

@@ -14,7 +14,7 @@ import numpy as np
 from gangfinder.model.tails import log10_binomials_tail, log10_choose
 from gangfinder.network.lockstep import Sessions, dated_weights
 from gangfinder.network.stretches import STARTS_PER_WINDOW
-from gangfinder.network.visits import calendar, first_visits, hours
+from gangfinder.network.visits import first_visits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -236,7 +236,7 @@ def _profile(group: Group, house: str) -> Floats | None:
     """Return the visits of everybody by quarter of an hour; ``None`` where the house's clock is not used."""
     if not group.places.get(house, {}).get("trusted", 1.0):
         return None
-    known = hours(group).get(house)
+    known = group.hours.get(house)
     if known is None:
         return None
     slots, n = known
@@ -245,7 +245,7 @@ def _profile(group: Group, house: str) -> Floats | None:
 
 def _cells(group: Group, house: str, slack_days: int, window_minutes: int) -> float:
     """Return at how many days and quarters of an hour an occasion of the house could have been."""
-    known = calendar(group).get(house)
+    known = group.calendar.get(house)
     days = 2.0 * slack_days
     days += float(known[0][-1] - known[0][0] + 1) if known is not None else group.places.get(house, {}).get("n_days", 0)
     profile = _profile(group, house)

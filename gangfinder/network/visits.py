@@ -1,4 +1,4 @@
-"""The rows of a group, and what everybody does at its houses, as arrays: made once, read by every test of a group.
+"""The rows of a group as arrays: made once, read by every test of a group. Counts of everybody, by house.
 
 A group has some hundred rows and is asked some hundred questions; each costs microseconds on arrays, and a
 millisecond on a data frame.
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from gangfinder.model.group import Group
+    from gangfinder.model.group import Counts, Group
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
@@ -123,36 +123,11 @@ def texts(frame: pd.DataFrame, column: str) -> Objects:
     return np.asarray(frame[column].to_numpy(dtype=object))
 
 
-def calendar(group: Group) -> dict[str, tuple[Ints, Floats]]:
-    """Return when everybody came: house → (days since 1970, ascending; visits)."""
-    return remembered(group, "calendar", lambda g: counted(g.calendar, "on", "n_visits"))
-
-
-def hours(group: Group) -> dict[str, tuple[Ints, Floats]]:
-    """Return at what hours everybody came: house → (quarters of an hour since midnight, ascending; visits)."""
-    return remembered(group, "hours", lambda g: counted(g.hours, "quarter", "n"))
-
-
-def prices(group: Group) -> dict[str, tuple[Ints, Floats]]:
-    """Return what everybody paid: house → (whole yuan, ascending; visits)."""
-    return remembered(group, "prices", lambda g: counted(g.amounts, "yuan", "n"))
-
-
-def bills(group: Group) -> dict[str, tuple[Ints, Floats]]:
-    """Return what everybody was billed: house → (fen, ascending; visits)."""
-    return remembered(group, "bills", lambda g: counted(g.bills, "fen", "n"))
-
-
-def desks(group: Group) -> dict[tuple[str, str], list[tuple[str, float]]]:
-    """Return who served everybody: (house, kind of desk) → desks with their visits."""
-    return remembered(group, "desks", _desks)
-
-
-def counted(frame: pd.DataFrame | None, what: str, n: str) -> dict[str, tuple[Ints, Floats]]:
+def counted(frame: pd.DataFrame, what: str, n: str) -> dict[str, Counts]:
     """Return counts per house: house → (dates as days since 1970, or whole numbers, ascending; how many of each)."""
     import pandas as pd
 
-    if frame is None:
+    if frame.empty:
         return {}
     code, names = pd.factorize(texts(frame, "institution_id"), sort=True)
     values = frame[what].to_numpy()
@@ -161,12 +136,3 @@ def counted(frame: pd.DataFrame | None, what: str, n: str) -> dict[str, tuple[In
     ends = np.cumsum(np.bincount(code, minlength=len(names)))[:-1]
     parts = zip(np.split(values[order], ends), np.split(frame[n].to_numpy(dtype=float)[order], ends), strict=True)
     return {str(name): part for name, part in zip(names, parts, strict=True)}
-
-
-def _desks(group: Group) -> dict[tuple[str, str], list[tuple[str, float]]]:
-    found: dict[tuple[str, str], list[tuple[str, float]]] = {}
-    if group.desks is not None:
-        columns = (texts(group.desks, c).tolist() for c in ("institution_id", "kind", "desk", "n"))
-        for house, kind, desk, n in zip(*columns, strict=True):
-            found.setdefault((house, kind), []).append((str(desk), float(n)))
-    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,14 @@ from gangfinder.rings.partition import Algorithm, partition
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
+
+    from gangfinder.model.group import Counts
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+DESKS = {"terminal": "terminal_id", "operator": "operator_id", "doctor": "doctor_id"}
+"""Kind of desk → column of the visits that names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +53,16 @@ class Surroundings:
 
     units: Mapping[str, str]
     places: Mapping[str, Mapping[str, float]]
-    calendar: Mapping[str, pd.DataFrame]
-    amounts: Mapping[str, pd.DataFrame]
-    desks: Mapping[str, pd.DataFrame]
+    calendar: Mapping[str, Counts]
+    amounts: Mapping[str, Counts]
+    desks: Mapping[tuple[str, str], Mapping[str, int]]
     clock: bool
     n_people: int = 0
     tie_chance: float = 0.0
     n_houses: int = 0
     shared: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    hours: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    bills: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    hours: Mapping[str, Counts] = field(default_factory=dict)
+    bills: Mapping[str, Counts] = field(default_factory=dict)
 
 
 def foreign_links(links: pd.DataFrame, units: Mapping[str, str]) -> pd.DataFrame:
@@ -139,9 +147,24 @@ def hub_groups(
     return groups
 
 
+_ORDER = ["event_at", "source_table", "source_key", "subject_id"]
+
+
 def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows in the order that they have in a group: sorted once, not in every group again."""
-    return rows.sort_values(["event_at", "source_table", "source_key", "subject_id"], kind="stable")
+    """Return the rows in the order that they have in a group: sorted once, not in every group again.
+
+    Rows alike in what usually tells them apart (one bill that shows two things) follow by all else they say: an engine
+    returns them in any order.
+    """
+    ordered = rows.sort_values(_ORDER, kind="stable")
+    alike = np.flatnonzero(ordered.duplicated(_ORDER, keep=False))
+    if not alike.size:
+        return ordered
+    rest = [c for c in ordered.columns if c not in _ORDER]
+    turned = ordered.iloc[alike].reset_index(drop=True).sort_values([*_ORDER, *rest], kind="stable").index
+    places = np.arange(len(ordered))
+    places[alike] = alike[turned]
+    return ordered.iloc[places]
 
 
 def parted(groups: Sequence[Group], parts: Callable[[Group], Sequence[Collection[str]]]) -> list[Group]:
@@ -171,12 +194,12 @@ def _group(
         group_id=group_id, members=members, rows=rows.reset_index(drop=True), links=links, n_tests=n_tests,
         units={m: around.units[m] for m in members if m in around.units},
         clock=around.clock, tie_chance=around.tie_chance,
-        places={h: around.places[h] for h in houses if h in around.places},
+        places=_pick(around.places, houses),
         calendar=_pick(around.calendar, houses),
         hours=_pick(around.hours, houses),
         bills=_pick(around.bills, houses),
         amounts=_pick(around.amounts, houses),
-        desks=_pick(around.desks, houses),
+        desks=_pick(around.desks, [(house, kind) for house in houses for kind in DESKS]),
         n_houses=around.n_houses, shared=_inside(around.shared, houses),
     )
 
@@ -186,8 +209,5 @@ def _inside(shared: Mapping[tuple[str, str], int], houses: list[str]) -> dict[tu
     return {pair: shared[pair] for pair in pairs if pair in shared}
 
 
-def _pick(frames: Mapping[str, pd.DataFrame], houses: list[str]) -> pd.DataFrame | None:
-    import pandas as pd
-
-    found = [frames[h] for h in houses if h in frames]
-    return pd.concat(found, ignore_index=True) if found else None
+def _pick(facts: Mapping[K, V], wanted: Iterable[K]) -> dict[K, V]:
+    return {key: facts[key] for key in wanted if key in facts}

@@ -9,15 +9,14 @@ from gangfinder.engine.portable import floor_divide, minute_of_day
 from gangfinder.linking.behaviour import fen
 from gangfinder.linking.co_presence import Params as PresenceParams
 from gangfinder.linking.co_presence import attendance, places
-from gangfinder.rings.groups import Surroundings
+from gangfinder.network.visits import counted, texts
+from gangfinder.rings.groups import DESKS, Surroundings
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
 
     from gangfinder.engine import Engine
-
-DESKS = {"terminal": "terminal_id", "operator": "operator_id", "doctor": "doctor_id"}
 
 QUARTER_MINUTES = 15
 """Width of the slots in which a house's hours are counted."""
@@ -43,6 +42,8 @@ def surroundings(
     clock
         Whether instants carry a time of day.
     """
+    import pandas as pd
+
     chosen = visits.select("institution_id", "patient_id", "at", "on", "amount", "total_amount", *DESKS.values())
     here = engine.keep("visits_here", chosen.semi_join(houses, "institution_id"))
     attended = attendance(here, params)
@@ -58,11 +59,11 @@ def surroundings(
     return Surroundings(
         units=units,
         places={str(r["institution_id"]): _facts(r) for r in facts.to_dict("records")},
-        calendar=_by_house(days, ["institution_id", "on"]),
-        amounts=_by_house(yuan, ["institution_id", "yuan"]),
-        hours=_by_house(quarters, ["institution_id", "quarter"]) if clock else {},
-        bills=_by_house(billed_fen, ["institution_id", "fen"]),
-        desks=_by_house(desks, ["institution_id", "kind", "desk"]),
+        calendar=counted(days.assign(on=pd.to_datetime(days["on"])), "on", "n_visits"),
+        amounts=counted(yuan, "yuan", "n"),
+        hours=counted(quarters, "quarter", "n") if clock else {},
+        bills=counted(billed_fen, "fen", "n"),
+        desks=_by_desk(desks),
         clock=clock,
         n_houses=int(size["n_houses"].iloc[0]),
         shared={} if clock else _shared(engine, here),
@@ -98,10 +99,9 @@ def _desks(visits: ir.Table) -> ir.Table:
     return union
 
 
-def _by_house(counts: pd.DataFrame, order: list[str]) -> dict[str, pd.DataFrame]:
-    import pandas as pd
-
-    frame = counts.sort_values(order, kind="stable")
-    if "on" in frame:
-        frame["on"] = pd.to_datetime(frame["on"])
-    return {str(h): part for h, part in frame.groupby("institution_id", sort=True)}
+def _by_desk(counts: pd.DataFrame) -> dict[tuple[str, str], dict[str, int]]:
+    columns = (texts(counts, name).tolist() for name in ("institution_id", "kind", "desk", "n"))
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    for house, kind, desk, n in sorted(zip(*columns, strict=True)):
+        found.setdefault((house, kind), {})[desk] = n
+    return found

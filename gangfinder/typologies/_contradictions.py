@@ -160,7 +160,12 @@ def with_rest(houses: ir.Table, key: str, cases: str, among: str) -> ir.Table:
     )
     joined = rated.inner_join(level, "_rate")
     rest = {
-        f"m_rest_{cases}": joined._cases - joined[f"m_house_{cases}"],
-        f"m_rest_{among}": joined._among - joined[f"m_house_{among}"],
+        f"m_rest_{cases}": _exact(joined._cases - joined[f"m_house_{cases}"]),
+        f"m_rest_{among}": _exact(joined._among - joined[f"m_house_{among}"]),
     }
     return joined.mutate(**rest).drop("_rate", "_cases", "_among")
+
+
+def _exact(number: ir.NumericValue) -> ir.NumericValue:
+    """Round what is no whole number: an engine adds such numbers in any order, and the last digits differ."""
+    return number.round(6) if number.type().is_floating() else number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from gangfinder.model.evidence import Anomaly, Family
 from gangfinder.model.tails import log10_corrected, log10_hypergeometric_tail
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from gangfinder.model.group import Group
@@ -53,7 +56,7 @@ def busiest_desk(own: pd.DataFrame, group: Group, n_tests: int, surprise_log10_p
     -----
     Hypergeometric: of all settlements of the house so many were the desk's; so many of the group's are.
     """
-    if group.desks is None:
+    if not group.desks:
         return None
     rows = own.drop_duplicates("source_key")
     named = [kind for kind in KINDS if f"m_{kind}_id" in rows.columns]
@@ -68,14 +71,18 @@ def busiest_desk(own: pd.DataFrame, group: Group, n_tests: int, surprise_log10_p
     return best
 
 
-def _of_kind(rows: pd.DataFrame, desks: pd.DataFrame, kind: str, n_tests: int) -> Desk | None:
+def _of_kind(
+    rows: pd.DataFrame, desks: Mapping[tuple[str, str], Mapping[str, int]], kind: str, n_tests: int
+) -> Desk | None:
     known = rows[f"m_{kind}_id"].dropna()
-    every = desks[desks["kind"] == kind].groupby("desk")["n"].sum()
-    if known.empty or every.empty:
+    every: Counter[str] = Counter()
+    for (_, of_kind), counted in desks.items():
+        every.update(counted if of_kind == kind else {})
+    if known.empty or not every:
         return None
     counts = known.value_counts().sort_index()
     desk = str(counts.idxmax())
-    k, here, house = int(counts.max()), int(every.get(desk, counts.max())), int(every.sum())
+    k, here, house = int(counts.max()), int(every.get(desk, counts.max())), every.total()
     tail = float(log10_hypergeometric_tail(k, max(house, len(known)), max(here, k), len(known)))
     detail: dict[str, str | int | float] = {
         "n_desk": k,

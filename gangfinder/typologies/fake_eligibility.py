@@ -178,7 +178,7 @@ def _expected(tables: Tables, joined: ir.Table, drawn: ir.Table, mark: ir.Table,
     b, b_h = ibis.coalesce(cell.b, ibis.literal(0)), ibis.coalesce(cell.b_h, ibis.literal(0))
     chance = ((b - b_h).cast("float64") + 0.5) / ((cell.n - cell.n_h).cast("float64") + 1.0)
     cell = cell.mutate(chance=ibis.least(chance, ibis.literal(1.0)) * cell.n_h.cast("float64"))
-    return cell.group_by("hub", "kind").aggregate(m_joined=cell.n_h.sum(), m_expected=cell.chance.sum())
+    return cell.group_by("hub", "kind").aggregate(m_joined=cell.n_h.sum(), m_expected=cell.chance.sum().round(6))
 
 
 def _strata(joined: ir.Table, patients: ir.Table) -> ir.Table:

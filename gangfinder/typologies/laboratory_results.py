@@ -155,7 +155,7 @@ def _cells(reports: ir.Table, params: Params) -> ir.Table:
     cell = cell.mutate(share=ibis.ifelse(outside >= params.peers, ibis.greatest(others, siblings), ibis.literal(1.0)))
     cell = cell.mutate(expected=cell.share * cell.n.cast("float64"))
     pairs = cell.group_by(*pair).aggregate(
-        m_made=cell.n.sum(), m_found=cell.k.sum(), m_copied=cell.copied.sum(), m_expected=cell.expected.sum()
+        m_made=cell.n.sum(), m_found=cell.k.sum(), m_copied=cell.copied.sum(), m_expected=cell.expected.sum().round(6)
     )
     large = pairs.filter(pairs.m_made >= params.tests)
     desks = large.group_by("desk").aggregate(m_desk_doctors=large.count())
@@ -182,7 +182,7 @@ def _sums(own: ir.Table, by: str | None = None) -> ir.Table:
     """Return tests, doctors and the sum of their shares, for each stratum and value of a column."""
     name = by or "all"
     return own.group_by(*([by] if by else []), "stratum").aggregate(
-        **{f"n_{name}": own.n.sum(), f"doctors_{name}": own.count(), f"rates_{name}": own.rate.sum()}
+        **{f"n_{name}": own.n.sum(), f"doctors_{name}": own.count(), f"rates_{name}": own.rate.sum().round(9)}
     )
 
 

@@ -102,7 +102,11 @@ def hostile(tables: towns.Tables, people: set[str], settlements: set[str]) -> di
         for value in pc.unique(tables[table][column]).to_pylist()
     }
     old = sorted((people | settlements | operators | texts) - {None})
-    names = {value: f"{HOSTILE[n % len(HOSTILE)]}~{n}" for n, value in enumerate(old)}
+    # the bills of one stay keep their order: evidence names the first of them
+    bills = tables["settlements"].select(["settlement_id", "visit_id"]).to_pylist()
+    stays = {r["settlement_id"]: r["visit_id"] or r["settlement_id"] for r in bills}
+    number = {value: n for n, value in enumerate(sorted({stays.get(v, v) for v in old}))}
+    names = {v: f"{HOSTILE[number[stays.get(v, v)] % len(HOSTILE)]}~{n:06d}" for n, v in enumerate(old)}
     made = {}
     for table_name, table in tables.items():
         for position, column in enumerate(table.column_names):

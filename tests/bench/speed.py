@@ -1,8 +1,9 @@
 """gangfinder beside two other pipelines and the bare self-join: one town, one run, one table.
 
-``python -m tests.bench.speed --settlements 1000000`` writes ``results/speed-1000000.json``. At five million rows the
-Louvain pipelines take the better part of an hour; ``--only "gangfinder run" --only "bare self-join (floor)"`` leaves
-them out.
+``python -m tests.bench.speed --settlements 1000000`` writes ``results/speed-1000000.json``: a town with every typology
+planted, judged by every detector. With ``--founding`` the town is planted with the founding typologies, gangfinder has
+no other detectors, and the figures go to ``results/speed-founding-1000000.json``. At five million rows the Louvain
+pipelines take the better part of an hour; ``--only "gangfinder run" --only "bare self-join (floor)"`` leaves them out.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from gangfinder.evaluate import evaluate
-from gangfinder.synth import TownSettings
+from gangfinder.synth import CORE_TYPOLOGIES, TownSettings
 from tests.bench.measure import GANGFINDER, machine, measured, provenance, write
 
 SETTLEMENTS_PER_PATIENT = 5.95
@@ -30,13 +31,29 @@ def patients_for(settlements: int) -> int:
     return max(2_000, round(settlements / SETTLEMENTS_PER_PATIENT))
 
 
-def commands(town: Path, out: Path) -> dict[str, Sequence[str]]:
+OWN = "gangfinder run"
+FOUNDING = "gangfinder, founding typologies"
+
+FOLDERS = {
+    OWN: "gangfinder",
+    FOUNDING: "gangfinder",
+    "pandas + networkx + python-louvain": "louvain",
+    "co-visit pairs (2 days, 5 minutes) + python-louvain": "covisit_louvain",
+    "components over shared phone, address": "components",
+}
+
+
+def commands(town: Path, out: Path, *, founding: bool) -> dict[str, Sequence[str]]:
     """Return what is compared, by the name it has in the table."""
+    own = out / FOLDERS[OWN]
     def baseline(name: str) -> Sequence[str]:
         return (sys.executable, "-m", f"tests.bench.baselines.{name}", str(town), str(out / name))
 
     return {
-        "gangfinder run": (*GANGFINDER, "run", str(town), "--out", str(out / "gangfinder"), "--quiet"),
+        **(
+            {FOUNDING: (sys.executable, "-m", "tests.bench.founding", str(town), str(own))} if founding
+            else {OWN: (*GANGFINDER, "run", str(town), "--out", str(own), "--quiet")}
+        ),
         "pandas + networkx + python-louvain": baseline("louvain"),
         "co-visit pairs (2 days, 5 minutes) + python-louvain": baseline("covisit_louvain"),
         "components over shared phone, address": baseline("components"),
@@ -44,32 +61,30 @@ def commands(town: Path, out: Path) -> dict[str, Sequence[str]]:
     }
 
 
-FOLDERS = {
-    "gangfinder run": "gangfinder",
-    "pandas + networkx + python-louvain": "louvain",
-    "co-visit pairs (2 days, 5 minutes) + python-louvain": "covisit_louvain",
-    "components over shared phone, address": "components",
-}
-
-
 def build(settings: TownSettings, town: Path) -> None:
     """Build the town in a process of its own, so that it takes no memory from what is measured."""
     code = "import sys; from gangfinder.synth import *; "\
-           "write_town(build_town(TownSettings(patients=int(sys.argv[1]), seed=int(sys.argv[2]))), sys.argv[3])"
-    measured(sys.executable, "-c", code, str(settings.patients), str(settings.seed), str(town))
+           "write_town(build_town(TownSettings(patients=int(sys.argv[1]), seed=int(sys.argv[2]), "\
+           "typologies=tuple(sys.argv[4:]))), sys.argv[3])"
+    measured(sys.executable, "-c", code, str(settings.patients), str(settings.seed), str(town), *settings.planted)
+
+
+def town_of(settlements: int, seed: int, *, founding: bool) -> TownSettings:
+    """Return the settings of a town of at least so many settlements."""
+    planted = CORE_TYPOLOGIES if founding else None
+    return TownSettings(patients=patients_for(settlements), seed=seed, typologies=planted)
 
 
 def compare(
-    settlements: int, seed: int, scratch: Path, only: Sequence[str] = (), *, town: Path | None = None
+    settings: TownSettings, scratch: Path, only: Sequence[str] = (), *, town: Path | None = None, founding: bool = False
 ) -> dict[str, Any]:
     """Build the town (or take the one made before), run everything on it (or what is named), and return the figures."""
-    settings = TownSettings(patients=patients_for(settlements), seed=seed)
     town, out = town or scratch / "town", scratch / "out"
     out.mkdir()
     if not town.exists():
         build(settings, town)
     rows = []
-    for name, command in commands(town, out).items():
+    for name, command in commands(town, out, founding=founding).items():
         if only and name not in only:
             continue
         cost = measured(*command)
@@ -101,18 +116,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.speed", description=__doc__)
     parser.add_argument("--settlements", type=int, default=1_000_000, help="at least so many rows [1000000]")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--founding", action="store_true", help="the founding typologies only, planted and detected")
     parser.add_argument("--only", action="append", default=[], help="one of the rows only; may be repeated")
     parser.add_argument("--town", type=Path, help="where the town is, or where to make and leave it [made and removed]")
     parser.add_argument("--make-only", action="store_true", help="make the town of --town and measure nothing")
     parser.add_argument("--no-write", action="store_true", help="print only")
     given = parser.parse_args(arguments)
+    settings = town_of(given.settlements, given.seed, founding=given.founding)
     if given.make_only:
-        build(TownSettings(patients=patients_for(given.settlements), seed=given.seed), given.town)
+        build(settings, given.town)
         return
     with tempfile.TemporaryDirectory(prefix="gangfinder-bench-") as scratch:
-        result = compare(given.settlements, given.seed, Path(scratch), given.only, town=given.town)
+        result = compare(settings, Path(scratch), given.only, town=given.town, founding=given.founding)
     if not given.no_write:
-        print(write(f"speed-{given.settlements}", result))
+        print(write(f"speed-{'founding-' if given.founding else ''}{given.settlements}", result))
 
 
 if __name__ == "__main__":

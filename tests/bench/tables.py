@@ -78,7 +78,8 @@ def speed() -> str | None:
     if not results:
         return None
     rows = []
-    for result in results:
+    founding = read(f"speed-founding-{SPEEDS[0]}")
+    for result in [*results, *([founding] if founding else [])]:
         for row in result["rows"]:
             rows.append([
                 row["what"], f"{result['settlements']:,}", f"{row['seconds']:.1f} s", f"{row['peak_mb']:,} MB",

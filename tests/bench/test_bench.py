@@ -11,10 +11,12 @@ import pandas as pd
 import pytest
 
 from gangfinder.evaluate import evaluate
-from gangfinder.synth import TownSettings, build_town, write_town
+from gangfinder.settings import Settings
+from gangfinder.synth import CORE_TYPOLOGIES, TownSettings, build_town, write_town
 from tests.bench import tables
 from tests.bench.baselines import components, covisit_louvain, self_join
 from tests.bench.baselines.leads import write_leads
+from tests.bench.founding import founding
 from tests.bench.measure import CommandFailed, measured
 from tests.bench.partition import summary
 from tests.bench.speed import patients_for
@@ -38,6 +40,12 @@ def test_a_process_is_measured_by_itself():
 def test_a_failed_command_is_no_figure():
     with pytest.raises(CommandFailed, match="exited with 3"):
         measured(sys.executable, "-c", "import sys; sys.exit(3)")
+
+
+def test_the_founding_row_has_the_founding_detectors_and_what_they_name():
+    chosen = founding(Settings())
+    assert {one.code for one in chosen.typologies.values()} == set(CORE_TYPOLOGIES)
+    assert set(chosen.explanations) == {slug for one in chosen.typologies.values() for slug in one.benign}
 
 
 def visits(n=400, seed=1):

@@ -46,6 +46,7 @@ from gangfinder.linking.behaviour import net_settlements, stays, visits
 from gangfinder.linking.projection import TYPES
 from gangfinder.model.group import Group
 from gangfinder.model.tables import TABLES, Kind
+from gangfinder.network.visits import counted
 from gangfinder.synth.columns import ARROW_TYPES
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "benign"
@@ -212,7 +213,7 @@ class Stage:
             rows,
             pd.DataFrame(columns=["source_id", "target_id"]),
             clock=clock,
-            calendar=calendar,
+            calendar=counted(calendar, "on", "n_visits"),
         )
 
 

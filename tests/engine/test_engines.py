@@ -221,3 +221,10 @@ def test_a_long_session_does_not_remember_every_query(spark_engine):
     java = spark_engine._session._jsparkSession
     java.sparkContext().listenerBus().waitUntilEmpty()
     assert java.sharedState().statusStore().executionsCount() <= 20
+
+
+@pytest.mark.spark
+def test_a_small_table_in_a_join_takes_a_small_page(spark_engine):
+    """Thirty of them at a sixteenth of the heap each filled it: the collector ran, and nothing else."""
+    jvm = spark_engine._session._jvm
+    assert jvm.org.apache.spark.SparkEnv.get().memoryManager().pageSizeBytes() <= 2**20

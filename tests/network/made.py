@@ -6,11 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from gangfinder.model.group import Group
+from gangfinder.network.visits import counted
+
+if TYPE_CHECKING:
+    from gangfinder.model.group import Counts
 
 START = datetime(2025, 1, 6)
 
@@ -72,12 +76,12 @@ def group(
     )
 
 
-def _counted(counts: Mapping[tuple[Any, ...], int], what: str, n: str) -> pd.DataFrame:
-    rows = [(*key, count) for key, count in sorted(counts.items())]
+def _counted(counts: Mapping[tuple[Any, ...], int], what: str, n: str) -> Mapping[str, Counts]:
+    rows = [(*key, count) for key, count in counts.items()]
     frame = pd.DataFrame(rows, columns=["institution_id", what, n])
     if "on" in frame:
         frame["on"] = pd.to_datetime(frame["on"])
-    return frame
+    return counted(frame, what, n)
 
 
 def strangers(house: str = "I", days: int = 100, hours: Sequence[int] = range(8, 18)) -> list[Visit]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-import pandas as pd
 import pytest
 
 from gangfinder.model.evidence import Family
@@ -78,8 +77,7 @@ def test_tours_are_dates_with_two_houses():
 def test_one_terminal_of_four():
     visits = pool()
     made = group(visits, strangers(), terminals=dict.fromkeys(range(len(visits)), "K2"))
-    desks = [("I", "terminal", f"K{n}", 300) for n in range(4)]
-    made = replace(made, desks=pd.DataFrame(desks, columns=["institution_id", "kind", "desk", "n"]))
+    made = replace(made, desks={("I", "terminal"): {f"K{n}": 300 for n in range(4)}})
     found = cohort(made, StepParams())
     (desk,) = [a for a in found.anomalies if a.family is Family.CONTROL]
     assert desk.name == "same_terminal"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -107,8 +108,8 @@ def rows(*visits, hub=None):
 
 AROUND = Surroundings(
     units={"A": "H", "Z": "H"}, places={"I": {"n_days": 9.0}, "J": {"n_days": 3.0}},
-    calendar={h: pd.DataFrame({"institution_id": [h], "n_visits": [4]}) for h in "IJ"},
-    amounts={}, desks={}, clock=True,
+    calendar={h: (np.array([20_000]), np.array([4.0])) for h in "IJ"},
+    amounts={}, desks={(h, "operator"): {"O1": 3} for h in "IJ"}, clock=True,
 )
 
 
@@ -120,9 +121,9 @@ def test_a_linked_group_has_its_own_rows_links_and_houses():
     assert list(zip(group.links["source_id"], group.links["target_id"], strict=True)) == [("A", "B")]
     assert group.units == {"A": "H"}
     assert set(group.places) == {"I"}
-    assert group.calendar is not None
-    assert group.calendar["institution_id"].tolist() == ["I"]
-    assert group.amounts is None
+    assert set(group.calendar) == {"I"}
+    assert set(group.desks) == {("I", "operator")}
+    assert not group.amounts
 
 
 def test_members_without_rows_make_no_group():
@@ -138,6 +139,16 @@ def test_hubs_make_groups_unless_explained():
     assert [(g.group_id, g.members, len(g.rows)) for g in groups] == [("h1", ("A", "B"), 3)]
     assert groups[0].rows["source_key"].tolist() == ["S1", "S2", "S3"]
     assert [g.group_id for g in hub_groups(every, links(), frozenset(), 5, AROUND)] == ["h1", "h2"]
+
+
+def test_rows_that_differ_only_in_what_they_show_stand_in_one_order():
+    bill = ("A", "I", "2025-01-03", "S1")
+    both = rows(("B", "I", "2025-01-02", "S0"), bill, bill, ("A", "I", "2025-01-04", "S2"), hub="h1")
+    both = both.assign(shows=["template", "template", "in_hospital", "template"], grade=["E2", "E2", "E1", None])
+    for every in (both, both.iloc[::-1], both.iloc[[2, 0, 3, 1]]):
+        (group,) = hub_groups(every, links(), frozenset(), 5, AROUND)
+        assert group.rows["source_key"].tolist() == ["S0", "S1", "S1", "S2"]
+        assert group.rows["shows"].tolist() == ["template", "in_hospital", "template", "template"]
 
 
 def test_a_hub_whose_people_stand_apart_makes_a_group_for_each_part():

@@ -6,9 +6,10 @@ from importlib.metadata import version
 
 import pytest
 
-from gangfinder.synth import SYNTH_VERSION, TYPOLOGIES
+from gangfinder.synth import CORE_TYPOLOGIES, SYNTH_VERSION, TYPOLOGIES
 from tests.bench.measure import read
 from tests.bench.partition import FIGURES
+from tests.bench.speed import FOUNDING, OWN
 from tests.bench.tables import exponent
 from tests.bench.towns import SETTINGS, by_typology, cell, mean
 from tests.towns.rotation import choose, rotation
@@ -111,17 +112,25 @@ def speed(n):
     return {row["what"]: row for row in result(f"speed-{n}")["rows"]}
 
 
-def test_a_million_settlements_take_half_a_minute():
-    rows = speed(1_000_000)
-    own, other = rows["gangfinder run"], rows["pandas + networkx + python-louvain"]
+def test_a_million_settlements_take_half_a_minute_with_the_founding_typologies():
+    rows = speed("founding-1000000")
+    assert result("speed-founding-1000000")["town"]["typologies"] == list(CORE_TYPOLOGIES)
+    own, other = rows[FOUNDING], rows["pandas + networkx + python-louvain"]
     assert own["seconds"] <= 30
     assert own["peak_mb"] <= 3_000
     assert other["seconds"] >= 2.5 * own["seconds"]
 
 
-def test_five_million_settlements_take_three_minutes():
-    own, low = speed(5_000_000)["gangfinder run"], speed(1_000_000)["gangfinder run"]
-    assert own["seconds"] <= 180
+def test_a_million_settlements_take_three_quarters_of_a_minute_with_every_typology():
+    assert result("speed-1000000")["town"]["typologies"] == list(TYPOLOGIES)
+    own = speed(1_000_000)[OWN]
+    assert own["seconds"] <= 45
+    assert own["peak_mb"] <= 3_000
+
+
+def test_five_million_settlements_take_four_minutes_with_every_typology():
+    own, low = speed(5_000_000)[OWN], speed(1_000_000)[OWN]
+    assert own["seconds"] <= 240
     assert own["peak_mb"] <= 6_000
     sizes = (result("speed-1000000")["settlements"], result("speed-5000000")["settlements"])
     assert exponent(sizes[0], low["seconds"], sizes[1], own["seconds"]) <= 1.15

@@ -20,14 +20,12 @@ def arrow(columns: dict[str, object]) -> pa.Table:
     return pa.table({name: pa.array(values) for name, values in columns.items()})
 
 
-def group(desks: pd.DataFrame | None) -> Group:
+def group(desks: dict[tuple[str, str], dict[str, int]]) -> Group:
     return Group("H", ("a",), pd.DataFrame(), pd.DataFrame(columns=["source_id", "target_id"]), desks=desks)
 
 
-def desks(**counts: int) -> pd.DataFrame:
-    return pd.DataFrame(
-        [{"institution_id": "H", "kind": "operator", "desk": d, "n": n} for d, n in counts.items()]
-    )
+def desks(**counts: int) -> dict[tuple[str, str], dict[str, int]]:
+    return {("H", "operator"): counts}
 
 
 def test_a_desk_is_compared_with_its_share_of_the_house():
@@ -43,7 +41,7 @@ def test_a_desk_is_compared_with_its_share_of_the_house():
 
 def test_no_desks_no_anomaly():
     rows = pd.DataFrame({"source_key": ["s"], "m_operator_id": [None]})
-    assert busiest_desk(rows, group(None), 1, -3.0) is None
+    assert busiest_desk(rows, group({}), 1, -3.0) is None
     assert busiest_desk(rows, group(desks(o1=5)), 1, -3.0) is None
 
 
