@@ -29,8 +29,8 @@ on_spark = pytest.param("spark", marks=pytest.mark.spark)
 
 SPARK_FOR_SMALL_TABLES = {
     # compiling a query takes longer than a few thousand rows: interpret it, and let the JVM optimise little
-    "PYSPARK_SUBMIT_ARGS": "--conf spark.sql.codegen.wholeStage=false --conf spark.sql.codegen.factoryMode=NO_CODEGEN "
-    "pyspark-shell",
+    "PYSPARK_SUBMIT_ARGS": "--conf spark.sql.adaptive.enabled=false --conf spark.sql.codegen.wholeStage=false "
+    "--conf spark.sql.codegen.factoryMode=NO_CODEGEN pyspark-shell",
     "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
 }
 

@@ -1,8 +1,9 @@
-"""Busy houses: large pharmacies and clinics to which people come from everywhere (DOMAIN §5.8, §5.10).
+"""Busy houses: large shops to which people come from everywhere (DOMAIN §5.8, §5.10).
 
 A chain's main shop keeps what others do not, and people of the whole county buy there once, pay in cash and hand in the
 bill. That is explained by size: the house has far more customers than others of its kind, and those who are only seen
-on paper are few beside them. A house of ordinary size is not excused, nor a large one with bills out of proportion.
+on paper are few beside them. A house of ordinary size is not excused, nor a large one with bills out of proportion, nor
+a clinic, whose patients are treated there and so are seen there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from gangfinder.benign.contract import Explanation, Tables
 from gangfinder.engine.portable import median_low
-from gangfinder.linking.paper_bills import hub_of, stranger_bills, writers
+from gangfinder.linking.paper_bills import DRAWING, hub_of, stranger_bills, writers
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -50,7 +51,8 @@ def hubs(tables: Tables, params: Params) -> ir.Table:
     middle = median_low(houses, ["kind"], "m_house_patrons").rename(usual="m_house_patrons")
     full = houses.inner_join(middle, "kind")
     busy = full.filter(
-        (full.m_house_patrons >= params.times_median * full.usual)
+        full.kind.isin(DRAWING)
+        & (full.m_house_patrons >= params.times_median * full.usual)
         & (full.m_house_strangers <= params.stranger_share * full.m_house_patrons)
     )
     return busy.select(hub_type=ibis.literal("seller"), hub_id=hub_of(busy.house))
@@ -64,6 +66,7 @@ EXPLANATION = Explanation(
         {"reimbursements": frozenset({"institution_id"}), "institutions": frozenset({"institution_id", "kind"}),
             "settlements": frozenset({"patient_id", "institution_id"})}
     ),
+    optional=MappingProxyType({"institutions": frozenset({"parent_id", "uscc"})}),
     steps=(("strange", _strange),),
     hubs=hubs,
     params=Params(),

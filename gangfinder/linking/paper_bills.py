@@ -14,6 +14,10 @@ _BEDS = ("hospital", "laboratory")
 """Kinds of house to which people are sent from everywhere, so that strangers say nothing there."""
 
 
+DRAWING = ("pharmacy",)
+"""Kinds of house to which people of a whole county go for what others do not keep: the large shops of chains."""
+
+
 def hub_of(house: ir.StringValue) -> ir.StringValue:
     """Return the name of a house as a writer of paper bills: its desk may be a hub for other reasons."""
     import ibis
@@ -22,13 +26,13 @@ def hub_of(house: ir.StringValue) -> ir.StringValue:
 
 
 def stranger_bills(tables: Mapping[str, ir.Table]) -> ir.Table:
-    """Return the paper bills of clinics and shops whose claimants never settled at the house.
+    """Return the paper bills of clinics and shops whose claimants never settled at the house or one of its owner.
 
     Parameters
     ----------
     tables
-        ``reimbursements`` (reimbursement_id, patient_id, institution_id), ``institutions`` (institution_id, kind) and
-        ``settlements`` (patient_id, institution_id).
+        ``reimbursements`` (reimbursement_id, patient_id, institution_id), ``institutions`` (institution_id, kind, and
+        where known parent_id and uscc) and ``settlements`` (patient_id, institution_id).
 
     Returns
     -------
@@ -38,9 +42,24 @@ def stranger_bills(tables: Mapping[str, ir.Table]) -> ir.Table:
     r = tables["reimbursements"]
     bills = r.filter(r.institution_id.notnull()).select("reimbursement_id", "patient_id", house="institution_id")
     bills = bills.semi_join(_counters(tables), "house")
-    # whoever settled anything there, even what was refunded, was seen there
-    seen = tables["settlements"].select("patient_id", house="institution_id")
-    return bills.anti_join(seen.semi_join(bills, "house").distinct(), ["patient_id", "house"])
+    owned = _owned(tables)
+    bills = bills.inner_join(owned, "house")
+    # whoever settled anything there, even what was refunded, was seen there; a sister shop's customers are its owner's
+    sisters = owned.semi_join(bills, "owner")
+    seen = tables["settlements"].select("patient_id", house="institution_id").inner_join(sisters, "house")
+    return bills.anti_join(seen.select("patient_id", "owner").distinct(), ["patient_id", "owner"]).drop("owner")
+
+
+def _owned(tables: Mapping[str, ir.Table]) -> ir.Table:
+    """Return house, owner: the parent, the house itself where it is one, else its credit code, else the house."""
+    import ibis
+
+    i = tables["institutions"].filter(tables["institutions"].institution_id.notnull())
+    known = i.select(house="institution_id", parent=i.parent_id.nullif(""), code=i.uscc.nullif(""))
+    head = known.filter(known.parent.notnull()).select(head="parent").distinct()
+    led = known.left_join(head, known.house == head["head"])
+    owner = ibis.coalesce(led.parent, led["head"], led.code, led.house)
+    return led.select("house", owner=owner).group_by("house").aggregate(owner=lambda t: t.owner.min())
 
 
 def writers(tables: Mapping[str, ir.Table], patrons: int) -> ir.Table:

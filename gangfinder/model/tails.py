@@ -137,6 +137,48 @@ def log10_binomial_tail(k: ArrayLike, n: ArrayLike, p: ArrayLike) -> NDArray[np.
     return np.asarray(np.where(k_ <= 0, 0.0, result / _LN10))
 
 
+def log10_beta_binomial_tail(k: ArrayLike, n: ArrayLike, a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """Return log10 P(X ≥ k) for X binomial with ``n`` trials of a probability that itself is beta-distributed.
+
+    Parameters
+    ----------
+    k, n
+        Observed number and trials; rounded to the nearest integer.
+    a, b
+        Parameters of the beta distribution, above 0: its mean is ``a / (a + b)``, and for a small mean its coefficient
+        of variation is about ``1 / sqrt(a)``.
+
+    Returns
+    -------
+    ndarray of float64
+        0 where ``k <= 0``, ``-inf`` where the event cannot happen.
+
+    Notes
+    -----
+    Exact: the mass ``C(n, x) B(x + a, n - x + b) / B(a, b)`` by log-gamma, summed upward from ``k``. For ``a`` and
+    ``b`` growing at a fixed ratio it is the binomial; until then its tail is longer, for units that are not all alike.
+
+    References
+    ----------
+    J. G. Skellam, J. R. Stat. Soc. B 10 (1948) 257–261; D. A. Williams, Biometrics 31 (1975) 949–952.
+    """
+    from scipy.special import betaln, gammaln
+
+    k_, n_, a_, b_ = np.broadcast_arrays(*(np.asarray(x, dtype=float) for x in (k, n, a, b)))
+    k_, n_ = np.rint(k_), np.rint(n_)
+    possible = (k_ <= n_) & (k_ > 0)
+
+    def log_pmf(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        out: NDArray[np.float64] = (
+            gammaln(n_ + 1) - gammaln(x + 1) - gammaln(n_ - x + 1) + betaln(x + a_, n_ - x + b_) - betaln(a_, b_)
+        )
+        return out
+
+    start = np.where(possible, k_, n_)
+    result = np.where(possible, np.minimum(_sum_upward(start, n_, log_pmf), 0.0), -np.inf)
+    return np.asarray(np.where(k_ <= 0, 0.0, result / _LN10))
+
+
 def log10_poisson_binomial_tail(k: int, probabilities: ArrayLike) -> float:
     """Return log10 P(X ≥ k) for X a sum of independent Bernoulli trials with the given probabilities.
 

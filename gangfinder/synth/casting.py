@@ -160,13 +160,14 @@ def matched(scene: Scene, pool: Flags, target: Floats) -> Floats:
     scene
         The town.
     pool
-        Mask of those who are drawn from.
+        Mask of those who are drawn from. Those in look-alikes, old or employed more often than others, are passed
+        over, so they are not counted.
     target
         How often each resident is met where the part is played.
     """
     people = scene.world.people
     kind = people.age // 10 * 2 + people.insured
-    wanted, there = np.bincount(kind, target), np.bincount(kind, pool)
+    wanted, there = np.bincount(kind, target), np.bincount(kind, pool & ~scene.world.seats.in_alike)
     weight = (wanted / np.maximum(there, 1))[kind]
     return np.asarray(20 * weight / max(float(weight[pool].mean()) if pool.any() else 0.0, 1e-9), dtype=np.float64)
 

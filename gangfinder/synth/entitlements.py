@@ -18,6 +18,9 @@ DISEASES = ("I10.x00", "E11.900", "J44.100", "I25.103", "I63.900", "F20.900", "C
 COMMON_DISEASES = 5
 """The first so many of them are certified at every hospital, the others by one expert of the county."""
 
+LONG_KNOWN = 4
+"""Those who have long been ill have the first so many of them."""
+
 EXPERTS = 3  # doctors of a hospital who may certify
 
 _ELSEWHERE = 0.06  # found ill where the fund does not see it

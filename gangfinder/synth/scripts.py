@@ -122,7 +122,7 @@ def stamping(world: World) -> Ints:
     for sites in world.ring_sites.values():
         taken[sites] = True
     free = houses[~taken[houses]]
-    size = min(len(free) // 3, max(3, world.settings.lookalikes))
+    size = min(len(free) // 2, max(3, world.settings.lookalikes))
     return world.streams.shared("stamping houses").choice(free, size, replace=False)
 
 

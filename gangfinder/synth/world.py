@@ -30,12 +30,15 @@ class Seats:
     bound
         Who cannot be cast even in a town that runs out of people: members of rings and of the part being cast, and
         doctors. Others of look-alikes can; innocent groups do overlap.
+    in_alike
+        Who was cast before any ring was: the same whichever rings are planted.
     """
 
     person_taken: Flags
     place_taken: Flags
     guest_taken: Flags
     bound: Flags
+    in_alike: Flags
 
     def claim_people(self, who: Ints) -> Ints:
         """Mark people as cast and return them."""
@@ -179,7 +182,8 @@ def make_world(settings: TownSettings) -> World:
     catalogue = make_catalogue(streams.rng("catalogue"))
     people = make_people(settings, streams, catalogue.chronic_weights)
     places = make_places(settings, streams, people)
-    seats = Seats(people.guest.copy(), np.zeros(places.count, dtype=bool), ~people.guest, people.guest.copy())
+    guests = people.guest
+    seats = Seats(guests.copy(), np.zeros(places.count, dtype=bool), ~guests, guests.copy(), guests.copy())
     sites = _reserve(settings, streams, places, seats)
     standing = make_standing(settings, streams, people, places, sites, seats.place_taken, OUTSIDERS)
     # a doctor who is cast would have to be in two places: at work and in the part

@@ -1,8 +1,9 @@
 """T26: one clinic or shop writes the paper bills of many strangers who never settle there (代开票据).
 
 The hub in between, as the repairer in motor insurance: who delivers what is claimed. Its own customers settle on the
-spot; when its line is down, its own customers hand in paper. People from everywhere who are never seen there but hold
-its bills are neither.
+spot; when its line is down, its own customers hand in paper, and who settles at another house of its owner is a
+customer of that owner. To a large shop some come from afar, the more the larger it is. People from everywhere who are
+never seen there but hold its bills, more than its size explains, are none of these.
 """
 
 from __future__ import annotations
@@ -10,16 +11,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gangfinder.linking.paper_bills import hub_of, stranger_bills, writers
+from gangfinder.engine.portable import median_low
+from gangfinder.linking.paper_bills import DRAWING, hub_of, stranger_bills, writers
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
-from gangfinder.model.tails import log10_binomial_tail, log10_corrected
+from gangfinder.model.tails import log10_beta_binomial_tail, log10_corrected
 from gangfinder.typologies._claim_hubs import origins_of
 from gangfinder.typologies.contract import Tables, Typology
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
+
+
+_ALIKE = 1000.0
+"""Shape of the beta distribution of houses that hardly differ: 3 % about the mean, next to a binomial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,13 @@ class Params:
         Fewest people who settle on the spot at a house that is judged: of one that is not on line everybody's bill is
         on paper.
     rate_factor
-        Strangers are at least so many times what houses of the kind let expect.
+        Strangers are at least so many times what houses of the kind and size let expect.
+    drawn_share
+        Strangers that a shop draws, at least, on each customer it has beyond the usual number of its kind: with the
+        spread, one large shop in a hundred draws more than the six in a hundred that are nothing special.
+    spread_shape
+        Shape of the beta distribution of what honest houses of one kind and size draw: 8 is a coefficient of variation
+        of about 35 %.
     local_share
         People of one employer or village, from this share of a group on, have a reason of their own to go there.
     surprise_log10_p
@@ -44,6 +56,8 @@ class Params:
     people: int = 5
     patrons: int = 5
     rate_factor: float = 3.0
+    drawn_share: float = 0.03
+    spread_shape: float = 8.0
     local_share: float = 0.5
     surprise_log10_p: float = -3.0
 
@@ -52,7 +66,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     """Return the bills of strangers at houses that have enough of them, with the size of the house and of its peers."""
     import ibis
 
-    houses = _with_peers(writers(tables, params.patrons))
+    houses = _with_size(_with_peers(writers(tables, params.patrons)))
     chosen = houses.filter(houses.m_house_strangers >= params.people).drop("kind")
     r = tables["reimbursements"]
     zero = ibis.literal("0").cast("decimal(18,2)")
@@ -104,6 +118,27 @@ def _with_peers(houses: ir.Table) -> ir.Table:
     )
 
 
+def _with_size(houses: ir.Table) -> ir.Table:
+    """Add the usual number of customers, and how many strangers go with custom beyond it at the others of the kind.
+
+    All others count, whatever their share: the largest are few, and leaving out those above a house would leave it
+    alone. A ring at a house of usual size weighs nothing, for what counts is the custom beyond.
+    """
+    import ibis
+
+    usual = median_low(houses, ["kind"], "m_house_patrons").rename(m_usual="m_house_patrons")
+    full = houses.inner_join(usual, "kind")
+    full = full.mutate(_beyond=ibis.greatest(full.m_house_patrons - full.m_usual, 0).cast("int64"))
+    full = full.mutate(_drawn=full._beyond * full.m_house_strangers, _square=full._beyond * full._beyond)
+    kind = ibis.window(group_by="kind")
+    full = full.mutate(
+        m_rest_drawn=full._drawn.sum().over(kind) - full._drawn,
+        m_rest_square=full._square.sum().over(kind) - full._square,
+        m_draws=full.kind.isin(DRAWING).cast("int64"),
+    )
+    return full.drop("_beyond", "_drawn", "_square")
+
+
 def confirm(group: Group, params: Params) -> Verdict | None:
     """Confirm a house with more strangers on paper than its size and kind let expect, who are of no one place."""
     rows = group.rows
@@ -124,26 +159,46 @@ def _of_one_place(rows: pd.DataFrame, group: Group, params: Params) -> bool:
 
 
 def _strangers(facts: pd.Series[float], k: int, params: Params) -> Anomaly | None:
-    """Test the unrelated strangers against houses of the kind, by the number of those who settle there.
+    """Test the unrelated strangers against houses of the kind and size.
 
     Notes
     -----
-    Of everybody known at the house, by settlements or by a bill alone, so many are strangers: binomial tail at the
-    share among its peers, to whom half a stranger is added. Every house of the kinds is a test.
+    Of everybody known at the house, by settlements or by a bill alone, so many are strangers. Expected is their share
+    among the peers, to whom half a stranger is added, and what custom beyond the usual draws. What honest houses of one
+    size draw differs from one to the next, so that the tail is beta-binomial: its beta distribution has the expected
+    mean and the standard deviation of the drawn part. Every house of the kinds is a test.
     """
     patrons, rest = int(facts["m_house_patrons"]), int(facts["m_rest_patrons"])
-    n = patrons + max(k, int(facts["m_house_strangers"]))
-    strangers = int(facts["m_rest_strangers"])
-    rate = min(1.0, (strangers + 0.5) / max(1.0, rest + strangers))
-    if k < params.rate_factor * rate * n:
+    n, strangers = patrons + max(k, int(facts["m_house_strangers"])), int(facts["m_rest_strangers"])
+    drawn = _drawn_share(facts, params)
+    beyond = drawn * max(0, patrons - int(facts["m_usual"]))
+    expected = n * (strangers + 0.5) / max(1, rest + strangers) + beyond
+    expected = min(n / 2, max(1e-4, round(expected, 4)))  # the tail is that of the number printed
+    if k < params.rate_factor * expected:
         return None
-    tail, n_tests = float(log10_binomial_tail(k, n, rate)), int(facts["m_houses"])
+    shape = _ALIKE if beyond == 0 else round(min(_ALIKE, params.spread_shape * (expected / beyond) ** 2), 4)
+    tail = float(log10_beta_binomial_tail(k, n, shape, shape * (n - expected) / expected))
+    n_tests = int(facts["m_houses"])
     if log10_corrected(tail, n_tests) > params.surprise_log10_p:
         return None
     detail: dict[str, str | int | float] = {
-        "n_units": k, "n_known": n, "n_patrons": patrons, "n_rest": rest, "n_rest_strangers": strangers, "hub_alone": 1,
+        "n_units": k, "n_known": n, "n_patrons": patrons, "n_rest": rest, "n_rest_strangers": strangers,
+        "n_usual": int(facts["m_usual"]), "drawn_percent": round(100 * drawn, 2), "expected": expected,
+        "spread_shape": shape, "hub_alone": 1,
     }
     return Anomaly(Family.ATTRIBUTE, "strangers_at_house", tail, n_tests, detail)
+
+
+def _drawn_share(facts: pd.Series[float], params: Params) -> float:
+    """Return how many strangers go with each customer beyond the usual number, to four digits.
+
+    Notes
+    -----
+    Least squares through the origin over the other houses of the kind, ``Σ kx / Σ x²`` with x their custom beyond the
+    usual. A shop draws at least what the settings say: a town may have but one that does.
+    """
+    seen = float(facts["m_rest_drawn"]) / max(1.0, float(facts["m_rest_square"]))
+    return round(max(seen, params.drawn_share if int(facts["m_draws"]) else 0.0), 4)
 
 
 TYPOLOGY = Typology(
@@ -158,6 +213,7 @@ TYPOLOGY = Typology(
     },
     optional={
         "patients": frozenset({"employer", "address"}),
+        "institutions": frozenset({"parent_id", "uscc"}),
         "reimbursements": frozenset({"submitted_at", "handled_at", "paid_at", "invoice_on"}),
     },
     steps=(("strange", _strange),),
@@ -173,7 +229,9 @@ TYPOLOGY = Typology(
         "strangers_at_house": (
             "有 {n_units} 户不同单位、村社的人员凭该机构票据报销，但从未在该机构结算；"
             "该机构直接结算的有 {n_patrons} 人。"
-            "同类其他机构 {n_rest} 名结算人员之外，此种人员合计 {n_rest_strangers} 人"
+            "同类其他机构 {n_rest} 名结算人员之外，此种人员合计 {n_rest_strangers} 人；"
+            "同类机构一般有 {n_usual} 名结算人员，按该机构规模预计此种人员 {expected} 人（超出一般规模的顾客每百名计"
+            " {drawn_percent} 人）"
         ),
     },
     params=Params(),

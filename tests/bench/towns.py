@@ -20,13 +20,17 @@ from gangfinder.evaluate import Evaluation, evaluate
 from gangfinder.synth import CORE_TYPOLOGIES, TownSettings, build_town, write_town
 from tests.bench.measure import GANGFINDER, measured, provenance, write
 
+HIDDEN = ("hidden_dialysis", "hidden_home", "hidden_village")
+STARS = ("star_account", "star_address", "star_agent", "star_clinic", "star_seller")
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """Towns of one kind: their settings, and the seeds with rings and without.
 
     No seed of a table was looked at while anything was tuned: for that 1–40, 1301–1504, 2001–2003, 2101–2713,
-    2901–2955 and 3001–3499 were used, and 101–110 in tables of earlier versions.
+    2901–2955, 3001–3499, 3601, 3602 and 4001–4199 were used, and 101–120, 5001–5010 and 5051–5070 in tables of earlier
+    versions.
     """
 
     town: TownSettings
@@ -36,15 +40,25 @@ class Table:
 
 _EVERY = TownSettings(patients=20_000)
 _THIN = TownSettings(patients=20_000, only_required=True, dates_only=True)
+_IN_STEP = replace(_THIN, typologies=("lockstep_wide",), rings_per_typology=8)
 
 SETTINGS: dict[str, Table] = {
-    "standard": Table(replace(_EVERY, typologies=CORE_TYPOLOGIES), range(111, 121), range(111, 121)),
-    "thin": Table(_THIN, range(111, 121), range(111, 121)),
-    "all-1": Table(_EVERY, range(5001, 5011)),
-    "double": Table(replace(_EVERY, lookalike_density=2.0), range(0), range(5051, 5071)),
+    "standard": Table(replace(_EVERY, typologies=CORE_TYPOLOGIES), range(201, 211), range(201, 211)),
+    "thin": Table(_THIN, range(201, 211), range(201, 211)),
+    "all-1": Table(_EVERY, range(5101, 5111)),
+    "all-2": Table(replace(_EVERY, difficulty=2), range(5011, 5021)),
+    "all-3": Table(replace(_EVERY, difficulty=3), range(5021, 5031)),
+    "large-1": Table(replace(_EVERY, patients=60_000), range(5031, 5041)),
+    "large-2": Table(replace(_EVERY, patients=60_000, difficulty=2), range(5041, 5051)),
+    "double": Table(replace(_EVERY, lookalike_density=2.0), range(0), range(5151, 5171)),
+    "hidden": Table(replace(_EVERY, typologies=HIDDEN), range(5071, 5081)),
+    "stars": Table(replace(_EVERY, typologies=STARS, rings_per_typology=6), range(5201, 5211)),
+    "dates-full": Table(replace(_IN_STEP, difficulty=0), range(5081, 5091), range(5081, 5091)),
+    "dates-part": Table(replace(_IN_STEP, difficulty=2), range(5081, 5091)),
 }
-"""``standard``: the founding typologies; ``thin``: the five mandatory columns of settlements, all instants at midnight,
-no other table; ``all``: every typology, with the difficulty; ``double``: look-alikes at twice their density."""
+"""``standard``: the founding typologies; ``all``, ``large``: every typology, with the difficulty; ``thin``, ``dates``:
+the five mandatory columns of settlements, all instants at midnight, no other table; ``double``: look-alikes at twice
+their density; ``hidden``: rings inside a look-alike; ``stars``: rings around one hub, with no other trace."""
 
 
 def town_settings(setting: str, seed: int, *, clean: bool) -> TownSettings:

@@ -76,6 +76,44 @@ def test_binomial_is_exact(k, n, p):
     assert float(tails.log10_binomial_tail(k, n, p)) == pytest.approx(binomial(k, n, p), rel=1e-8, abs=1e-8)
 
 
+def rising(start, steps):
+    return math.prod((start + i for i in range(steps)), start=Fraction(1))
+
+
+def beta_binomial(k, n, a, b):
+    """Sum the mass as rising factorials of rational parameters: no gamma function and no rounding."""
+    a, b = Fraction(a), Fraction(b)
+    ways = sum(math.comb(n, x) * rising(a, x) * rising(b, n - x) for x in range(max(k, 0), n + 1))
+    return log10_of(ways / rising(a + b, n))
+
+
+@given(st.integers(-1, 42), st.integers(0, 40), st.integers(1, 400), st.integers(1, 4000))
+def test_beta_binomial_is_exact(k, n, a, b):
+    got = float(tails.log10_beta_binomial_tail(k, n, a / 8, b / 8))
+    assert got == pytest.approx(beta_binomial(k, n, Fraction(a, 8), Fraction(b, 8)), rel=1e-7, abs=1e-8)
+
+
+@pytest.mark.parametrize(("k", "n", "a", "b"), [(300, 400, 8, 1600), (40, 2000, 1000, 10**6), (5, 5, 1, 1)])
+def test_beta_binomial_of_large_houses(k, n, a, b):
+    assert float(tails.log10_beta_binomial_tail(k, n, a, b)) == pytest.approx(beta_binomial(k, n, a, b), rel=1e-6)
+
+
+def test_beta_binomial_against_scipy():
+    cases = np.array(list(product((1, 4, 12), (40, 600), (0.5, 8.0, 60.0), (30.0, 900.0)))).T
+    # its sf is one minus the sum from below, which far out is nothing but rounding
+    expected = [np.log10(stats.betabinom.pmf(np.arange(k, n + 1), n, a, b).sum()) for k, n, a, b in cases.T]
+    np.testing.assert_allclose(tails.log10_beta_binomial_tail(*cases), expected, rtol=1e-6, atol=1e-9)
+
+
+def test_beta_binomial_has_the_longer_tail_and_ends_in_the_binomial():
+    shapes = np.array([2.0, 8.0, 1e3, 1e5])
+    found = tails.log10_beta_binomial_tail(20, 400, shapes, shapes * 99)
+    binomials = float(tails.log10_binomial_tail(20, 400, 0.01))
+    assert np.all(np.diff(found) < 0)
+    assert found[-1] == pytest.approx(binomials, rel=1e-3)
+    assert np.all(found > binomials)
+
+
 @pytest.mark.parametrize(("k", "n", "p"), [(0, 3, 0.0), (1, 3, 0.0), (3, 3, 1.0), (0, 3, 1.0)])
 def test_binomial_of_certain_and_impossible_trials(k, n, p):
     assert float(tails.log10_binomial_tail(k, n, p)) == binomial(k, n, p)

@@ -12,9 +12,9 @@ from gangfinder.pipeline import run
 from gangfinder.run import Stages
 from gangfinder.settings import read_settings
 from gangfinder.synth import TownSettings, build_town, write_town
+from tests.bench.towns import STARS
 from tests.towns.rotation import choose, rotation
 
-STARS = ("star_account", "star_agent", "star_address", "star_clinic", "star_seller")
 HUBS = {
     "company_agent", "payroll_account", "village_agent", "collective_account", "company_dormitory", "clinic_off_line",
     "chain_pharmacy", "outsourcing_firm", "enrolment_desk",

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from gangfinder.synth.casting import Scene
 from gangfinder.synth.columns import as_table, dates, instants, pick_from
-from gangfinder.synth.entitlements import DISEASES, experts, found_ill, office_hours
+from gangfinder.synth.entitlements import DISEASES, LONG_KNOWN, experts, found_ill, office_hours
 from gangfinder.synth.events import DAY, FREE, NONE, Conduct
 from gangfinder.synth.idents import opaque
 from gangfinder.synth.ledgers.contract import Ledger
@@ -53,7 +53,7 @@ def ordinary(scene: Scene) -> Filings:
     place = pick(rng, scene.habits.hospital, who)
     days = world.first_day - rng.integers(1, 1_500, len(who))
     old = Filings.of(
-        patient=who, filed=office_hours(rng, days), disease=rng.integers(0, 4, len(who)),
+        patient=who, filed=office_hours(rng, days), disease=rng.integers(0, LONG_KNOWN, len(who)),
         doctor=experts(rng, world, place), place=place,
     )
     filed = Filings.joined([fresh, old])

@@ -24,6 +24,9 @@ ITEMS = ("270700101", "270700102", "270700103")
 POSITIVITY = np.array([0.40, 0.30, 0.24])
 """Share of positive results of each test among patients as they come."""
 
+_ORDERED = (0.5, 0.3, 0.2)
+"""Share of each test among the orders."""
+
 _TESTED = 0.035
 _REISSUED, _MIXED_UP = 0.006, 0.0008
 COPIES = 1 << 30
@@ -92,6 +95,11 @@ def make_bench(world: World) -> Bench:
     )
 
 
+def ordered(rng: np.random.Generator, size: int) -> Ints:
+    """Draw tests, each as often as it is ordered."""
+    return rng.choice(len(ITEMS), size, p=_ORDERED)
+
+
 def chance(case_mix: Floats, item: Ints) -> Floats:
     """Return the chance of a positive result."""
     odds = np.log(POSITIVITY[item] / (1 - POSITIVITY[item])) + case_mix
@@ -107,7 +115,7 @@ def tested(scene: Scene) -> LabReports:
     place = pick(rng, scene.habits.hospital, who)
     doctor = bench.orderer(rng, place)
     who, place, doctor = who[doctor != NONE], place[doctor != NONE], doctor[doctor != NONE]
-    item = rng.choice(len(ITEMS), len(who), p=(0.5, 0.3, 0.2))
+    item = ordered(rng, len(who))
     usual = rng.random(len(who)) < 0.7
     reports = LabReports.of(
         patient=who, item=item, on=world.first_day + rng.integers(0, world.days - 10, len(who)),
@@ -142,8 +150,9 @@ def _with_errors(rng: np.random.Generator, reports: LabReports) -> LabReports:
 def write(world: World, names: Names, reports: LabReports) -> pa.Table:
     """Write one row for each report."""
     rng, count = world.streams.rng("lab_reports"), len(reports)
-    # numbers without order, others in every town: a further laboratory's looks like any
-    laboratory = reports["laboratory"].astype(np.int64) + int(world.streams.shared("laboratories").integers(0, 899))
+    # numbers without order or even steps, others in every town: a further laboratory's looks like any
+    numbers = 100 + world.streams.shared("laboratories").permutation(899)
+    laboratory = reports["laboratory"].astype(np.int64) % len(numbers)
     at = reports["on"] * DAY + rng.integers(8 * 3600, 19 * 3600, count)
     return as_table(
         "lab_reports",
@@ -152,7 +161,7 @@ def write(world: World, names: Names, reports: LabReports) -> pa.Table:
             "patient_id": names.patients.take(pa.array(reports["patient"].astype(np.int64))),
             "item_code": pick_from(ITEMS, reports["item"].astype(np.int64)),
             "reported_at": instants(at),
-            "laboratory_id": joined("LAB", words(100 + laboratory * 557 % 899)),
+            "laboratory_id": joined("LAB", words(numbers[laboratory])),
             "institution_id": pick_from(names.places, reports["place"].astype(np.int64)),
             "doctor_id": pick_from(names.doctors, reports["doctor"].astype(np.int64)),
             "result": pick_from(("negative", "positive"), reports["positive"].astype(np.int64)),

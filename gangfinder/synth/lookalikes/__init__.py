@@ -138,7 +138,7 @@ LOOKALIKES: Mapping[str, tuple[Play, int]] = {
     "rare_disease": (rare_disease, 60_000),
     "broken_line": (broken_line, 60_000),
     "flu_peak": (flu_peak, 30_000),
-    "saved_at_once": (saved_at_once, 60_000),
+    "saved_at_once": (saved_at_once, 10**9),
     "paper_entry": (paper_entry, 60_000),
     "prescriber_account": (prescriber_account, 60_000),
     "migrant_dormitory": (migrant_dormitory, 40_000),
@@ -206,6 +206,7 @@ def play(scene: Scene) -> list[Part]:
         for number in range(count):
             parts.append(act(scene, scene.world.streams.rng("alike", kind, number), number))
             seats.bound[:] = bound
+    seats.in_alike[:] = seats.person_taken
     return [part for part in parts if len(part.people) or len(part.places)]
 
 

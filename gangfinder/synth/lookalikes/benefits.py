@@ -10,7 +10,7 @@ from gangfinder.synth.catalogue import DEPARTMENT, DIAGNOSIS, STAY_DAILY, PlaceK
 from gangfinder.synth.claims import invoice_position, stays_far_away
 from gangfinder.synth.events import NONE, Claims
 from gangfinder.synth.ledgers.enrolments import Enrolments, employers, wages
-from gangfinder.synth.ledgers.lab_reports import ITEMS, LabReports, chance, laboratories, make_bench
+from gangfinder.synth.ledgers.lab_reports import LabReports, chance, laboratories, make_bench, ordered
 from gangfinder.synth.ordinary import length_of_stay, pick, stay_events
 from gangfinder.synth.reimbursed import COMMERCIAL
 from gangfinder.synth.streams import Flags, Ints, spread
@@ -56,7 +56,7 @@ def outsourcing_firm(scene: Scene, rng: np.random.Generator, number: int) -> Par
     working_age = np.asarray((world.people.age >= 19) & (world.people.age < 56))
     staff = _staff(scene, rng, spread(rng, 120, max(160, world.people.count // 60)), working_age)
     start = world.first_day - rng.integers(-world.days + 30, 900, len(staff))
-    gone = rng.random(len(staff)) < 0.35
+    gone = rng.random(len(staff)) < 0.3
     spells = Enrolments.of(
         patient=staff, employer=employers(world) + _FIRMS + number, base=wages(rng, len(staff)), start=start,
         end=np.where(gone, start + rng.integers(60, 700, len(staff)), NONE), agent=staff[0],
@@ -109,7 +109,7 @@ def referral_centre(scene: Scene, rng: np.random.Generator, number: int) -> Part
     houses = houses[~np.isin(houses, _ring_sites(scene))]
     site = int(houses[-1 - number % len(houses)])
     patients = recruit(scene, rng, spread(rng, 30, 70), scene.alive & (world.people.age >= 40))
-    size, item = len(patients), int(rng.integers(0, len(ITEMS)))
+    size, item = len(patients), int(ordered(rng, 1)[0])
     doctors = doctor[where == site][:2]
     on = world.first_day + rng.integers(60, world.days - 20, size)
     reports = LabReports.of(
@@ -146,7 +146,7 @@ def _drugs_of(scene: Scene, rng: np.random.Generator, reports: LabReports) -> Cl
 
 
 def assay_change(scene: Scene, rng: np.random.Generator, number: int) -> Part:
-    """Play one laboratory that changes to a finer assay: from then on more is found, whoever orders."""
+    """Play one laboratory whose coarse assay gives way to a finer one: from then on more is found, whoever orders."""
     world = scene.world
     bench = make_bench(world)
     patients = recruit(scene, rng, spread(rng, 40, 80), scene.alive & (world.people.age >= 40))
@@ -154,12 +154,12 @@ def assay_change(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     doctor = bench.orderer(rng, place)
     kept = doctor != NONE
     patients, place, doctor = patients[kept], place[kept], doctor[kept]
-    size, item = len(patients), number % len(ITEMS)
+    size, item = len(patients), int(ordered(rng, 1)[0])
     change = world.first_day + spread(rng, min(60, world.days // 3), world.days // 2)
     on = world.first_day + rng.integers(0, world.days - 10, size)
     reports = LabReports.of(
         patient=patients, item=item, on=on, laboratory=laboratories(world) + 60 + number, place=place, doctor=doctor,
-        positive=rng.random(size) < chance(np.where(on > change, 1.1, 0.1), np.full(size, item)),
+        positive=rng.random(size) < chance(np.where(on > change, 1.1, -0.3), np.full(size, item)),
     )
     return Part("assay_change", patients, claims=_drugs_of(scene, rng, reports), more={"lab_reports": reports})
 
@@ -171,7 +171,7 @@ def sole_specialist(scene: Scene, rng: np.random.Generator, number: int) -> Part
     fit = ~np.isin(where, _ring_sites(scene))
     chosen = int(rng.choice(np.flatnonzero(fit)))
     patients = recruit(scene, rng, spread(rng, 30, 70), scene.alive & (world.people.age >= 40))
-    size, item = len(patients), int(rng.integers(0, len(ITEMS)))
+    size, item = len(patients), int(ordered(rng, 1)[0])
     reports = LabReports.of(
         patient=patients, item=item, on=world.first_day + rng.integers(0, world.days - 10, size),
         laboratory=laboratories(world) + 80 + number, place=int(where[chosen]), doctor=int(doctor[chosen]),

@@ -140,12 +140,18 @@ def chain_transfer(scene: Scene, rng: np.random.Generator, number: int) -> Part:
 
 
 def _pair(scene: Scene, rng: np.random.Generator) -> Ints:
-    """Return two shops that belong to nobody else and send each other nothing yet, or none."""
+    """Return two shops that belong to nobody else and send each other nothing yet, or none.
+
+    Where nearly all shops have a look-alike, one that has will do: it has no ring.
+    """
     marks, world = scene.world.marks, scene.world
-    free: Flags = np.asarray((marks.chain < 0) & (world.standing.owner < 0) & (marks.shelves.sister < 0))
+    fit: Flags = np.asarray((marks.chain < 0) & (world.standing.owner < 0) & (marks.shelves.sister < 0))
     shops = world.places.of_kind(PlaceKind.PHARMACY, PlaceKind.CLINIC)
-    shops = rng.permutation(shops[free[shops] & ~world.seats.place_taken[shops]])
-    return shops[:2] if len(shops) >= 2 else _NOBODY
+    shops = shops[fit[shops]]
+    free = shops[~world.seats.place_taken[shops]]
+    if len(free) < 2:
+        free = shops[~np.isin(shops, np.concatenate([*world.ring_sites.values()]))]
+    return rng.permutation(free)[:2] if len(free) >= 2 else _NOBODY
 
 
 def copied_code(scene: Scene, rng: np.random.Generator, number: int) -> Part:

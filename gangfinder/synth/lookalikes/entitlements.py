@@ -6,7 +6,7 @@ import numpy as np
 
 from gangfinder.synth.casting import Part, Scene, recruit, villagers
 from gangfinder.synth.catalogue import Kind, PlaceKind
-from gangfinder.synth.entitlements import COMMON_DISEASES, experts, first_visits, office_hours
+from gangfinder.synth.entitlements import COMMON_DISEASES, LONG_KNOWN, experts, first_visits, office_hours
 from gangfinder.synth.events import DAY, NONE, Events
 from gangfinder.synth.ledgers.filings import Filings
 from gangfinder.synth.ordinary import pick
@@ -62,8 +62,8 @@ def mass_recertification(scene: Scene, rng: np.random.Generator, number: int) ->
     world = scene.world
     house, doctor = _hospital(scene, rng, PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP)
     who = recruit(scene, rng, spread(rng, 35, 80), scene.alive & (world.people.age >= 40))
-    days = world.first_day + int(world.days * 0.85) + rng.integers(0, 2, len(who))
-    disease = rng.integers(0, COMMON_DISEASES, len(who))
+    days = world.first_day + int(world.days * rng.uniform(0.8, 0.9)) + rng.integers(0, 2, len(who))
+    disease = rng.integers(0, LONG_KNOWN, len(who))
     again = np.flatnonzero(rng.random(len(who)) < 0.7)
     before = Filings.of(
         patient=who[again], filed=office_hours(rng, days[again] - rng.integers(350, 1_200, len(again))),
@@ -77,14 +77,15 @@ def mass_recertification(scene: Scene, rng: np.random.Generator, number: int) ->
 
 
 def record_migration(scene: Scene, rng: np.random.Generator, number: int) -> Part:
-    """Play one hospital whose old records enter the fund's system in a night, without a doctor's name."""
+    """Play one hospital whose old records are entered in minutes, by night or day, without a doctor's name."""
     world = scene.world
     house, _ = _hospital(scene, rng, PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP)
     who = recruit(scene, rng, spread(rng, 30, 70), scene.alive & (world.people.age >= 35))
     days = np.full(len(who), world.first_day + int(world.days * rng.uniform(0.35, 0.7)))
+    hour = 2 if rng.random() < 0.5 else int(rng.integers(8, 17))
     filings = Filings.of(
-        patient=who, filed=days * DAY + 2 * 3600 + rng.integers(0, 900, len(who)), doctor=NONE, place=house,
-        disease=rng.integers(0, COMMON_DISEASES, len(who)),
+        patient=who, filed=days * DAY + hour * 3600 + rng.integers(0, 900, len(who)), doctor=NONE, place=house,
+        disease=rng.integers(0, LONG_KNOWN, len(who)),
     )
     return Part("record_migration", who, _refills(scene, rng, who, days), more={"filings": filings})
 

@@ -34,8 +34,9 @@ def forged_bills(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     nights = np.clip(length_of_stay(rng, size) + 3, 5, 30)
     submitted = _hand_in_days(scene, rng, size)
     place = sites[rng.integers(0, len(sites), size)]
-    # one book of blanks: numbers of one week of the house's series, in the order in which they are used
-    book = world.first_day + int(rng.integers(0, world.days))
+    # one book of blanks: numbers of one week of the house's series, in the order in which they are used; the week is
+    # one in which those lay there whose bills come in when the ring's do
+    book = int(rng.choice(submitted)) - int(rng.integers(5, 90))
     invoice = invoice_position(world, place, np.full(size, book)) + np.cumsum(rng.integers(1, 6, size))
     handler = int(rng.integers(0, 1_000))
     claims = Claims.of(

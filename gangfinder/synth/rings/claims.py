@@ -10,7 +10,7 @@ from gangfinder.synth.catalogue import DEPARTMENT, DIAGNOSIS, STAY_DAILY
 from gangfinder.synth.claims import claim_rate, stays_far_away
 from gangfinder.synth.events import DAY, NONE, Claims, Events
 from gangfinder.synth.ledgers.enrolments import Enrolments, employers, wages
-from gangfinder.synth.ledgers.lab_reports import COPIES, ITEMS, LabReports, chance, laboratories, make_bench
+from gangfinder.synth.ledgers.lab_reports import COPIES, LabReports, chance, laboratories, make_bench, ordered
 from gangfinder.synth.ledgers.signals import TRAFFIC, WORK, Signals
 from gangfinder.synth.ordinary import length_of_stay, stay_events, stay_rate, ward_rate
 from gangfinder.synth.streams import Floats, Ints, spread
@@ -35,7 +35,7 @@ def laboratory_ring(scene: Scene, rng: np.random.Generator, number: int) -> Part
     doctors = rng.permutation(doctor[where == site])[: 1 + min(settings.difficulty, 2)]
     usual = int(bench.laboratory[site])
     laboratory = usual if settings.difficulty >= 2 else laboratories(world) + 10 + number
-    item, size = int(rng.integers(0, len(ITEMS))), len(patients)
+    item, size = int(ordered(rng, 1)[0]), len(patients)
     reports = LabReports.of(
         patient=patients, item=item, on=_spread_days(scene, rng, size, 40), laboratory=laboratory, place=site,
         doctor=doctors[rng.integers(0, len(doctors), size)], positive=True,

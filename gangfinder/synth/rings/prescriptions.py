@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gangfinder.synth.casting import Part, Scene, cover_visits, recruit
+from gangfinder.synth.casting import Part, Scene, cover_visits, matched, recruit
 from gangfinder.synth.catalogue import N_SPECIAL, PlaceKind
 from gangfinder.synth.events import DAY, NONE, Events
 from gangfinder.synth.observed import observed_baskets, observed_hours
@@ -78,7 +78,8 @@ def special_drugs(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """
     world, share = scene.world, scene.world.settings.participation
     sites = world.ring_sites["T15", number][: 1 if rng.random() < 0.6 else 2]
-    members = recruit(scene, rng, spread(rng, 10, 28), scene.alive & (world.people.age >= 25))
+    adults = scene.alive & (world.people.age >= 25)
+    members = recruit(scene, rng, spread(rng, 10, 28), adults, matched(scene, adults, adults.astype(np.float64)))
     if not len(members):
         return Part("T15", members)
     drugs = rng.choice(N_SPECIAL, spread(rng, 1, 2), replace=False)
