@@ -233,8 +233,8 @@ def _static_settings(scratch: Path, threads: int | None, memory_limit: str | Non
         # nobody looks at past jobs, and a thousand remembered plans of ours fill a small heap until nothing moves
         **{f"spark.ui.retained{what}": "10" for what in ("Jobs", "Stages", "Tasks")},
         "spark.sql.ui.retainedExecutions": "10",
-        # a page is taken for every small table that is sent to a join, and kept while the plan lives; Spark's own guess,
-        # a sixteenth of the heap and more, was made for few large ones
+        # a page is taken for every small table that is sent to a join, and kept while the plan lives; Spark's own
+        # guess, a sixteenth of the heap and more, was made for few large ones
         "spark.buffer.pageSize": "1m",
         **_SESSION,
     }
