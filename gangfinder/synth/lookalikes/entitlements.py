@@ -99,7 +99,7 @@ def village_filer(scene: Scene, rng: np.random.Generator, number: int) -> Part:
         return Part("village_filer", folk)
     clerk = recruit(scene, rng, 1, scene.alive & (world.people.village == world.people.village[folk[0]]))
     days = _filing_days(scene, rng, len(folk))
-    disease = rng.integers(0, COMMON_DISEASES, len(folk))
+    disease = rng.integers(0, LONG_KNOWN, len(folk))
     seen = np.flatnonzero(rng.random(len(folk)) < 0.88)
     shown = first_visits(
         world, rng, folk[seen], np.full(len(seen), house), days[seen] - rng.integers(1, 30, len(seen)), disease[seen]
