@@ -41,7 +41,7 @@ def card_pool(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     size = min(60, 8 + int(rng.gamma(2.0, 8.0)))
     sites = world.ring_sites["T01", number][: 1 if rng.random() < 0.6 else 2]
     members = with_families(scene, rng, recruit(scene, rng, size, weight=scene.visit_weight))
-    sessions = irregular_days(rng, world, spread(rng, 10, 34), spread(rng, 3, 7))
+    sessions = _meetings(rng, world, number, spread(rng, 10, 34), spread(rng, 3, 7))
     date, person = attendance(rng, len(sessions), len(members), world.settings.participation)
     site = np.where(rng.random(len(sessions)) < 0.75, sites[0], sites[-1])
     start = sessions * DAY + observed_hours(scene, rng, site)
@@ -64,6 +64,15 @@ def card_pool(scene: Scene, rng: np.random.Generator, number: int) -> Part:
         operator=rows[1][date],
     )
     return Part("T01", members, events, cover=cover_visits(scene, rng, members[person]), places=np.unique(site))
+
+
+def _meetings(rng: np.random.Generator, world: World, number: int, count: int, least_gap: int) -> Ints:
+    """Return the days on which a pool is swiped; in the hardest towns every third copies a market: each fifth day."""
+    if world.settings.difficulty < 3 or number % 3 != 2:
+        return irregular_days(rng, world, count, least_gap)
+    markets = np.arange(world.first_day + int(rng.integers(0, 5)), world.first_day + world.days, 5)
+    begin = int(rng.integers(0, max(len(markets) - count, 0) + 1))
+    return markets[begin : begin + count]
 
 
 def tills(rng: np.random.Generator, world: World, site: Ints) -> tuple[Ints, Ints]:
