@@ -162,6 +162,7 @@ def test_a_million_settlements_take_three_quarters_of_a_minute_with_every_typolo
 
 
 def test_five_million_settlements_take_four_minutes_with_every_typology():
+    assert result("speed-5000000")["town"]["typologies"] == list(TYPOLOGIES)
     own, low = speed(5_000_000)[OWN], speed(1_000_000)[OWN]
     assert own["seconds"] <= 240
     assert own["peak_mb"] <= 6_000
