@@ -145,7 +145,8 @@ def with_rest(houses: ir.Table, key: str, cases: str, among: str) -> ir.Table:
     Notes
     -----
     Houses with a higher rate are under question themselves: counting them would let one ring hide another.
-    For the house with the highest rate these are all other houses.
+    For the house with the highest rate these are all other houses. Those below the middle are compared with the lower
+    half of everybody: the few that are lower still are no rule for them.
     """
     import ibis
 
@@ -158,12 +159,22 @@ def with_rest(houses: ir.Table, key: str, cases: str, among: str) -> ir.Table:
     level = level.select(
         "_rate", _cases=level._cases.sum().over(up_to), _among=level._among.sum().over(up_to)
     )
-    joined = rated.inner_join(level, "_rate")
+    joined = rated.inner_join(level, "_rate").cross_join(_lower_half(level))
+    joined = joined.mutate(
+        _cases=ibis.greatest(joined._cases, joined._cases_half), _among=ibis.greatest(joined._among, joined._among_half)
+    )
     rest = {
         f"m_rest_{cases}": _exact(joined._cases - joined[f"m_house_{cases}"]),
         f"m_rest_{among}": _exact(joined._among - joined[f"m_house_{among}"]),
     }
-    return joined.mutate(**rest).drop("_rate", "_cases", "_among")
+    return joined.mutate(**rest).drop("_rate", "_cases", "_among", "_cases_half", "_among_half")
+
+
+def _lower_half(level: ir.Table) -> ir.Table:
+    """Return how many cases, among how much, the houses of the lowest rates have that together are half of all."""
+    whole = level.cross_join(level.aggregate(_all=level._among.max()))
+    upper = whole.filter(whole._among * 2 >= whole._all)
+    return upper.aggregate(_cases_half=upper._cases.min(), _among_half=upper._among.min())
 
 
 def _exact(number: ir.NumericValue) -> ir.NumericValue:
