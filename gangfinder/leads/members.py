@@ -89,8 +89,10 @@ def members_of(ring: Ring, facts: EntityFacts, key: Key, params: AssociationPara
     core = _core(ring)
     seen = _sightings(ring, facts, core)
     beside = {(t, i): (role, seen[t, i, role]) for t, i, role in _chosen(ring, seen, core, params)}
-    found = [_member(key, t, i, role, CORE, grade) for (t, i), (role, grade) in core.items()]
-    found += [_member(key, t, i, role, ASSOCIATED, s.grade) for (t, i), (role, s) in beside.items()]
+    named = [_member(key, t, i, role, CORE, grade) for (t, i), (role, grade) in core.items()]
+    named += [_member(key, t, i, role, ASSOCIATED, s.grade) for (t, i), (role, s) in beside.items()]
+    # an account written once with blanks and once without is one entity, and has one token
+    found = {(m.entity_type, m.entity_id): m for m in reversed(named)}.values()
     return tuple(sorted(found, key=lambda m: (m.membership != CORE, m.entity_type, m.entity_id)))
 
 

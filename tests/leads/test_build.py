@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+import pandas as pd
 import pytest
 
 from gangfinder.errors import SettingsError
@@ -137,3 +138,15 @@ def test_leads_without_facts_still_name_the_institution():
 
 def test_evidence_keys_are_what_the_engine_is_asked_for():
     assert len(evidence_keys([pool(), impersonation()])["settlements"]) == 24
+
+
+def test_an_account_written_in_two_ways_is_one_member():
+    one = pool()
+    (finding,) = one.ring.findings
+    hub = ("bank_account", "6299 0001", "payee_account")
+    ring = replace(one.ring, findings=(replace(finding, hubs=(hub,)),))
+    rows = [{"source_key": row.source_key, "payee_account": "62990001"} for row in finding.evidence]
+    seen = EntityFacts.of({"settlements": pd.DataFrame(rows)})
+    (lead,) = build_leads([replace(one, ring=ring)], seen, Settings(), KEY, TEXTS)
+    accounts = [(m.role, m.membership) for m in lead.members if m.entity_type == "bank_account"]
+    assert accounts == [("payee_account", "core")]
