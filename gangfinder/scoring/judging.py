@@ -92,25 +92,28 @@ def _judge_one(
         verdict = typology.confirm(rest, typology.params)
         if verdict is None or _too_small(typology, rest, verdict):
             return None
-    if typology.grade is not Grade.E1 and _one_unit(typology, rest, verdict, explanations, available):
+    if typology.grade is not Grade.E1 and _core_explained(typology, rest, verdict, explanations, available):
         return None
     said = tuple(judged[slug] for slug in sorted(judged))
     return Judged(finding_of(typology, rest, verdict), said, typology, rest)
 
 
-def _one_unit(
+def _core_explained(
     typology: Typology,
     group: Group,
     verdict: Verdict,
     explanations: Mapping[str, Explanation],
     available: Mapping[str, frozenset[str]],
 ) -> bool:
-    """Say whether a core smaller than its group may be one unit (a family), where units are not known."""
+    """Say whether a core smaller than its group is explained as a whole, where it is asked about by itself.
+
+    Of a wide group hardly anything can be said; its core may be a family whose units are not known, or the regulars of
+    one fixed day.
+    """
     left_out = set(group.members) - set(verdict.core)
-    slugs = [slug for slug in typology.benign if explanations[slug].units is not None]
-    if not left_out or not slugs:
+    if not left_out:
         return False
-    return not judge_group(explanations, slugs, group.without(left_out), available)[0].members
+    return not judge_group(explanations, typology.benign, group.without(left_out), available)[0].members
 
 
 def _explained(

@@ -67,6 +67,19 @@ def test_the_rest_must_meet_the_typology():
     assert judged(whole_only, "A") == []
 
 
+@pytest.mark.parametrize(("explains", "leads"), [(5, 0), (4, 1)])
+def test_a_core_smaller_than_its_group_is_explained_by_itself(explains, leads):
+    """Of seven people nothing can be said; the five of the core are regulars of a fixed day, or four of them."""
+    def judge(g, _):
+        covered = g.members[:explains] if len(g.members) == 5 else ()
+        return Judgement("clinic_day", Result.PARTLY if covered else Result.FAILS, covered)
+
+    core_only = typology(lambda g, _: Verdict(g.members[-5:], (FOUND,)))
+    calendar = {**explanations(), "clinic_day": replace(explanations()["clinic_day"], judge=judge)}
+    available = {"settlements": frozenset({"settled_at"})}
+    assert len(judge_groups(core_only, [group(VISITS)], calendar, available)) == leads
+
+
 def test_a_contradiction_is_never_explained_away():
     (found,) = judged(typology(grade=Grade.E1), "ABCDEFG", Result.HOLDS)
     assert found.finding.core == PEOPLE
