@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gangfinder.synth.catalogue import DIAGNOSIS, Kind
+from gangfinder.synth.catalogue import DIAGNOSIS, Kind, PlaceKind
 from gangfinder.synth.events import DAY, Events
 from gangfinder.synth.ordinary import Habits, pick
 from gangfinder.synth.streams import Flags, Ints
@@ -66,6 +66,15 @@ def experts(rng: np.random.Generator, world: World, place: Ints) -> Ints:
     """Return one of the doctors of each hospital who may certify."""
     few = np.minimum(world.places.doctor_count[place], EXPERTS)
     return np.asarray(world.places.doctor_first[place] + (rng.random(len(place)) * few).astype(np.int64))
+
+
+def migrating(world: World) -> Ints:
+    """Return the hospitals at which no ring is that enter old records without a doctor's name: one in five."""
+    taken = np.concatenate([np.empty(0, dtype=np.int64), *world.ring_sites.values()])
+    houses = world.places.of_kind(PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP)
+    free = houses[~np.isin(houses, taken)]
+    free = free if len(free) else houses
+    return world.streams.shared("migrating houses").choice(free, max(1, len(free) // 5), replace=False)
 
 
 def diagnoses(world: World, habits: Habits) -> Events:

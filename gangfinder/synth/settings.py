@@ -8,7 +8,7 @@ from typing import Any
 
 from gangfinder.errors import SettingsError, nearest
 
-SYNTH_VERSION = "5"
+SYNTH_VERSION = "6"
 """Raised whenever the same settings and seed would give other rows."""
 
 CORE_TYPOLOGIES = ("T01", "T05", "T06", "T08", "T10", "T17")

@@ -44,6 +44,22 @@ def houses_of(rows: pd.DataFrame, params: Params) -> Houses:
     return found
 
 
+def agent_houses(
+    papers: pd.DataFrame, fetched: pd.DataFrame, houses: Houses, params: Params
+) -> dict[tuple[str, str], tuple[dict[str, float], float]]:
+    """Return, per agent of strangers and house, the tail of how many of the agent's people fetch there."""
+    found = {}
+    for agent, own in papers[papers["m_stranger"].eq(1)].groupby("m_agent", sort=True):
+        people = set(own["unit"])
+        if len(people) < params.people:
+            continue
+        at = fetched[fetched["unit"].isin(people)].groupby("institution_id", sort=True)["unit"].nunique()
+        for house, k in at[at >= params.house_people].items():
+            detail = {"n_people": int(k), "n_filings": len(people), "rate": houses[str(house)][0]["rate"]}
+            found[str(agent), str(house)] = detail, float(log10_binomial_tail(int(k), len(people), detail["rate"]))
+    return found
+
+
 def circles(group: Group, params: Params) -> list[frozenset[str]]:
     """Return the circles of a doctor's filers, largest first; fewer than two mean that they are one.
 

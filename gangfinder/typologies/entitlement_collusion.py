@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected
-from gangfinder.typologies._circles import COMMON_LOG10_P, Houses, circles, houses_of
+from gangfinder.typologies._circles import COMMON_LOG10_P, Houses, agent_houses, circles, houses_of
 from gangfinder.typologies._filed import OF_HOUSE, OF_PERSON, OF_REST, evidence_of, fetched_after, tested_filings
 from gangfinder.typologies.contract import Tables, Typology
 
@@ -105,27 +105,40 @@ def confirm(group: Group, params: Params) -> Verdict | None:
         return None
     n = max(1, group.n_tests)
     houses = houses_of(rows, params)
-    ties = (_agent(papers, n, params), _common(fetched, houses, n, params))
-    known = [(a, people) for a, people in ties if a is not None]
+    common = [h for h, (_, tail) in houses.items() if tail <= COMMON_LOG10_P]
+    at_houses = _common(fetched, houses, n, params)
+    if at_houses is None or _corrected(at_houses[0]) > params.surprise_log10_p:
+        at_houses, common = _better(at_houses, common, _with_agent(papers, fetched, houses, n, params))
+    known = [tie for tie in (_agent(papers, n, params), at_houses) if tie is not None]
     made = _told(papers, known, n, params.surprise_log10_p, params.surprise_log10_p, params)
     made = made or _told(papers, known, n, params.weak_tie_log10_p, params.bare_log10_p, params)
     if made is None:
         return None
     bare, told = made
-    common = [h for h, (_, tail) in houses.items() if tail <= COMMON_LOG10_P]
     # who goes to a house that is told already counts for it once
-    unsaid = all(a.name != "common_houses" for a, _ in told)
+    unsaid = all(a.family != Family.CALENDAR for a, _ in told)
     own_house = [h for h in common if unsaid and houses[h][1] <= params.own_house_log10_p]
     core = _core(papers, fetched, [people for _, people in told], (common, own_house), params)
     if group.n_units(core) < params.people:
         return None
-    own = rows["subject_id"].isin(core)
-    keep = own & (rows["source_table"].eq("filings") | rows["institution_id"].isin(common))
-    return Verdict(core, (bare, *(a for a, _ in told)), keep, _hubs(papers, core), own & ~keep)
+    of_core = rows["subject_id"].isin(core)
+    keep = of_core & (rows["source_table"].eq("filings") | rows["institution_id"].isin(common))
+    return Verdict(core, (bare, *(a for a, _ in told)), keep, _hubs(papers, core), of_core & ~keep)
 
 
 Tie = tuple[Anomaly, set[str]]
 """What binds filers, and whom."""
+
+AtHouses = tuple[Tie | None, list[str]]
+"""Common houses as a tie, and which they are."""
+
+
+def _better(usual: Tie | None, common: list[str], of_agent: AtHouses) -> AtHouses:
+    """Return whichever is the more surprising; the houses of both count as common where the agent's is."""
+    tie, own = of_agent
+    if tie is None or (usual is not None and _corrected(usual[0]) <= _corrected(tie[0])):
+        return usual, common
+    return tie, sorted({*common, *own})
 
 
 def _told(
@@ -181,13 +194,13 @@ def _bare(papers: pd.DataFrame, n_groups: int, params: Params) -> Anomaly | None
     return Anomaly(Family.CONTROL, "no_treatment_before", float(log10_binomial_tail(k, n, rate)), n_groups, detail)
 
 
-def _agent(papers: pd.DataFrame, n_groups: int, params: Params) -> tuple[Anomaly | None, set[str]]:
+def _agent(papers: pd.DataFrame, n_groups: int, params: Params) -> Tie | None:
     """Test filings through agents of strangers against their share in the rest of the run."""
     known = papers[papers["m_agent"].notna() & papers["m_stranger"].eq(1)]
     own = known[known.groupby("m_agent", sort=True)["unit"].transform("nunique") >= params.agent_people]
     k, n = int(own["unit"].nunique()), int(papers["unit"].nunique())
     if k < params.agent_people:
-        return None, set()
+        return None
     first = papers.iloc[0]
     rest = max(0, int(first["m_all_filings"]) - len(papers))
     others = max(0, int(first["m_all_stranger"]) - int(papers["m_stranger"].sum()))
@@ -198,19 +211,41 @@ def _agent(papers: pd.DataFrame, n_groups: int, params: Params) -> tuple[Anomaly
     return Anomaly(Family.ATTRIBUTE, "shared_agents", tail, n_groups, detail), set(own["subject_id"])
 
 
-def _common(
-    fetched: pd.DataFrame, houses: Houses, n_groups: int, params: Params
-) -> tuple[Anomaly | None, set[str]]:
+def _common(fetched: pd.DataFrame, houses: Houses, n_groups: int, params: Params) -> Tie | None:
     """Test the house at which most of the filers fetch; who fetches at such houses is tied."""
     common = [h for h, (_, tail) in houses.items() if tail <= COMMON_LOG10_P]
     if not common:
-        return None, set()
+        return None
     best = min(common, key=lambda h: (houses[h][1], h))
     detail, tail = houses[best]
     visits = fetched[fetched["institution_id"].isin(common)].groupby("subject_id", sort=True)["source_key"].nunique()
     numbers = {**detail, "n_houses": len(common), "percent": round(100 * detail["rate"], 1)}
     tests = n_groups * max(1, len(houses))
     return Anomaly(Family.CALENDAR, "common_houses", tail, tests, numbers), set(visits[visits >= params.fetches].index)
+
+
+def _with_agent(
+    papers: pd.DataFrame, fetched: pd.DataFrame, houses: Houses, n_groups: int, params: Params
+) -> AtHouses:
+    """Test the house at which most of one agent's people fetch, where the doctor has many other filers.
+
+    Notes
+    -----
+    An agent's people are chosen without regard to where they go, so the binomial tail is that of a test made once for
+    each agent and house.
+    """
+    found = agent_houses(papers, fetched, houses, params)
+    common = sorted({house for (_, house), (_, tail) in found.items() if tail <= COMMON_LOG10_P})
+    if not common:
+        return None, []
+    best = min(found, key=lambda pair: (found[pair][1], pair))
+    detail, tail = found[best]
+    people = set(papers.loc[papers["m_agent"].eq(best[0]), "unit"])
+    own = fetched[fetched["unit"].isin(people) & fetched["institution_id"].isin(common)]
+    visits = own.groupby("subject_id", sort=True)["source_key"].nunique()
+    numbers = {**detail, "n_houses": len(common), "percent": round(100 * detail["rate"], 1)}
+    anomaly = Anomaly(Family.CALENDAR, "houses_of_agent", tail, n_groups * len(found), numbers)
+    return (anomaly, set(visits[visits >= params.fetches].index)), common
 
 
 def _hubs(papers: pd.DataFrame, core: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
@@ -261,6 +296,10 @@ TYPOLOGY = Typology(
             "该医师鉴定的 {n_filings} 户申报人中，有 {n_people} 户认定后在同一机构就诊取药"
             "（此类机构共 {n_houses} 家），"
             "可比申报人在该机构就诊取药的至多占 {percent}%"
+        ),
+        "houses_of_agent": (
+            "同一代办人代为申报的 {n_filings} 户中，有 {n_people} 户认定后在同一机构就诊取药"
+            "（此类机构共 {n_houses} 家），可比申报人在该机构就诊取药的至多占 {percent}%"
         ),
     },
     params=Params(),

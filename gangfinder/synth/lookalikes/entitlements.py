@@ -6,7 +6,7 @@ import numpy as np
 
 from gangfinder.synth.casting import Part, Scene, recruit, villagers
 from gangfinder.synth.catalogue import Kind, PlaceKind
-from gangfinder.synth.entitlements import COMMON_DISEASES, LONG_KNOWN, experts, first_visits, office_hours
+from gangfinder.synth.entitlements import COMMON_DISEASES, LONG_KNOWN, experts, first_visits, migrating, office_hours
 from gangfinder.synth.events import DAY, NONE, Events
 from gangfinder.synth.ledgers.filings import Filings
 from gangfinder.synth.ordinary import pick
@@ -79,7 +79,7 @@ def mass_recertification(scene: Scene, rng: np.random.Generator, number: int) ->
 def record_migration(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     """Play one hospital whose old records are entered in minutes, by night or day, without a doctor's name."""
     world = scene.world
-    house, _ = _hospital(scene, rng, PlaceKind.LARGE, PlaceKind.SMALL, PlaceKind.TOWNSHIP)
+    house = int(rng.choice(migrating(world)))
     who = recruit(scene, rng, spread(rng, 30, 70), scene.alive & (world.people.age >= 35))
     days = np.full(len(who), world.first_day + int(world.days * rng.uniform(0.35, 0.7)))
     hour = 2 if rng.random() < 0.5 else int(rng.integers(8, 17))

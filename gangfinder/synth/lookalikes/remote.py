@@ -144,7 +144,8 @@ def dialysis_month(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     own = world.ring_sites.get(("T23", number))
     site = int(own[0]) if own is not None else int(rng.choice(_free(scene, *kinds)))
     other = int(rng.choice(_free(scene, *kinds)))
-    patients = recruit(scene, rng, spread(rng, 6, 14), scene.alive & (world.people.age >= 38))
+    sick = scene.alive & (world.people.age >= 40)
+    patients = recruit(scene, rng, spread(rng, 6, 14), sick, scene.stay_weight + 0.1)
     days = np.arange(world.first_day, world.first_day + world.days)
     odd = rng.random(len(patients)) < 0.5
     turn = np.where(

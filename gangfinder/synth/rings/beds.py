@@ -66,11 +66,12 @@ def played_waves(scene: Scene, rng: np.random.Generator, members: Ints, site: in
     gap = max(world.days // (waves + 1), 18)
     starts = world.first_day + spread(rng, 0, gap // 2) + gap * np.arange(waves) + rng.integers(-6, 7, waves)
     wave, person = attendance(rng, waves, len(members), world.settings.participation)
-    nights = np.clip(length_of_stay(rng, waves), 4, 18)[wave]
+    usual = length_of_stay(rng, waves)
+    nights = np.clip(usual, 4, 18)[wave]
     offset, end = rng.integers(0, 2, len(wave)), rng.integers(0, 2, len(wave))
     drift = rng.integers(-1, 2, len(wave)) * world.settings.jitter_days
-    # the house asks a little more, which makes up for some of what it waives
-    level = _costs(rng, scene, site, nights, 0.08) * np.exp(rng.normal(0.08, 0.5, waves))[wave]
+    # the house bills as for any stay, short ones too, and a little more, which makes up for some of what it waives
+    level = _costs(rng, scene, site, usual[wave], 0.08) * np.exp(rng.normal(0.13, 0.5, waves))[wave]
     doctors = _ward_doctors(rng, scene, site, ward)
     return stay_events(
         rng,

@@ -31,7 +31,7 @@ def entitlement_collusion(scene: Scene, rng: np.random.Generator, number: int) -
     house = int(world.places.doctor_place[doctor])
     idle = scene.alive & ~world.people.chronic & (scene.visit_weight <= 3) & (scene.stay_weight == 0)
     idle &= world.people.age >= 18
-    members = recruit(scene, rng, spread(rng, 9, 15), idle, matched(scene, idle, _fetchers(scene)))
+    members = recruit(scene, rng, spread(rng, 9, 15), idle, matched(scene, idle, _fetchers(scene, sites)))
     if not len(members):
         return Part("T11", members)
     agents = recruit(scene, rng, 1 if rng.random() < 0.7 else 2, scene.alive & (world.people.age >= 25))
@@ -60,11 +60,14 @@ def entitlement_collusion(scene: Scene, rng: np.random.Generator, number: int) -
     )
 
 
-def _fetchers(scene: Scene) -> Floats:
-    """Return how often each resident of the members' years fetches drugs, at a clinic or a shop."""
+def _fetchers(scene: Scene, sites: Ints) -> Floats:
+    """Return how often each resident of the members' years fetches drugs, at clinics and shops as the sites are."""
     world, kind = scene.world, scene.ordinary["kind"]
-    drugs = np.isin(kind, (int(Kind.CHRONIC), int(Kind.PHARMACY)))
-    often = np.bincount(scene.ordinary["patient"][drugs], minlength=world.people.count)
+    often = np.zeros(world.people.count)
+    for place in sites:
+        shop = world.places.kind[place] == PlaceKind.PHARMACY
+        rows = kind == int(Kind.PHARMACY if shop else Kind.CHRONIC)
+        often += np.bincount(scene.ordinary["patient"][rows], minlength=world.people.count) / max(rows.sum(), 1)
     return np.asarray(often * (world.people.age >= 18), dtype=np.float64)
 
 

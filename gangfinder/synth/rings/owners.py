@@ -7,7 +7,7 @@ import numpy as np
 from gangfinder.synth.casting import Part, Scene, cover_visits, matched, recruit
 from gangfinder.synth.catalogue import STAY_DAILY, WARD_WEIGHTS
 from gangfinder.synth.events import NONE
-from gangfinder.synth.ordinary import stay_events, stay_rate
+from gangfinder.synth.ordinary import length_of_stay, stay_events, stay_rate
 from gangfinder.synth.streams import Floats, Ints, spread
 
 _ADULT_WARDS = np.array([0, 1, 2, 6, 7])
@@ -77,15 +77,18 @@ def _part(scene: Scene, rng: np.random.Generator, kind: str, members: Ints, rows
     ward = rng.choice(_ADULT_WARDS, len(members), p=weights / weights.sum())[np.searchsorted(np.sort(members), who)]
     free = rng.random(len(who)) < 0.35 + 0.55 * world.settings.participation
     events = stay_events(
-        rng, who, where, day, nights, ward=ward, cost=_costs(scene, rng, where, nights), waived=free, doctor=NONE
+        rng, who, where, day, nights, ward=ward, cost=_costs(scene, rng, where), waived=free, doctor=NONE
     )
     return Part(kind, members, events, cover=cover_visits(scene, rng, who[rng.random(len(who)) < 0.3]), places=sites)
 
 
-def _costs(scene: Scene, rng: np.random.Generator, where: Ints, nights: Ints) -> Floats:
-    """Return bills like the houses' own."""
-    level = STAY_DAILY[scene.world.places.kind[where]] * nights**0.85
-    return np.asarray(np.round(level * np.exp(rng.normal(-0.12, 0.5, len(where))), 2), dtype=np.float64)
+def _costs(scene: Scene, rng: np.random.Generator, where: Ints) -> Floats:
+    """Return bills like the houses' own, of short stays and long ones: what is billed is not what was done.
+
+    The houses ask a little more, which makes up for some of what they waive.
+    """
+    level = STAY_DAILY[scene.world.places.kind[where]] * length_of_stay(rng, len(where)) ** 0.85
+    return np.asarray(np.round(level * np.exp(rng.normal(-0.02, 0.5, len(where))), 2), dtype=np.float64)
 
 
 __all__ = ["cycling_stays", "owner_rotation"]

@@ -6,6 +6,7 @@ import numpy as np
 
 from gangfinder.synth.casting import Part, Scene, cover_visits, matched, recruit
 from gangfinder.synth.catalogue import N_SPECIAL, PlaceKind
+from gangfinder.synth.entitlements import migrating
 from gangfinder.synth.events import DAY, NONE, Events
 from gangfinder.synth.observed import observed_baskets, observed_hours
 from gangfinder.synth.scripts import FIRST, FORGED, ONLINE, PAPER, PRESENT, stamping
@@ -18,7 +19,7 @@ def willing_doctor(scene: Scene, rng: np.random.Generator, *kinds: PlaceKind) ->
     places = scene.world.places
     houses = places.of_kind(*kinds)
     fit = ~scene.world.seats.place_taken[houses] & (places.doctor_count[houses] >= 3)
-    free = houses[fit & ~np.isin(houses, stamping(scene.world))]
+    free = houses[fit & ~np.isin(houses, [*stamping(scene.world), *migrating(scene.world)])]
     house = int(rng.choice(free if len(free) else houses))
     return int(places.doctor_first[house] + rng.integers(0, min(3, places.doctor_count[house])))
 

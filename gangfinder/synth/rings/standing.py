@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gangfinder.synth.casting import Part, Scene, cover_visits, recruit
+from gangfinder.synth.casting import Part, Scene, cover_visits, matched, recruit
 from gangfinder.synth.catalogue import Kind, PlaceKind
 from gangfinder.synth.events import DAY, NONE, Events
 from gangfinder.synth.observed import observed_hours
@@ -86,7 +86,8 @@ def absent_practitioners(scene: Scene, rng: np.random.Generator, number: int) ->
         at = days * DAY + observed_hours(scene, rng, np.full(len(days), site))
     seen = scene.ordinary["patient"][scene.ordinary["kind"] == Kind.OUTPATIENT]
     often = np.bincount(seen, minlength=world.people.count).astype(np.float64)
-    people = recruit(scene, rng, max(12, len(at) // 2), scene.alive & (often > 0), often)
+    fit = scene.alive & (often > 0)
+    people = recruit(scene, rng, max(12, len(at) // 2), fit, matched(scene, fit, often))
     who, at = _up_and_about(scene, rng.choice(people, len(at)), at)
     where = np.full(len(at), site)
     signed = Events.of(patient=who, place=where, at=at, kind=int(Kind.OUTPATIENT), doctor=doctor, fixed=True)
