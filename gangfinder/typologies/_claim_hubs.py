@@ -153,20 +153,24 @@ def handles_of(claims: ir.Table, params: Params) -> ir.Table:
     return held.inner_join(size, "handle").select("claim", "handle", "patient_id", "n_claims")
 
 
-def names_of(held: ir.Table, params: Params) -> ir.Table:
-    """Return handle, name: handles tied by common claims bear one name, the smallest among them."""
+def ties_of(held: ir.Table, params: Params) -> ir.Table:
+    """Return handle, handle_r: handles that are tied by common claims, each to itself too."""
+    import ibis
+
     other = held.select(claim="claim", handle_r="handle", n_r="n_claims")
     met = held.inner_join(other, "claim")
     common = met.group_by("handle", "handle_r").aggregate(
         n_both=met.count(), n_claims=met.n_claims.max(), n_r=met.n_r.max()
     )
-    import ibis
-
     least = ibis.least(common.n_claims, common.n_r)
-    tied = common.filter(
+    return common.filter(
         (common.handle == common.handle_r)
         | ((common.n_both >= 2) & (common.n_both >= params.tie_share * least))
     ).select("handle", "handle_r")
+
+
+def names_of(held: ir.Table, tied: ir.Table, params: Params) -> ir.Table:
+    """Return handle, name: handles tied by common claims bear one name, the smallest among them."""
     name = held.select("handle", name="handle").distinct()
     for _ in range(params.rounds):
         near = tied.inner_join(name.select(handle_r="handle", name="name"), "handle_r")

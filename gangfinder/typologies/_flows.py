@@ -66,10 +66,11 @@ class Params:
     surprise_log10_p: float = -3.0
 
 
-def stops_of(tables: Tables) -> ir.Table:
+def stops_of(tables: Tables, params: Params) -> ir.Table:
     """Return when the contract of each house first stopped: house, start, end, suspended (0: it ended)."""
     import ibis
 
+    del params
     contracts, houses = tables["contracts"], tables["institutions"]
     known = contracts.filter(contracts.status.isin([*SUSPENDED, *ENDED]))
     parts = known.select(
@@ -151,29 +152,84 @@ def own_rows(visits: ir.Table, stops: ir.Table, params: Params) -> ir.Table:
     return _evidence(rows, rows.house, OWN, Grade.E1)
 
 
-def elsewhere(visits: ir.Table, stops: ir.Table, params: Params) -> ir.Table:
-    """Return, of houses to which many regulars of a stopped house went anew, their visits there and the desks' rows."""
-    before = visits.inner_join(stops, visits.institution_id == stops.house)
-    before = before.filter((before.on < before.start) & (before.on >= add_days(before.start, -params.before_days)))
-    came = before.group_by("house", "patient_id").aggregate(n=before.count(), last_key=before.settlement_id.max())
-    # what those people do at other houses, before and after
-    life = visits.inner_join(
-        came.inner_join(stops, "house").select("house", "patient_id", "start", "end", "n"), "patient_id"
+def visits_of(tables: Tables) -> ir.Table:
+    """Return the visits with the columns that are read here."""
+    return tables["visits"].select(
+        "settlement_id", "patient_id", "institution_id", "at", "on", "amount", "visit_type", *DESKS
     )
-    life = life.filter(life.institution_id != life.house).mutate(other=life.institution_id)
-    earlier = life.filter((life.on < life.start) & (life.on >= add_days(life.start, -params.before_days)))
-    later = life.filter((life.on >= life.start) & (life.on <= life.end) & (life.n >= params.regular_visits))
-    pairs = _pairs(came, earlier, later, _desk_pairs(visits, stops, params), params)
+
+
+def before_of(tables: Tables, params: Params) -> ir.Table:
+    """Return the visits to houses in the time before they stopped."""
+    visits, stops = visits_of(tables), tables["stops"]
+    before = visits.inner_join(stops, visits.institution_id == stops.house)
+    return before.filter((before.on < before.start) & (before.on >= add_days(before.start, -params.before_days)))
+
+
+def _came(before: ir.Table) -> ir.Table:
+    """Return who came to a house before it stopped: house, patient_id, n, last_key."""
+    return before.group_by("house", "patient_id").aggregate(n=before.count(), last_key=before.settlement_id.max())
+
+
+def life_of(tables: Tables, params: Params) -> ir.Table:
+    """Return what the people of a house that stopped do at other houses, before and after."""
+    del params
+    visits, came = visits_of(tables), _came(tables["before"])
+    people = came.inner_join(tables["stops"], "house").select("house", "patient_id", "start", "end", "n")
+    life = visits.inner_join(people, "patient_id")
+    return life.filter(life.institution_id != life.house).mutate(other=life.institution_id)
+
+
+def _earlier(life: ir.Table, params: Params) -> ir.Table:
+    return life.filter((life.on < life.start) & (life.on >= add_days(life.start, -params.before_days)))
+
+
+def _later(life: ir.Table, params: Params) -> ir.Table:
+    return life.filter((life.on >= life.start) & (life.on <= life.end) & (life.n >= params.regular_visits))
+
+
+def own_desks_of(tables: Tables, params: Params) -> ir.Table:
+    """Return the desks, operators and doctors that a house used before it stopped: house, kind, desk."""
+    import ibis
+
+    del params
+    visits, stops = visits_of(tables), tables["stops"]
+    at_house = visits.inner_join(stops.select("house", "start"), visits.institution_id == stops.house)
+    at_house = at_house.filter(at_house.on < at_house.start)
+    parts = [
+        at_house.filter(at_house[c].notnull()).select("house", kind=ibis.literal(c), desk=at_house[c]) for c in DESKS
+    ]
+    return parts[0].union(*parts[1:], distinct=True)
+
+
+def pairs_of(tables: Tables, params: Params) -> ir.Table:
+    """Return pairs of houses with a shift, and its numbers."""
+    life = tables["life"]
+    desks = _desk_pairs(visits_of(tables), tables["stops"], tables["own_desks"], params)
+    return _pairs(_came(tables["before"]), _earlier(life, params), _later(life, params), desks, params)
+
+
+def marked_of(tables: Tables, params: Params) -> ir.Table:
+    """Return the rows of the other houses under a desk, operator or doctor of those that stopped."""
+    del params
+    chosen = tables["pairs"].select("house", "other").distinct()
+    return _under_own_desk(_at_other(visits_of(tables), tables["stops"], chosen), tables["own_desks"])
+
+
+def elsewhere(tables: Tables, params: Params) -> ir.Table:
+    """Return, of houses to which many regulars of a stopped house went anew, their visits there and the desks' rows."""
+    before, life, pairs, marked = (tables[name] for name in ("before", "life", "pairs", "marked"))
+    visits, came = visits_of(tables), _came(before)
     chosen = pairs.select("house", "other").distinct()
-    known = earlier.select("house", "patient_id", "other").distinct()
-    new = later.inner_join(pairs, ["house", "other"]).anti_join(known, ["house", "patient_id", "other"])
-    desks = _desk_facts(visits, stops, chosen, params)
+    known = _earlier(life, params).select("house", "patient_id", "other").distinct()
+    new = _later(life, params).inner_join(pairs, ["house", "other"])
+    new = new.anti_join(known, ["house", "patient_id", "other"])
+    desks = _desk_facts(_at_other(visits, tables["stops"], chosen), marked)
     new = new.inner_join(desks, ["house", "other"])
     first = came.inner_join(new.select("house", "other", "patient_id").distinct(), ["house", "patient_id"])
     first = first.select("house", "other", settlement_id="last_key")
     back = before.select(*visits.columns, "house").inner_join(first, ["house", "settlement_id"])
     back = back.inner_join(pairs, ["house", "other"]).inner_join(desks, ["house", "other"])
-    marked = _under_own_desk(visits, stops, chosen, params)
     hit = new.semi_join(marked, ["house", "settlement_id"])
     rest = new.anti_join(marked, ["house", "settlement_id"])
     parts = [
@@ -185,9 +241,9 @@ def elsewhere(visits: ir.Table, stops: ir.Table, params: Params) -> ir.Table:
     return parts[0].union(*parts[1:], distinct=False)
 
 
-def _desk_pairs(visits: ir.Table, stops: ir.Table, params: Params) -> ir.Table:
+def _desk_pairs(visits: ir.Table, stops: ir.Table, own_desks: ir.Table, params: Params) -> ir.Table:
     """Return pairs of a stopped house and another at which its desks went to work: house, other, m_candidates."""
-    own = _own_desks(visits, stops).inner_join(stops, "house")
+    own = own_desks.inner_join(stops, "house")
     parts = []
     for c in DESKS:
         met = visits.inner_join(own.filter(own.kind == c), visits[c] == own.desk)
@@ -241,28 +297,15 @@ def _pairs(came: ir.Table, earlier: ir.Table, later: ir.Table, desks: ir.Table, 
     )
 
 
-def _own_desks(visits: ir.Table, stops: ir.Table) -> ir.Table:
-    """Return the desks, operators and doctors that a house used before it stopped: house, kind, desk."""
-    import ibis
-
-    at_house = visits.inner_join(stops.select("house", "start"), visits.institution_id == stops.house)
-    at_house = at_house.filter(at_house.on < at_house.start)
-    parts = [
-        at_house.filter(at_house[c].notnull()).select("house", kind=ibis.literal(c), desk=at_house[c]) for c in DESKS
-    ]
-    return parts[0].union(*parts[1:], distinct=True)
-
-
 def _at_other(visits: ir.Table, stops: ir.Table, chosen: ir.Table) -> ir.Table:
     both = chosen.inner_join(stops.select("house", "start", "end"), "house")
     return visits.inner_join(both, visits.institution_id == both.other)
 
 
-def _under_own_desk(visits: ir.Table, stops: ir.Table, chosen: ir.Table, params: Params) -> ir.Table:
+def _under_own_desk(rows: ir.Table, own_desks: ir.Table) -> ir.Table:
     """Return the rows of the other house under a desk, operator or doctor of the stopped one: house, settlement_id."""
     import ibis
 
-    own, rows = _own_desks(visits, stops), _at_other(visits, stops, chosen)
     parts = [
         rows.filter(rows[c].notnull()).select(
             "house", "other", "settlement_id", "on", "start", "end", kind=ibis.literal(c), desk=rows[c]
@@ -270,14 +313,13 @@ def _under_own_desk(visits: ir.Table, stops: ir.Table, chosen: ir.Table, params:
         for c in DESKS
     ]
     named = parts[0].union(*parts[1:], distinct=False)
-    return named.semi_join(own, ["house", "kind", "desk"]).select(
+    return named.semi_join(own_desks, ["house", "kind", "desk"]).select(
         "house", "other", "settlement_id", "on", "start", "end"
     ).distinct()
 
 
-def _desk_facts(visits: ir.Table, stops: ir.Table, chosen: ir.Table, params: Params) -> ir.Table:
+def _desk_facts(rows: ir.Table, marked: ir.Table) -> ir.Table:
     """Return how many rows of the other house stood under the stopped one's desks, before and after."""
-    rows, marked = _at_other(visits, stops, chosen), _under_own_desk(visits, stops, chosen, params)
 
     def split(table: ir.Table, before: str, after: str) -> ir.Table:
         early, late = table.on < table.start, (table.on >= table.start) & (table.on <= table.end)

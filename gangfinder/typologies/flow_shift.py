@@ -7,7 +7,23 @@ from typing import TYPE_CHECKING
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected
-from gangfinder.typologies._flows import BEFORE, DESK, DESKS, OWN, SHIFT, Params, elsewhere, own_rows, stops_of
+from gangfinder.typologies._flows import (
+    BEFORE,
+    DESK,
+    DESKS,
+    OWN,
+    SHIFT,
+    Params,
+    before_of,
+    elsewhere,
+    life_of,
+    marked_of,
+    own_desks_of,
+    own_rows,
+    pairs_of,
+    stops_of,
+    visits_of,
+)
 from gangfinder.typologies.contract import Tables, Typology
 
 if TYPE_CHECKING:
@@ -17,11 +33,8 @@ if TYPE_CHECKING:
 
 def detect(tables: Tables, params: Params) -> ir.Table:
     """Return what houses without a contract settled, and what their regulars and desks did elsewhere."""
-    stops = stops_of(tables)
-    visits = tables["visits"].select(
-        "settlement_id", "patient_id", "institution_id", "at", "on", "amount", "visit_type", *DESKS
-    )
-    return own_rows(visits, stops, params).union(elsewhere(visits, stops, params), distinct=False)
+    own = own_rows(visits_of(tables), tables["stops"], params)
+    return own.union(elsewhere(tables, params), distinct=False)
 
 
 def confirm(group: Group, params: Params) -> Verdict | None:
@@ -112,6 +125,10 @@ TYPOLOGY = Typology(
     },
     detect=detect,
     confirm=confirm,
+    steps=(
+        ("stops", stops_of), ("before", before_of), ("own_desks", own_desks_of), ("life", life_of),
+        ("pairs", pairs_of), ("marked", marked_of),
+    ),
     grouping="hub",
     uses=frozenset({"visits"}),
     benign=("relocation",),

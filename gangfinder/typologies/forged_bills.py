@@ -16,6 +16,7 @@ from gangfinder.typologies._claim_hubs import (
     local_hubs,
     names_of,
     origins_of,
+    ties_of,
 )
 from gangfinder.typologies.contract import Tables, Typology
 
@@ -27,10 +28,8 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     """Return the claims that stand on hubs of several claimants, grouped by hubs that share claims."""
     import ibis
 
-    claims = claims_of(tables["reimbursements"], params)
-    held = handles_of(claims, params)
-    names = names_of(held, params)
-    owned = held.filter(~held.handle.startswith(SERIES)).inner_join(names, "handle")
+    claims, held = tables["claims"], tables["held"]
+    owned = held.filter(~held.handle.startswith(SERIES)).inner_join(tables["names"], "handle")
     named = owned.group_by("claim").aggregate(group_id=owned.name.min())
     origins = origins_of(tables["patients"])
     hubs = local_hubs(owned, origins, params)
@@ -51,6 +50,26 @@ def detect(tables: Tables, params: Params) -> ir.Table:
         shows=ibis.literal("claim"),
         **{c: rows[c] for c in measured},
     )
+
+
+def _claims(tables: Tables, params: Params) -> ir.Table:
+    """Return the claims with their books; read three times."""
+    return claims_of(tables["reimbursements"], params)
+
+
+def _held(tables: Tables, params: Params) -> ir.Table:
+    """Return which claims stand on which hub; read in every round of naming."""
+    return handles_of(tables["claims"], params)
+
+
+def _tied(tables: Tables, params: Params) -> ir.Table:
+    """Return which hubs are tied; read in every round of naming."""
+    return ties_of(tables["held"], params)
+
+
+def _names(tables: Tables, params: Params) -> ir.Table:
+    """Return the name of each hub."""
+    return names_of(tables["held"], tables["tied"], params)
 
 
 def confirm(group: Group, params: Params) -> Verdict | None:
@@ -267,6 +286,7 @@ TYPOLOGY = Typology(
     },
     detect=detect,
     confirm=confirm,
+    steps=(("claims", _claims), ("held", _held), ("tied", _tied), ("names", _names)),
     grouping="hub",
     benign=("family", "local_agent"),
     provisions=("医疗保障基金使用监督管理条例 第四十条、第四十一条", "刑法第二百六十六条及 2014 年立法解释"),
