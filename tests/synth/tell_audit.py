@@ -58,9 +58,10 @@ def features(column: pd.Series) -> pd.DataFrame:
         digits = text.str.replace(r"\D", "", regex=True)
         out["head"] = pd.to_numeric(digits.str[:6], errors="coerce")
         out["tail"] = pd.to_numeric(digits.str[-3:], errors="coerce")
-        if text.nunique() <= 60:
+        names = text.unique()
+        if len(names) <= 60:
             # codes are compared by the name they have in every town
-            out["code"] = text.map(hash_code)
+            out["code"] = text.map({name: hash_code(name) for name in names})
     return out.astype(float)
 
 
@@ -263,12 +264,13 @@ def observe(seeds: Sequence[int], **settings: object) -> Observed:
 def audit(towns: Sequence[list[Sample]], but: frozenset[str] = frozenset()) -> pd.DataFrame:
     """Return the AUC in unseen towns for every kind of group and column, with its standard error over towns."""
     found = []
-    for table, typology in sorted({(s.table, s.typology) for town in towns for s in town}):
-        part = [s for town in towns for s in town if (s.table, s.typology) == (table, typology)]
-        for name in part[0].rows.columns.drop(list(but), errors="ignore"):
-            aucs = column_aucs(part, name)
-            error = np.std(aucs, ddof=1) / len(aucs) ** 0.5 if len(aucs) > 1 else np.inf
-            found.append((table, typology, name, np.mean(aucs), error))
+    with threadpool_limits(1):  # asked for once: it looks through the libraries of the process each time
+        for table, typology in sorted({(s.table, s.typology) for town in towns for s in town}):
+            part = [s for town in towns for s in town if (s.table, s.typology) == (table, typology)]
+            for name in part[0].rows.columns.drop(list(but), errors="ignore"):
+                aucs = column_aucs(part, name)
+                error = np.std(aucs, ddof=1) / len(aucs) ** 0.5 if len(aucs) > 1 else np.inf
+                found.append((table, typology, name, np.mean(aucs), error))
     return pd.DataFrame(found, columns=["table", "typology", "column", "auc", "error"])
 
 
@@ -284,9 +286,8 @@ def column_aucs(samples: Sequence[Sample], name: str) -> list[float]:
     for half in (0, 1):
         seen = town % 2 == half
         model = HistGradientBoostingClassifier(max_iter=20, max_depth=3, min_samples_leaf=60, random_state=1)
-        with threadpool_limits(1):
-            model.fit(shown[seen], planted[seen], weight[seen])
-            score[~seen] = model.predict_proba(shown[~seen])[:, 1]
+        model.fit(shown[seen], planted[seen], weight[seen])
+        score[~seen] = model.predict_proba(shown[~seen])[:, 1]
     return [_auc(planted[town == t], score[town == t], weight[town == t]) for t in range(len(samples))]
 
 

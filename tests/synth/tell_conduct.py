@@ -1,7 +1,8 @@
 """What rings and look-alikes do that shows in a single column: declared, each with its reason, and audited no further.
 
-Every entry was measured without the exemption: what stayed below the limit is not declared, and what a group does
-not do itself was mended in the generator instead.
+Every entry was measured without the exemption: what stayed below the limit is not declared (but for one look-alike that
+comes too near it for towns that change with every commit), and what a group does not do itself was mended in the
+generator instead.
 """
 
 from __future__ import annotations
@@ -89,7 +90,8 @@ A look-alike is a group of one age, illness or calendar; in a ring the same colu
 """
 
 _ALIKE_REASONS: Mapping[tuple[str, str], tuple[str, ...]] = {
-    # (kinds, reason): columns
+    # (kinds, reason): columns; the result of a new assay alone was measured at 0.55 to 0.59
+    ("assay_change", "a laboratory's new assay finds other values than the old one did"): ("result",),
     ("assisted_ward", "assistance pays the poor their share"): ("assistance_amount",),
     ("child_account family", "relatives pay by mutual aid"): ("mutual_aid_amount",),
     ("station_pharmacy hospital_outsiders tourist_season season_elders migrant_dormitory", "insured elsewhere"): (
