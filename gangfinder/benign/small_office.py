@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gangfinder.benign._desk_rows import judge_desks
 from gangfinder.benign.contract import Explanation
-from gangfinder.model.evidence import Judgement
+from gangfinder.model.evidence import Judgement, Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,11 +32,23 @@ class Params:
 def judge(group: Group, params: Params) -> Judgement:
     """Cover members of staff of offices where at most two people do the kind of business."""
 
+    if "m_role" not in group.rows.columns and "m_desks" in group.rows.columns:
+        return _of_offices(group, params)
+
     def fits(own: pd.DataFrame) -> bool | None:
         known = own["m_desks"].dropna()
         return None if known.empty else bool((known <= params.desks).all())
 
     return judge_desks("small_office", group, fits, "staff.office")
+
+
+def _of_offices(group: Group, params: Params) -> Judgement:
+    """Judge offices, where the office itself is the subject."""
+    most = group.rows.groupby("subject_id", sort=True)["m_desks"].max()
+    covered = tuple(str(office) for office in most[most <= params.desks].index)
+    result = Result.FAILS if not covered else Result.HOLDS if len(covered) == len(group.members) else Result.PARTLY
+    detail = {"n_core": len(group.members), "n_covered": len(covered)}
+    return Judgement("small_office", result, covered, result.value, detail)
 
 
 EXPLANATION = Explanation(

@@ -1,0 +1,196 @@
+"""T27: a member of staff on both sides of the counter: money into his own account, his own hand as agent, kin's house.
+
+These are contradictions about the person: whoever decides on a paper must not be paid by it, hand it in, or decide for
+his own kin (回避). His own claims, and those of his household and declared kin, are his as a patient and count for
+nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gangfinder.model.evidence import Anomaly, Family, Grade
+from gangfinder.model.group import Group, Verdict
+from gangfinder.typologies import _circle
+from gangfinder.typologies._office_desks import Params as DeskParams
+from gangfinder.typologies._office_desks import papers, ring_papers
+from gangfinder.typologies._staff_tables import PAPERS, REGISTERS
+from gangfinder.typologies.contract import Tables, Typology
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pandas as pd
+
+OWN_ACCOUNT, KIN_ACCOUNT, OWN_AGENT, OWN_HOUSE = "own_account", "kin_account", "own_agent", "own_house"
+
+FAVOURS = ("contract_switched_on", "contract_approved", "quota_raised")
+"""Actions by which a house gains."""
+
+
+@dataclass(frozen=True, slots=True)
+class Params(DeskParams):
+    """Parameters of T27 (of T20's, ``holders`` is read).
+
+    Parameters
+    ----------
+    strangers
+        Fewest people outside his family on whose papers he is paid or hands in: one may be a slip of the pen.
+    kin_strangers
+        The same where the account is a relative's, and he dealt with the papers himself.
+    """
+
+    strangers: int = 2
+    kin_strangers: int = 3
+
+
+def detect(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the thresholds are asked of the group
+    """Return papers of strangers that pay or are handed in by a member of staff, and money of a house he favoured."""
+    import ibis
+
+    p, kin = tables["papers"], tables["kin"].select("staff_id", "patient_id")
+    own, kin_side = _mine(tables, "self"), _mine(tables, "kin")
+    parts = []
+    for kind, column in (("bank_account", "payee_account"), ("agent", "agent_id_number")):
+        known = p.filter(p[column].notnull() & (p.source != "enrolments")).mutate(entity_id=p[column])
+        met = known.inner_join(own.filter(own.entity_type == kind), "entity_id")
+        parts.append(_row(met, OWN_ACCOUNT if kind == "bank_account" else OWN_AGENT))
+    paid = p.filter(p.payee_account.notnull()).mutate(entity_id=p.payee_account).semi_join(tables["ring_papers"], "paper")
+    met = paid.inner_join(kin_side.filter(kin_side.entity_type == "bank_account"), "entity_id")
+    no = ibis.literal(value=False)
+    by_him = ibis.coalesce(met.handler_id == met.staff_id, no) | ibis.coalesce(met.reviewer_id == met.staff_id, no)
+    parts.append(_row(met.filter(by_him), KIN_ACCOUNT))
+    every = parts[0].union(*parts[1:], distinct=True).anti_join(kin, ["staff_id", "patient_id"])
+    return _evidence(every).union(_evidence(_houses(tables)), distinct=False)
+
+
+def _mine(tables: Tables, whose: str) -> ir.Table:
+    """Return staff_id, entity_type, entity_id of accounts and identity numbers: his own, or those of his kin alone."""
+    circle = tables["circle"]
+    own = circle.filter(circle.how == "self")
+    if whose == "self":
+        return own.select("staff_id", "entity_type", "entity_id")
+    near = circle.filter((circle.how == "household") | (circle.how == "relative"))
+    return near.anti_join(own, ["entity_type", "entity_id"]).select("staff_id", "entity_type", "entity_id")
+
+
+def _row(met: ir.Table, shows: str) -> ir.Table:
+    import ibis
+
+    return met.select(
+        "staff_id", "patient_id", "amount", source_table=met.source, source_key=met.key, event_at=met.handled_at,
+        shows=ibis.literal(shows), m_house=ibis.null().cast("string"), m_action=ibis.null().cast("string"),
+        m_acted_on=ibis.null().cast("date"), institution_id=met.institution_id,
+    )
+
+
+def _houses(tables: Tables) -> ir.Table:
+    """Return the money of houses of open leads for which a member of staff acted although the owner is of his circle."""
+    import ibis
+
+    circle, a, rows = tables["circle"], tables["actions"], tables["ring_rows"]
+    owned = circle.filter((circle.entity_type == "institution") & (circle.how != "former_employer"))
+    owned = owned.select("staff_id", target_id="entity_id")
+    done = a.filter((a.target_type == "institution") & a.action.isin(FAVOURS))
+    done = done.inner_join(owned, ["staff_id", "target_id"])
+    first = done.group_by("staff_id", m_house=done.target_id).aggregate(
+        m_action=done.action.min(), m_acted_on=done.acted_at.min().cast("date")
+    )
+    rings = tables["rings"].filter(tables["rings"].subject_type == "institution")
+    rings = rings.select("ring_id", m_house="subject_id").distinct()
+    own = rows.select("ring_id", "source_table", "source_key", "event_at", "amount").distinct()
+    met = first.inner_join(rings, "m_house").inner_join(own, "ring_id")
+    return met.select(
+        "staff_id", "amount", "source_table", "source_key", "event_at", "m_house", "m_action", "m_acted_on",
+        patient_id=ibis.null().cast("string"), shows=ibis.literal(OWN_HOUSE), institution_id=met.m_house,
+    )
+
+
+def _evidence(rows: ir.Table) -> ir.Table:
+    import ibis
+
+    return rows.select(
+        group_id=rows.staff_id, subject_type=ibis.literal("staff"), subject_id=rows.staff_id,
+        institution_id=rows.institution_id, source_table=rows.source_table, source_key=rows.source_key,
+        event_at=rows.event_at.cast("timestamp"), amount=rows.amount.cast("decimal(18,2)"),
+        grade=ibis.literal(Grade.E1.value), shows=rows.shows, m_patient=rows.patient_id, m_house=rows.m_house,
+        m_action=rows.m_action, m_acted_on=rows.m_acted_on.cast("string"),
+    )
+
+
+def confirm(group: Group, params: Params) -> Verdict | None:
+    """Confirm what several strangers' papers, or an action for kin's house, say about the person."""
+    found, kept = [], group.rows["shows"].isin([])
+    for shows, rows in group.rows.groupby("shows", sort=True):
+        anomaly = _said(str(shows), rows, params)
+        if anomaly is not None:
+            found.append(anomaly)
+            kept |= group.rows["shows"] == shows
+    if not found:
+        return None
+    houses = sorted({str(h) for h in group.rows.loc[kept, "m_house"].dropna()})
+    return Verdict(group.members, tuple(found), kept, tuple(("institution", h, "settles") for h in houses))
+
+
+def _said(shows: str, rows: pd.DataFrame, params: Params) -> Anomaly | None:
+    staff = str(rows["subject_id"].iloc[0])
+    papers_ = rows.drop_duplicates(["source_table", "source_key"])
+    detail: dict[str, str | int | float] = {"staff": staff, "n_rows": len(papers_)}
+    if shows == OWN_HOUSE:
+        first = rows.iloc[0]
+        detail |= {"house": str(first["m_house"]), "acted_on": str(first["m_acted_on"])}
+        return Anomaly(Family.PERSONAL, shows, 0.0, 1, detail)
+    people = int(rows["m_patient"].nunique())
+    if people < (params.kin_strangers if shows == KIN_ACCOUNT else params.strangers):
+        return None
+    days = sorted({f"{at:%Y-%m-%d}" for at in rows["event_at"].dropna()})
+    detail |= {"n_people": people, "first_on": days[0] if days else "", "last_on": days[-1] if days else ""}
+    return Anomaly(Family.PERSONAL, shows, 0.0, 1, detail)
+
+
+TYPOLOGY = Typology(
+    code="T27",
+    slug="own_interest",
+    title="疑似经办人员未回避本人或亲属利益",
+    grade=Grade.E1,
+    requires={"staff": frozenset({"staff_id"})},
+    optional={
+        **PAPERS, **{name: columns for name, columns in REGISTERS.items() if name != "roster"},
+    },
+    uses=frozenset({"rings", "ring_rows"}),
+    detect=detect,
+    confirm=confirm,
+    steps=(
+        ("papers", papers), ("ring_papers", ring_papers), ("kin", _circle.kin_of), ("accounts", _circle.accounts_of),
+        ("circle", _circle.circle),
+    ),
+    grouping="hub",
+    benign=("staff_as_patients",),
+    provisions=(
+        "医疗保障基金使用监督管理条例 第四十三条", "公职人员政务处分法 第三十三条", "公务员法 第七十六条（公务回避）",
+    ),
+    clears=(
+        "账户、证件号码登记有误或已转让他人的证明", "受单位指派代收代办的书面记录", "已申报亲属关系并经批准办理的记录",
+    ),
+    records=("收款账户开户信息与流水", "业务系统经办、复核与变更日志", "任职回避与亲属申报表", "机构协议与额度调整审批件"),
+    sentences={
+        OWN_ACCOUNT: (
+            "{n_people} 名非亲属参保人的 {n_rows} 笔业务付至 {staff} 本人账户（{first_on} 至 {last_on}）"
+        ),
+        KIN_ACCOUNT: (
+            "由 {staff} 受理或复核的 {n_rows} 笔业务，{n_people} 名非亲属参保人的款项付至其亲属账户"
+            "（{first_on} 至 {last_on}）"
+        ),
+        OWN_AGENT: (
+            "{staff} 作为代办人为 {n_people} 名非亲属参保人递交 {n_rows} 笔业务（{first_on} 至 {last_on}）"
+        ),
+        OWN_HOUSE: (
+            "{staff} 于 {acted_on} 为本人或亲属所办机构 {house} 恢复结算或调增额度，未见回避；"
+            "该机构涉及另一条线索，所涉结算 {n_rows} 笔"
+        ),
+    },
+    params=Params(),
+    minimum_subjects=0,
+    subject_type="staff",
+    sealed=True,
+)
