@@ -10,6 +10,7 @@ from gangfinder.errors import ContractError
 from gangfinder.model.evidence import Judgement
 from gangfinder.model.group import Group
 from gangfinder.model.registry import Requirements
+from gangfinder.model.sealing import reads_sealed
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -71,6 +72,11 @@ class Explanation:
     hubs: Callable[[Tables, Any], ir.Table] | None = None
     judge: Callable[[Group, Any], Judgement] | None = None
     steps: tuple[tuple[str, Callable[[Tables, Any], ir.Table]], ...] = ()
+
+    @property
+    def sealed(self) -> bool:
+        """Whether it reads what only the sealed pass may see: it is asked there alone."""
+        return reads_sealed(self.requires, self.optional)
 
     def __post_init__(self) -> None:
         """Refuse an explanation that explains nothing.

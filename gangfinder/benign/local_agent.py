@@ -1,8 +1,9 @@
 """Local agents: a company's HR desk, a village cadre or a school hands in for its own people (DOMAIN §5.6).
 
 An agent is innocent when those he acts for belong together (one employer, school or village), the money goes to their
-own accounts (or to one account of their employer or village), they were treated at many houses, and the desk that took
-the claims is not always the same. An agent of strangers, one account for many, or one remote hospital is not excused.
+own accounts (or to one account of their employer or village), and they were treated at many houses. An agent of
+strangers, one account for many, or one remote hospital is not excused. Which desk took the claims is not asked: what an
+open lead says must not depend on who on the staff did what.
 """
 
 from __future__ import annotations
@@ -38,15 +39,12 @@ class Params:
         Least ratio of distinct payee accounts to people.
     house_share
         Largest share of the claims from one treating house.
-    handler_share
-        Largest share of the claims taken by one member of staff.
     """
 
     people: int = 3
     together_share: float = 0.8
     own_account_share: float = 0.8
     house_share: float = 0.6
-    handler_share: float = 0.8
 
 
 def hubs(tables: Tables, params: Params) -> ir.Table:
@@ -70,7 +68,7 @@ def together(tables: Tables, params: Params) -> ir.Table:
 
 
 def claims(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the signature of a step
-    """Return one row per hub and thing handed in: patient, house, payee account, handler."""
+    """Return one row per hub and thing handed in: patient, house, payee account."""
     import ibis
 
     nothing = ibis.null().cast("string")
@@ -87,7 +85,6 @@ def claims(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the si
                     hub_type=ibis.literal(entity), hub_id=known[hub], patient_id=known.patient_id,
                     house=known.institution_id if name == "reimbursements" else nothing,
                     account=known.payee_account if name == "reimbursements" else nothing,
-                    handler_id=known.handler_id if "handler_id" in has else nothing,
                 )
             )
     return parts[0].union(*parts[1:], distinct=False)
@@ -124,26 +121,18 @@ def _together(claims: ir.Table, origin: ir.Table, params: Params) -> ir.Table:
 
 
 def _spread(claims: ir.Table, params: Params) -> ir.Table:
-    """Return the hubs whose claims are spread over accounts, houses and handlers as honest ones are."""
+    """Return the hubs whose claims are spread over accounts and houses as honest ones are."""
     hub = ("hub_type", "hub_id")
     size = claims.group_by(*hub).aggregate(
         n_people=claims.patient_id.nunique(), n_accounts=claims.account.nunique(),
         n_paid=claims.patient_id.nunique(where=claims.account.notnull()), n_houses=claims.house.count(),
-        n_handled=claims.handler_id.count(),
     )
     house = mode(claims, hub, "house").select(*hub, top_house="n_rows")
-    handler = mode(claims, hub, "handler_id").select(*hub, top_handler="n_rows")
-    desks = claims.aggregate(n_desks=claims.handler_id.nunique())
     full = size.left_join(house, hub).drop("hub_type_right", "hub_id_right")
-    full = full.left_join(handler, hub).drop("hub_type_right", "hub_id_right").cross_join(desks)
     payroll = full.hub_type == "bank_account"
     own_money = payroll | (full.n_accounts >= params.own_account_share * full.n_paid)
     many_houses = (full.n_houses < params.people) | (full.top_house <= params.house_share * full.n_houses)
-    # where the whole office is one or two desks, one desk says nothing
-    many_desks = (full.n_desks <= 2) | (full.n_handled < params.people) | (
-        full.top_handler <= params.handler_share * full.n_handled
-    )
-    return full.filter((full.n_people >= params.people) & own_money & many_houses & many_desks).select(*hub)
+    return full.filter((full.n_people >= params.people) & own_money & many_houses).select(*hub)
 
 
 EXPLANATION = Explanation(
@@ -155,10 +144,10 @@ EXPLANATION = Explanation(
         {
             "patients": frozenset({"employer", "address"}),
             "reimbursements": frozenset(
-                {"agent_phone", "agent_id_number", "payee_account", "institution_id", "handler_id"}
+                {"agent_phone", "agent_id_number", "payee_account", "institution_id"}
             ),
-            "filings": frozenset({"agent_phone", "agent_id_number", "handler_id"}),
-            "enrolments": frozenset({"agent_phone", "agent_id_number", "handler_id", "employer_id"}),
+            "filings": frozenset({"agent_phone", "agent_id_number"}),
+            "enrolments": frozenset({"agent_phone", "agent_id_number", "employer_id"}),
             "settlements": frozenset({"agent_phone", "agent_id_number"}),
         }
     ),
@@ -167,9 +156,9 @@ EXPLANATION = Explanation(
     params=Params(),
     sentences=MappingProxyType(
         {
-            "holds": "成立：所办人员八成以上同属一个单位或村社，款项进入本人账户，就诊机构与经办窗口分散",
+            "holds": "成立：所办人员八成以上同属一个单位或村社，款项进入本人账户，就诊机构分散",
             "partly": "部分成立：{n_hubs_covered} 个代办人或账户属单位、村社代办，未作为联系使用",
-            "fails": "不成立：所办人员不属于同一单位或村社，或收款账户、就诊机构、经办窗口过于集中",
+            "fails": "不成立：所办人员不属于同一单位或村社，或收款账户、就诊机构过于集中",
             "untestable": "未能检验：缺少数据项 {missing}",
         }
     ),

@@ -10,7 +10,7 @@ import click
 
 from gangfinder.cli._output import show_table
 from gangfinder.export.projection import FIELDS, project
-from gangfinder.export.publish import is_sealed
+from gangfinder.export.publish import names_staff
 from gangfinder.leads.catalogue import translator
 from gangfinder.leads.texts import Texts, installed_texts
 from gangfinder.model.lead import Lead
@@ -29,8 +29,8 @@ _SHOWN = 20
 
 
 def lead_records(leads: Sequence[Lead]) -> list[dict[str, Any]]:
-    """Return the leads that may be shown as records; sealed ones are in their own folder alone."""
-    return [lead_record(lead) for lead in leads if not is_sealed(lead)]
+    """Return the leads that may be shown as records; no lead that names fund staff is, and none is counted."""
+    return [lead_record(lead) for lead in leads if not names_staff(lead)]
 
 
 def lead_record(lead: Lead) -> dict[str, Any]:
@@ -41,20 +41,18 @@ def lead_record(lead: Lead) -> dict[str, Any]:
 
 def show_leads(leads: Sequence[Lead], skipped: Sequence[SkippedPart], out: Path, lang: str) -> None:
     """Print the best leads, what was skipped, and where the files are."""
-    shown = [lead for lead in leads if not is_sealed(lead)]
-    if shown:
-        show_table([_row(lead, lang) for lead in shown[:_SHOWN]], _COLUMNS)
+    leads = [lead for lead in leads if not names_staff(lead)]
+    if leads:
+        show_table([_row(lead, lang) for lead in leads[:_SHOWN]], _COLUMNS)
     else:
         click.echo("No leads: nothing in these data passed the admission rule.")
-    if len(shown) > _SHOWN:
-        click.echo(f"… and {len(shown) - _SHOWN:,} more in {out / 'leads.csv'}")
-    if len(shown) < len(leads):
-        click.echo(f"{len(leads) - len(shown)} leads on fund staff are kept apart in {out / 'sealed'}")
+    if len(leads) > _SHOWN:
+        click.echo(f"… and {len(leads) - _SHOWN:,} more in {out / 'leads.csv'}")
     click.echo("")
     _show_skipped(skipped)
     click.echo(f"Files: {out / 'leads.csv'}, members.csv, evidence.csv, benign.csv, run.json")
-    if shown:
-        click.echo(f"Next:  gangfinder explain {out} {shown[0].lead_id}")
+    if leads:
+        click.echo(f"Next:  gangfinder explain {out} {leads[0].lead_id}")
 
 
 def _row(lead: Lead, lang: str) -> dict[str, Any]:

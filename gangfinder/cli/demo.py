@@ -33,7 +33,6 @@ def command(out: Path, lang: str | None, as_json: bool, quiet: bool) -> None:  #
     """
     from gangfinder import pipeline
     from gangfinder.cli._listing import lead_records, show_leads
-    from gangfinder.export.publish import is_sealed
     from gangfinder.leads.catalogue import translator
     from gangfinder.leads.reading import find_narrative
     from gangfinder.settings import read_settings
@@ -50,7 +49,6 @@ def command(out: Path, lang: str | None, as_json: bool, quiet: bool) -> None:  #
         show_json(lead_records(result.leads))
         return
     show_leads(result.leads, result.record.skipped, out, settings.lang)
-    shown = [lead for lead in result.leads if not is_sealed(lead)]
-    if shown:
+    if result.leads:
         click.echo("")
-        show_lead(find_narrative(out, shown[0].lead_id), translator(settings.lang))
+        show_lead(find_narrative(out, result.leads[0].lead_id), translator(settings.lang))

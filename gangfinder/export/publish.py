@@ -9,16 +9,20 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from gangfinder.errors import OutputError
+from gangfinder.errors import ContractError, OutputError
 from gangfinder.export import exporters
 from gangfinder.export.contract import Artifact, RunView
 from gangfinder.export.folder import FOLDER_MODE, output_errors, swap_link, sync_folder, write_file
 from gangfinder.model.lead import Lead
+from gangfinder.model.sealing import SEALED_ENTITIES
+
+if TYPE_CHECKING:
+    from gangfinder.settings import Settings
 
 TOP_LEVEL = ("run.json", "leads.csv", "members.csv", "evidence.csv", "benign.csv", "rejects", "sealed")
-"""Names that stand in OUT as links through ``latest``; ``sealed`` only while the newest run has it."""
+"""Names that stand in OUT as links through ``latest``, where the newest run has them."""
 
 _PARTIAL = ".partial-"
 
@@ -102,7 +106,7 @@ def publication(out: Path) -> Iterator[Publication]:
 
 
 def export_run(leads: Sequence[Lead], folder: Path, run: RunView) -> list[Artifact]:
-    """Write the files of a run: leads on fund staff into ``sealed/``, all others beside ``run.json``.
+    """Write the files of the open part of a run, beside ``run.json``.
 
     Parameters
     ----------
@@ -112,14 +116,39 @@ def export_run(leads: Sequence[Lead], folder: Path, run: RunView) -> list[Artifa
         An existing folder.
     run
         Language and texts.
+
+    Raises
+    ------
+    ContractError
+        If a lead names fund staff: its place is ``sealed/``.
     """
-    shown = [lead for lead in leads if not is_sealed(lead)]
-    artifacts = write_leads(shown, folder, run)
-    if len(shown) < len(leads):
-        sealed = folder / "sealed"
-        sealed.mkdir(mode=FOLDER_MODE)
-        artifacts += write_leads([lead for lead in leads if is_sealed(lead)], sealed, run)
-    return artifacts
+    if any(names_staff(lead) for lead in leads):
+        msg = "an open lead names fund staff"
+        raise ContractError(msg, hint="declare its typology sealed")
+    return write_leads(leads, folder, run)
+
+
+def write_sealed(leads: Sequence[Lead], draft: Path, target: Path, settings: Settings, record: str) -> None:
+    """Write the files of the sealed part of a run: the same files whether it found something or not.
+
+    Parameters
+    ----------
+    leads
+        Leads on fund staff, by rank.
+    draft
+        A private folder outside the result; what stands in it already (``rejects``) is published too.
+    target
+        The folder ``sealed`` of the run; it is made.
+    settings
+        Language.
+    record
+        Text of its ``run.json``.
+    """
+    from gangfinder.leads.texts import installed_texts
+
+    write_leads(leads, draft, RunView(settings.lang, installed_texts()))
+    write_file(draft / "run.json", record)
+    shutil.copytree(draft, target)
 
 
 def write_leads(leads: Sequence[Lead], target: Path, run: RunView) -> list[Artifact]:
@@ -136,9 +165,9 @@ def write_leads(leads: Sequence[Lead], target: Path, run: RunView) -> list[Artif
         raise
 
 
-def is_sealed(lead: Lead) -> bool:
-    """Return whether the subjects of a lead include fund staff."""
-    return any(m.entity_type == "staff" for m in lead.members)
+def names_staff(lead: Lead) -> bool:
+    """Return whether a lead names fund staff, a public official or an office of the fund."""
+    return any(m.entity_type in SEALED_ENTITIES for m in lead.members)
 
 
 def _prepare(out: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gangfinder.errors import IntakeError, UnreadableFile
+from gangfinder.intake.scope import Scope
 
 FORMATS = {".parquet": "parquet", ".csv": "csv", ".csv.gz": "csv", ".xlsx": "xlsx"}
 _PART = re.compile(r"^(?:[-.].+|_?\(?(?:part)?[-_]?\d[\d_-]*\)?)$")
@@ -111,7 +112,7 @@ def _same_data_twice(table: str, parts: list[Part]) -> str | None:
     return None
 
 
-def discover(source: Path, names: Mapping[str, str]) -> Found:
+def discover(source: Path, names: Mapping[str, str], scope: Scope = Scope.ALL) -> Found:
     """List the files of an input folder, or take a single file as the whole input.
 
     Parameters
@@ -120,6 +121,8 @@ def discover(source: Path, names: Mapping[str, str]) -> Found:
         Folder or file.
     names
         Known file names in lower case → canonical table.
+    scope
+        Files of other tables than these are passed over.
 
     Raises
     ------
@@ -138,7 +141,7 @@ def discover(source: Path, names: Mapping[str, str]) -> Found:
             message, hint="check the path and the rights of the user gangfinder runs as"
         ) from None
     grouped: dict[str, list[Part]] = {}
-    for part in (part for parts, _ in pairs for part in parts):
+    for part in (part for parts, _ in pairs for part in parts if scope.reads(names[part.stem])):
         grouped.setdefault(names[part.stem], []).append(part)
     twice = [s for s in (_same_data_twice(table, parts) for table, parts in grouped.items()) if s]
     if twice:

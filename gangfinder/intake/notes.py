@@ -69,10 +69,18 @@ def note_warnings(connection: duckdb.DuckDBPyConnection, spec: TableSpec) -> lis
     return [_note(spec, fault, count, total) for fault, count in zip(notes, counts, strict=True) if count]
 
 
-def part_warnings(spec: TableSpec, part: Opened) -> list[QualityFinding]:
-    """Return what is odd about one file: rounded identifiers, unknown columns, overruled profile lines."""
+def part_warnings(spec: TableSpec, part: Opened, *, counted: bool = True) -> list[QualityFinding]:
+    """Return what is odd about one file: rounded identifiers, unknown columns, overruled profile lines.
+
+    Parameters
+    ----------
+    spec, part
+        The table and its file.
+    counted
+        Whether what is counted over all rows of the file may be told.
+    """
     findings = []
-    for column, names in part.match.sources.items():
+    for column, names in part.match.sources.items() if counted else ():
         rounded = sum(part.relation.lossy.get(name, 0) for name in names)
         if rounded and spec.column(column).kind.value in ("id", "code"):
             findings.append(

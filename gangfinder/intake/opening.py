@@ -11,6 +11,7 @@ from gangfinder.errors import GangfinderError, UnreadableFile
 from gangfinder.intake.casts import quoted
 from gangfinder.intake.discover import Found, Part, table_name
 from gangfinder.intake.profile import Match
+from gangfinder.intake.scope import Scope
 from gangfinder.intake.sheets import sheet_relations
 from gangfinder.intake.sources import Relation, csv_relation, parquet_relation, table_relation
 from gangfinder.intake.text import file_digest
@@ -35,6 +36,8 @@ class Opened:
         What to scan.
     scratch
         Folder for a repaired copy.
+    shared
+        Whether other tables stand in the same file.
     match
         Which of its columns feeds which canonical column; set once the profiles were tried.
     """
@@ -43,6 +46,7 @@ class Opened:
     stem: str
     relation: Relation
     scratch: Path | None = None
+    shared: bool = False
     match: Match = field(init=False)
 
 
@@ -116,8 +120,9 @@ def open_database(
     names: Mapping[str, str],
     ignored: list[str],
     digests: dict[str, str],
+    scope: Scope = Scope.ALL,
 ) -> dict[str, list[Opened]]:
-    """Attach a DuckDB file read-only and open its known tables.
+    """Attach a DuckDB file read-only and open its known tables, as far as the reading is about them.
 
     Raises
     ------
@@ -126,7 +131,8 @@ def open_database(
     """
     import duckdb
 
-    digests[path.name] = file_digest(path)
+    if scope is Scope.ALL:  # the file is more than one part of it
+        digests[path.name] = file_digest(path)
     try:
         connection.execute(f"ATTACH {quoted(str(path))} AS {_ALIAS} (READ_ONLY)")
     except duckdb.Error:
@@ -145,6 +151,8 @@ def open_database(
         if known is None:
             ignored.append(name)
             continue
+        if not scope.reads(names[known]):
+            continue
         relation = table_relation(connection, _ALIAS, schema, table)
-        opened.setdefault(names[known], []).append(Opened(name, known, relation))
+        opened.setdefault(names[known], []).append(Opened(name, known, relation, shared=True))
     return opened

@@ -27,6 +27,7 @@ from gangfinder.intake.notes import ignored_warnings
 from gangfinder.intake.opening import Opened, open_database, open_files
 from gangfinder.intake.profile import builtin_profiles, known_names, load_profile, match_columns
 from gangfinder.intake.report import Intake, QualityFinding, TableReport
+from gangfinder.intake.scope import Scope
 from gangfinder.intake.table import TableReader
 from gangfinder.model.tables import MANDATORY, TABLES
 
@@ -142,13 +143,13 @@ def _plain_errors(source: Path) -> Iterator[None]:
         raise kind(message, hint="check rights and free space, also in the temporary folder") from None
 
 
-def _check_tables(opened: Mapping[str, list[Opened]], gathered: _Gathered, source: Path) -> None:
+def _check_tables(opened: Mapping[str, list[Opened]], gathered: _Gathered, source: Path, scope: Scope) -> None:
     for table, parts in opened.items():
         for part in parts:
             problem = missing_columns(TABLES[table], part)
             if problem:
                 gathered.problems.append(problem)
-    if MANDATORY not in opened and not gathered.problems:
+    if scope.reads(MANDATORY) and MANDATORY not in opened and not gathered.problems:
         close = nearest(MANDATORY, [n.split(".")[0] for n in gathered.ignored])
         found = f"; found {', '.join(repr(n) for n in gathered.ignored[:8])}" if gathered.ignored else ""
         message = f"the input {source.name!r} has no table {MANDATORY!r}{found}"
@@ -194,6 +195,7 @@ def read_input(
     rejects_folder: Path | None = None,
     progress: Progress | None = None,
     amount_limit: Decimal | int = 1_000_000_000,
+    scope: Scope = Scope.ALL,
 ) -> Intake:
     """Read an input into canonical tables.
 
@@ -218,6 +220,8 @@ def read_input(
     amount_limit
         Largest believable amount of either sign, in yuan; beyond it a required amount quarantines the row
         and an optional one becomes null.
+    scope
+        Which part of the input is read.
 
     Returns
     -------
@@ -243,19 +247,20 @@ def read_input(
         names = known_names(profiles)
         with span(f"opening {path.name}"):
             if _is_database(path):
-                opened = open_database(path, connection, names, gathered.ignored, gathered.digests)
+                opened = open_database(path, connection, names, gathered.ignored, gathered.digests, scope)
             else:
-                found = discover(path, names)
+                found = discover(path, names, scope)
                 gathered.ignored.extend(found.ignored)
                 opened = open_files(found, connection, scratch, gathered.digests, gathered.problems)
         try:
-            _check_tables(_matched(opened, profiles), gathered, path)
+            _check_tables(_matched(opened, profiles), gathered, path, scope)
             gathered.raise_problems()
-            reader = TableReader(connection, Decimal(amount_limit), rejects_folder, gathered.warnings)
-            reports = {}
+            reader = TableReader(connection, Decimal(amount_limit), rejects_folder, gathered.warnings, scope)
+            read = {}
             for table, parts in sorted(opened.items()):
                 with span(f"reading {table}"):
-                    reports[table] = reader.read(TABLES[table], parts)
+                    read[table] = reader.read(TABLES[table], parts)
+            reports = {table: report for table, report in read.items() if report is not None}
         finally:
             connection.execute("DETACH DATABASE IF EXISTS gangfinder_source")
     _check_results(reports, reject_share, gathered)

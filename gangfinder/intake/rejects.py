@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gangfinder.errors import OutputError
 from gangfinder.intake.casts import named, quoted
+from gangfinder.intake.scope import WITHHELD
 from gangfinder.intake.sources import LINE_REJECTS, Relation
 from gangfinder.intake.stage import Fault
 
@@ -114,6 +115,8 @@ def add_lines(
     lines: Sequence[LineReject],
     delimiter: str,
     key_positions: Sequence[int],
+    *,
+    shown: bool = True,
 ) -> None:
     """Collect malformed lines of a text file.
 
@@ -129,6 +132,8 @@ def add_lines(
         Its field separator.
     key_positions
         Positions of the key columns in the header.
+    shown
+        Whether the text of a line is kept; else its place alone.
     """
     import json
 
@@ -137,9 +142,9 @@ def add_lines(
             (
                 file,
                 r.line - 1,
-                "|".join(_field(r.text, delimiter, p) for p in key_positions),
+                "|".join(_field(r.text, delimiter, p) for p in key_positions) if shown else "",
                 [r.reason],
-                json.dumps({"line": r.text}, ensure_ascii=False),
+                json.dumps({"line": r.text if shown else WITHHELD}, ensure_ascii=False),
             )
             for r in lines[start : start + 10_000]
         ]

@@ -88,6 +88,8 @@ class TableReport:
         Instant column → False when every value stands at midnight (only the date is known).
     rejects_file
         Where the quarantined rows were written, if any were and a folder was given.
+    content
+        SHA-256 of the rows kept, where the digests of the files would tell of other rows or tables; else empty.
     """
 
     name: str
@@ -104,6 +106,7 @@ class TableReport:
     profile: str
     has_clock: Mapping[str, bool]
     rejects_file: Path | None = None
+    content: str = ""
 
     @property
     def reject_share(self) -> float:

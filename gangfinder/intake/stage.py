@@ -13,6 +13,7 @@ from decimal import Decimal
 from gangfinder.intake import casts
 from gangfinder.intake.casts import named, quoted
 from gangfinder.intake.profile import Match
+from gangfinder.intake.scope import WITHHELD, Scope
 from gangfinder.intake.sources import Relation
 from gangfinder.model.tables import INPATIENT_VISIT_TYPES, Column, Kind, TableSpec
 
@@ -89,10 +90,15 @@ class PartQuery:
         Which source column feeds which canonical column.
     amount_limit
         Amounts beyond this many yuan, of either sign, are no amounts.
+    scope
+        Which rows are read, and what a faulty one keeps of its source.
     """
 
-    def __init__(self, spec: TableSpec, relation: Relation, match: Match, amount_limit: Decimal) -> None:
+    def __init__(
+        self, spec: TableSpec, relation: Relation, match: Match, amount_limit: Decimal, scope: Scope = Scope.ALL
+    ) -> None:
         self._spec, self._relation, self._match, self._limit = spec, relation, match, amount_limit
+        self._scope = scope
         void = tuple(h for h in relation.columns if match.mapping and h.strip().lower() in match.mapping.void)
         headers = dict.fromkeys(h for names in match.sources.values() for h in names)
         self._aliases = {h: f"s{n}" for n, h in enumerate([*headers, *(v for v in void if v not in headers)])}
@@ -121,7 +127,8 @@ class PartQuery:
                 SELECT {final}, {self._mask(required=True)} AS _bad, {self._mask(required=False)} AS _note,
                        _void, {carried}
                 FROM (SELECT *, {typed} FROM (SELECT {carried}, {clean}, {self._void_sql()} AS _void FROM (
-                    SELECT {self._innermost()} FROM {self._relation.sql}))))"""
+                    SELECT {self._innermost()} FROM {self._relation.sql}))))
+            WHERE {self._scope.rows(self._spec.name)}"""
 
     def _innermost(self) -> str:
         return ", ".join(f"{named(self._relation.columns[h])} AS {a}" for h, a in self._aliases.items())
@@ -234,6 +241,9 @@ class PartQuery:
         return " OR ".join(tests)
 
     def _raw(self) -> str:
-        """Return the mapped source columns under their own names as JSON."""
-        fields = ", ".join(f"{named(h)} := {a}" for h, a in self._aliases.items())
+        """Return the mapped source columns under their own names as JSON, but for what this reading withholds."""
+        withheld = {h for c in self._scope.withholds(self._spec.name) for h in self._match.sources.get(c, ())}
+        fields = ", ".join(
+            f"{named(h)} := {quoted(WITHHELD) if h in withheld else a}" for h, a in self._aliases.items()
+        )
         return f"CAST(to_json(struct_pack({fields})) AS VARCHAR)"

@@ -269,8 +269,8 @@ def _surprise(lead: Lead) -> Iterator[Phrase]:
 
 def _admitted(rule: str, anomalies: Iterable[Anomaly]) -> Phrase:
     families = tuple(phrase(f"family.{f.value}") for f in Family if f in {a.family for a in anomalies})
-    if rule == "two_families":
-        return phrase("admitted.two_families", families=families)
+    if rule in ("two_families", "personal_tie"):
+        return phrase(f"admitted.{rule}", families=families)
     return phrase(f"admitted.{rule}") if f"admitted.{rule}" in PHRASES else Phrase(rule)
 
 

@@ -81,12 +81,17 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "admitted.one_hub": (
             "列为线索的理由：这些人只由同一个代办人或账户相连，而它在同类同规模的代办人、账户中极不寻常；没有别的痕迹可比对。"
         ),
+        "admitted.personal_tie": (
+            "列为线索的理由：{families}方面的异常同时出现，其中一项是本人与所办对象之间的关联；单凭经办数量不列任何人。"
+        ),
+        "admitted.personal_contradiction": "列为线索的理由：记录显示本人与所办事项有直接的利益往来。",
         "family.calendar": "日期",
         "family.tempo": "时刻与次序",
         "family.amount": "金额",
         "family.attribute": "共享信息",
         "family.control": "控制关系",
         "family.contradiction": "记录矛盾",
+        "family.personal": "本人关联",
         # how robust
         "robust.rows": "随机删去 {percent}% 的证据记录（重复 {draws} 次），本线索每次都仍然成立。",
         "robust.rows.none": "随机删去一成证据记录后，本线索不一定成立；请先核实记录是否齐全。",

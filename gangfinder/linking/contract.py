@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gangfinder.model.evidence import LINK_SCHEMA, Family
 from gangfinder.model.registry import Requirements
+from gangfinder.model.sealing import reads_sealed
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -60,6 +61,11 @@ class Linker:
     requires: Requirements = field(default_factory=dict)
     optional: Requirements = field(default_factory=dict)
     uses: frozenset[str] = frozenset()
+
+    @property
+    def sealed(self) -> bool:
+        """Whether it reads what only the sealed pass may see."""
+        return reads_sealed(self.requires, self.optional)
 
 
 def empty_links() -> pa.Table:

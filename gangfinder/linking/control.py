@@ -1,7 +1,7 @@
-"""Control: who owns, hands in, decides and swipes — ties between houses, and from people to those who act for them.
+"""Control: who owns, hands in and swipes — ties between houses, and from people to those who act for them.
 
-Ties between houses (one owner, one device) are pairs within a cap; ties from people to agents and handlers are edges of
-a two-sided graph and are never folded into pairs, so a busy handler costs no more than his claims.
+Ties between houses (one owner, one device) are pairs within a cap; ties from people to agents are edges of a two-sided
+graph and are never folded into pairs. Who decides on claims is a linker of its own, :mod:`gangfinder.linking.handling`.
 """
 
 from __future__ import annotations
@@ -41,19 +41,16 @@ class Params:
         Most houses on one device address that are tied in pairs; more is a front-end server or a provider.
     agent_least_people
         Fewest people of an agent whose ties are written.
-    handler_least_people
-        The same for members of staff.
     """
 
     owner_cap_houses: int = 30
     device_cap_houses: int = 5
     agent_least_people: int = 2
-    handler_least_people: int = 2
 
 
 def link(tables: Tables, params: Params) -> ir.Table:
-    """Return owner, terminal, agent and handler ties, in the columns of ``LINK_SCHEMA``."""
-    parts = [_owners(tables, params), _devices(tables, params), _agents(tables, params), _handlers(tables, params)]
+    """Return owner, terminal and agent ties, in the columns of ``LINK_SCHEMA``."""
+    parts = [_owners(tables, params), _devices(tables, params), _agents(tables, params)]
     return parts[0].union(*parts[1:], distinct=False)
 
 
@@ -112,26 +109,21 @@ def _agents(tables: Tables, params: Params) -> ir.Table:
         hub = ibis.coalesce(known.agent_id_number, known.agent_phone)
         parts.append(known.select("patient_id", hub=hub, at=known[when].cast("timestamp")))
     acts = parts[0].union(*parts[1:], distinct=False)
-    return _edges(acts, "acts_for", "agent", params.agent_least_people)
+    return edges(acts, "acts_for", "agent", params.agent_least_people)
 
 
-def _handlers(tables: Tables, params: Params) -> ir.Table:
-    """Return edges from members of staff to the people whose claims and filings they decided.
+def edges(used: ir.Table, kind: str, entity: str, least: int) -> ir.Table:
+    """Return edges from those who act (column hub) to people: hub, patient_id, at → ``LINK_SCHEMA``.
 
-    Enrolments are left out: they would tie every employee to a desk.
+    Parameters
+    ----------
+    used
+        One row per act.
+    kind, entity
+        Kind of the link, and entity type of who acts.
+    least
+        Fewest people of one hub.
     """
-    parts = []
-    for name, when in (("reimbursements", "submitted_at"), ("filings", "filed_at")):
-        table = tables[name]
-        for column in ("handler_id", "reviewer_id"):
-            if column in table.columns:
-                known = table.filter(table[column].notnull() & (table[column] != ""))
-                parts.append(known.select("patient_id", hub=known[column], at=known[when].cast("timestamp")))
-    decided = parts[0].union(*parts[1:], distinct=False)
-    return _edges(decided, "handled_by", "staff", params.handler_least_people)
-
-
-def _edges(used: ir.Table, kind: str, entity: str, least: int) -> ir.Table:
     own = used.group_by("hub", "patient_id").aggregate(
         n=used.count(), first_at=used["at"].min(), last_at=used["at"].max()
     )
@@ -156,9 +148,9 @@ _AGENT = frozenset({"agent_id_number", "agent_phone"})
 
 LINKER = Linker(
     slug="control",
-    title="Owners, devices, agents and handlers",
+    title="Owners, devices and agents",
     family=Family.CONTROL,
-    kinds=("same_owner", "same_terminal", "acts_for", "handled_by"),
+    kinds=("same_owner", "same_terminal", "acts_for"),
     params=Params(),
     link=link,
     optional=MappingProxyType(
@@ -167,8 +159,8 @@ LINKER = Linker(
             "ties": frozenset(),
             "terminals": frozenset({"mac"}),
             "settlements": _AGENT | {"settled_at"},
-            "reimbursements": _AGENT | {"handler_id", "reviewer_id", "submitted_at"},
-            "filings": _AGENT | {"handler_id", "reviewer_id", "filed_at"},
+            "reimbursements": _AGENT | {"submitted_at"},
+            "filings": _AGENT | {"filed_at"},
             "enrolments": _AGENT | {"valid_from"},
         }
     ),

@@ -1,7 +1,7 @@
 """Shared attributes: people of different households with one phone, address, payee account or agent.
 
 A value ties people only when it is rare: its weight is 1/log2(1 + people), and it is nothing for a value that more
-people share than its kind allows, for a placeholder, and for the number of an institution, a doctor or an official.
+people share than its kind allows, for a placeholder, and for the number of an institution or a doctor.
 Values are counted first and only those within their cap are paired, so no hub is ever expanded.
 """
 
@@ -100,8 +100,11 @@ def _real_phones(used: ir.Table, params: Params) -> ir.Table:
 
 
 def switchboards(tables: Tables) -> ir.Table:
-    """Return the numbers of institutions, doctors and officials: column value."""
-    registers = [tables[name] for name in ("institutions", "doctors", "staff")]
+    """Return the numbers of institutions and doctors: column value.
+
+    Those of fund staff are not asked: an open link that is missing because a number is theirs would tell of them.
+    """
+    registers = [tables[name] for name in ("institutions", "doctors")]
     parts = [register.select(value=phone_digits(register.phone)) for register in registers]
     every = parts[0].union(*parts[1:], distinct=True)
     return every.filter(every.value.notnull())
@@ -239,7 +242,6 @@ LINKER = Linker(
             "settlements": frozenset({"settled_at", "contact_phone", "agent_id_number", "agent_phone"}),
             "institutions": frozenset({"phone", "address", "bank_account"}),
             "doctors": frozenset({"phone"}),
-            "staff": frozenset({"phone"}),
             "reimbursements": frozenset(
                 {"payee_account", "institution_id", "agent_id_number", "agent_phone", "submitted_at"}
             ),

@@ -21,6 +21,10 @@ class Grade(StrEnum):
 class Family(StrEnum):
     """Families of evidence; two anomalies count twice only when they are of different families.
 
+    A tie of the person himself (his phone, account or household among the members', a relative, a share in a house,
+    acting as agent, money into his own account) is a family of its own, because without it nobody on the fund's staff
+    is named (:func:`gangfinder.scoring.ranking.admission`).
+
     The links know three families (behaviour, attribute, control). What people *do together* is tested in three ways
     that are independent of each other under the null, so behaviour has three: on which dates they come (calendar), in
     which minutes and order of a day on which they came (tempo, conditional on the date), what they pay (amount).
@@ -32,6 +36,7 @@ class Family(StrEnum):
     ATTRIBUTE = "attribute"
     CONTROL = "control"
     CONTRADICTION = "contradiction"
+    PERSONAL = "personal"  # of a member of staff: a tie of the person himself to those whom he serves
 
 
 EVIDENCE_SCHEMA: Mapping[str, str] = MappingProxyType(

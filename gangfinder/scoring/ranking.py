@@ -11,6 +11,9 @@ from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.lead import Ring, Score, ScoredRing, ScorePart
 from gangfinder.model.tails import benjamini_hochberg, log10_corrected
 
+PERSONS = frozenset({"staff", "official"})
+"""Subject types that are named by a rule of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScoringParams:
@@ -80,7 +83,13 @@ def admission(ring: Ring, *, clock: bool) -> str | None:
     together only the dates are known, because the data have no time of day or the ring's houses keep none, and the
     anomaly of the dates repeats on ≥ 3 dates. ``one_hub``: all that binds the people is one hub, which stands out among
     hubs of its kind and size (``hub_alone`` in the detail): such a hub is a whole ring and leaves no second trace.
+
+    A member of staff is named by two rules alone. ``personal_contradiction``: a tie of the person himself that no
+    chance explains, on an E1 record. ``personal_tie``: anomalies of two families, one of them such a tie. What the
+    office lets happen (a share no roster explains, one pair of hands where there must be two) names nobody.
     """
+    if ring.subject_type in PERSONS:
+        return _names_a_person(ring)
     if any(f.grade is Grade.E1 for f in ring.findings):
         return "contradiction"
     anomalies = [a for f in ring.findings for a in f.anomalies]
@@ -91,8 +100,25 @@ def admission(ring: Ring, *, clock: bool) -> str | None:
     return "one_hub" if any(int(a.detail.get("hub_alone", 0)) for a in anomalies) else None
 
 
+def _names_a_person(ring: Ring) -> str | None:
+    if _own_hand(ring):
+        return "personal_contradiction"
+    families = {a.family for f in ring.findings for a in f.anomalies}
+    return "personal_tie" if Family.PERSONAL in families and len(families) >= 2 else None
+
+
+def _own_hand(ring: Ring) -> bool:
+    """Say whether an E1 record is about the person: a personal anomaly of which no chance was computed."""
+    return any(
+        f.grade is Grade.E1 and any(a.family is Family.PERSONAL and a.log10_p == 0.0 for a in f.anomalies)
+        for f in ring.findings
+    )
+
+
 def _beyond_chance(ring: Ring) -> bool:
-    """Say whether a ring rests on contradictions alone, of which no chance was computed."""
+    """Say whether a ring rests on contradictions, of which no chance was computed: alone, or about a person."""
+    if ring.subject_type in PERSONS:
+        return _own_hand(ring)
     tails = [a.log10_p for f in ring.findings for a in f.anomalies]
     return any(f.grade is Grade.E1 for f in ring.findings) and all(p == 0.0 for p in tails)
 

@@ -9,7 +9,7 @@ from functools import cache
 from gangfinder.model.registry import discover
 from gangfinder.typologies.contract import Typology
 
-NOT_PLUGINS = ("contract", "detection")
+NOT_PLUGINS = ("contract", "detection", "rings")
 
 __all__ = ["Typology", "typologies"]
 

@@ -94,7 +94,6 @@ def claims_of(given: ir.Table, params: Params) -> ir.Table:
         "patient_id",
         "fund_amount",
         *HANDLES,
-        "handler_id",
         claim="reimbursement_id",
         house=house,
         event_at=at,
@@ -110,22 +109,18 @@ def claims_of(given: ir.Table, params: Params) -> ir.Table:
     at_house = c.group_by("house").aggregate(
         m_house_claims=c.count(), m_house_first=c.m_number.min(), m_house_last=c.m_number.max()
     )
-    paid, handled = c.filter(c.payee_account.notnull()), c.filter(c.handler_id.notnull())
+    paid = c.filter(c.payee_account.notnull())
     accounts = paid.group_by("payee_account").aggregate(m_account_people=paid.patient_id.nunique())
-    handlers = handled.group_by("handler_id").aggregate(m_handler_claims=handled.count())
     c = c.left_join(at_house, "house").drop("house_right")
     c = c.left_join(accounts, "payee_account").drop("payee_account_right")
-    c = c.left_join(handlers, "handler_id").drop("handler_id_right")
     shared = (c.m_account_people >= 2).cast("int64")
     run = c.aggregate(
         m_claims=c.count(),
         m_houses=c.house.nunique(),
-        m_handled=c.handler_id.count(),
-        m_handlers=c.handler_id.nunique(),
         m_paid=c.payee_account.count(),
         m_paid_shared=shared.sum(),
     )
-    c = c.mutate(**{f"m_{name}": c[name] for name in (*HANDLES, "handler_id")})
+    c = c.mutate(**{f"m_{name}": c[name] for name in HANDLES})
     return c.cross_join(run)
 
 

@@ -11,6 +11,7 @@ from gangfinder.errors import ContractError
 from gangfinder.model.evidence import Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.registry import Requirements
+from gangfinder.model.sealing import SEALED_ENTITIES, reads_sealed
 from gangfinder.model.tables import TABLES
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ Tables = Mapping[str, "ir.Table"]
 
 DERIVED = frozenset({"visits", "stays", "residual_visits", "residual_stays", "links"})
 """Relations that linking prepares (see :mod:`gangfinder.linking.behaviour`)."""
+
+SEALED_RELATIONS = frozenset({"rings", "ring_rows"})
+"""What the sealed pass has besides: the open leads, in the columns that :mod:`gangfinder.typologies.rings` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Typology:
     optional
         Tables and columns it can use; what is absent arrives as an empty table or a column of nulls.
     uses
-        Derived relations it reads, a subset of :data:`DERIVED`.
+        Derived relations it reads, a subset of :data:`DERIVED`, and of :data:`SEALED_RELATIONS` where it is sealed.
     grouping
         ``hub``: rows with the same ``group_id`` are one group. ``links``: groups are the communities of the network of
         the residual links whose kinds are in ``links``, and ``group_id`` of the rows is ignored.
@@ -82,6 +86,11 @@ class Typology:
         Whether dates without a time of day are not enough.
     instead_of_clock
         Tables and columns any one of which will do where there is no time of day.
+    sealed
+        Whether it is about fund staff. It runs in the sealed pass, after the open leads are complete, and may read what
+        :mod:`gangfinder.model.sealing` lists and :data:`SEALED_RELATIONS`; its leads stand in ``OUT/sealed`` alone. Its
+        subjects are ``staff`` (named: see :func:`gangfinder.scoring.ranking.admission`) or ``office`` (a process; the
+        ids of staff in such a lead are tokens).
     """
 
     code: str
@@ -108,6 +117,7 @@ class Typology:
     instead_of_clock: Requirements = field(default_factory=dict)
     steps: tuple[tuple[str, Callable[[Tables, Any], ir.Table]], ...] = ()
     parts: Callable[[Group, Any], Sequence[Collection[str]]] | None = None
+    sealed: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a declaration that cannot be right.
@@ -120,9 +130,13 @@ class Typology:
         if not re.fullmatch(r"T\d\d", self.code):
             msg = f"typology '{self.slug}': code '{self.code}' is not T and two digits"
             raise ContractError(msg)
-        if self.uses - DERIVED:
-            msg = f"typology '{self.slug}' uses unknown relations {sorted(self.uses - DERIVED)}"
+        unknown = self.uses - DERIVED - SEALED_RELATIONS
+        if unknown:
+            msg = f"typology '{self.slug}' uses unknown relations {sorted(unknown)}"
             raise ContractError(msg)
+        if not self.sealed and self._about_staff():
+            msg = f"typology '{self.slug}' reads or names fund staff, and is not declared sealed"
+            raise ContractError(msg, hint="declare sealed=True; its leads then stand in OUT/sealed alone")
         if (self.grouping == "links") != bool(self.links):
             msg = f"typology '{self.slug}': link kinds go with grouping 'links', and only with it"
             raise ContractError(msg)
@@ -132,6 +146,10 @@ class Typology:
         check_requirements(self.slug, self.requires)
         check_requirements(self.slug, self.optional)
         check_requirements(self.slug, self.instead_of_clock)
+
+    def _about_staff(self) -> bool:
+        read = reads_sealed(self.requires, self.optional, self.instead_of_clock)
+        return read or bool(self.uses & SEALED_RELATIONS) or self.subject_type in SEALED_ENTITIES
 
 
 def check_requirements(slug: str, requirements: Requirements) -> None:

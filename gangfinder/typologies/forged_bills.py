@@ -73,14 +73,16 @@ def _names(tables: Tables, params: Params) -> ir.Table:
 
 
 def confirm(group: Group, params: Params) -> Verdict | None:
-    """Confirm claims that are paid to strangers, of one book, at one far house, or by one handler."""
+    """Confirm claims that are paid to strangers, of one book, at one far house, or of people from everywhere.
+
+    Who took the claims in is not asked here: that is a question about staff, and T20's.
+    """
     if group.n_units() < params.people:
         return None
     rows = group.rows.assign(unit=[group.units.get(s, s) for s in group.rows["subject_id"]])
     n = max(1, group.n_tests)
     found = (
-        _accounts(rows, n, params), _books(rows, n, params), _house(rows, n), _handler(rows, n),
-        _scattered(rows, params),
+        _accounts(rows, n, params), _books(rows, n, params), _house(rows, n), _scattered(rows, params),
     )
     kept = tuple(
         a for a in found if a is not None and log10_corrected(a.log10_p, a.n_tests) <= params.surprise_log10_p
@@ -91,8 +93,8 @@ def confirm(group: Group, params: Params) -> Verdict | None:
 
 
 def _testable(rows: pd.DataFrame) -> bool:
-    """Say whether houses, invoices or handlers are known: then they have cleared a mere shared account."""
-    return bool(rows[["institution_id", "m_number", "m_handler_id"]].notna().any().any())
+    """Say whether houses or invoices are known: then they have cleared a mere shared account."""
+    return bool(rows[["institution_id", "m_number"]].notna().any().any())
 
 
 def _hubs(rows: pd.DataFrame) -> tuple[tuple[str, str, str], ...]:
@@ -194,33 +196,6 @@ def _house(rows: pd.DataFrame, n_groups: int) -> Anomaly | None:
     )
 
 
-def _handler(rows: pd.DataFrame, n_groups: int) -> Anomaly | None:
-    """Test the handler of most of the claims against his share of all handled claims."""
-    known = rows[rows["m_handler_id"].notna()]
-    if known.empty or int(known["m_handlers"].iloc[0]) < 2:
-        return None
-    counts = known["m_handler_id"].value_counts()
-    handled = int(known["m_handled"].iloc[0])
-    options = []
-    for handler in sorted(counts.index):
-        own = int(known.loc[known["m_handler_id"] == handler, "m_handler_claims"].iloc[0])
-        options.append(
-            (
-                float(log10_hypergeometric_tail(int(counts[handler]), handled, own, len(known))),
-                str(handler),
-                own,
-            )
-        )
-    tail, handler, own = min(options)
-    return Anomaly(
-        Family.CONTROL,
-        "one_handler",
-        tail,
-        n_groups * int(known["m_handlers"].iloc[0]),
-        {"n_handler": int(counts[handler]), "n_claims": len(known), "n_handler_all": own, "n_all": handled},
-    )
-
-
 def _scattered(rows: pd.DataFrame, params: Params) -> Anomaly | None:
     """Test the people of each account or agent against honest hubs: those act for their own people.
 
@@ -276,7 +251,6 @@ TYPOLOGY = Typology(
                 "invoice_on",
                 "institution_id",
                 "institution_name",
-                "handler_id",
                 "submitted_at",
                 "handled_at",
                 "paid_at",
@@ -301,10 +275,6 @@ TYPOLOGY = Typology(
         "consecutive_invoices": "{n_claims} 张票据中有 {n_near} 处不同人的票据号相差不超过 {gap} 号",
         "one_hospital": (
             "{n_claims} 笔报销中有 {n_house} 笔来自同一家医院，全部 {n_all} 笔报销分布于 {n_houses} 家医院"
-        ),
-        "one_handler": (
-            "{n_claims} 笔报销中有 {n_handler} 笔由同一经办人受理，"
-            "其受理全部 {n_all} 笔中的 {n_handler_all} 笔"
         ),
         "scattered_clients": (
             "同一代办人或账户办理的 {n_clients} 户来自不同单位和村社，同属一处的至多 {n_one_origin} 户；"

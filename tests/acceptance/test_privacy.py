@@ -71,7 +71,8 @@ def test_the_check_finds_a_planted_value(file, finished, tables, tmp_path):
 
 
 def test_only_the_owner_can_read(finished, out):
-    assert {p.name for p in finished.folder.iterdir()} == FILES
+    assert {p.name for p in finished.folder.iterdir()} == FILES | {"sealed"}
+    assert {p.name for p in (finished.folder / "sealed").iterdir()} - {"rejects"} == FILES
     for path in (out, *out.rglob("*")):
         if not path.is_symlink():
             wanted = 0o700 if path.is_dir() else 0o600
@@ -124,7 +125,7 @@ def test_hostile_values_break_no_file_and_leave_no_folder(finished, out, tables,
     source = towns.write_parquet(hostile(tables, core, keys), inside / "town")
     result = towns.run(source, inside / "out")
     assert sorted(p.name for p in tmp_path.rglob("*escape*")) == []
-    assert {p.name for p in result.folder.iterdir()} - {"rejects"} == FILES
+    assert {p.name for p in result.folder.iterdir()} - {"rejects", "sealed"} == FILES
     assert {lead.typologies for lead in result.leads} == {lead.typologies for lead in finished.leads}
     for name in towns.SHEETS:
         well_formed((result.folder / name).read_bytes().decode("utf-8"), (out / name).read_text(encoding="utf-8"))

@@ -82,6 +82,7 @@ TABLES = {
     "co_admission": suite.reference(suite.cases_of("brokered_admission")),
     "shared_attribute": _attributes(),
     "control": _owners(),
+    "handling": _owners(),
     "trace_code": _boxes(),
     "relay": suite.reference(suite.cases_of("cycling_stays")),
 }

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from leads.made import KEY, TEXTS, facts, impersonation, pool
 
-from gangfinder.errors import OutputError
+from gangfinder.errors import ContractError, OutputError
 from gangfinder.export.contract import RunView
-from gangfinder.export.publish import export_run, publication
+from gangfinder.export.publish import export_run, publication, write_sealed
 from gangfinder.leads import build_leads
 from gangfinder.settings import Settings
 
@@ -130,11 +130,26 @@ def test_a_run_under_way_is_not_swept(tmp_path):
 
 def test_leads_on_staff_are_kept_apart(tmp_path):
     insider = replace(LEADS[0], members=(replace(LEADS[0].members[0], entity_type="staff"),))
-    publish(tmp_path, "r1", [insider, LEADS[1]])
-    assert insider.lead_id not in (tmp_path / "leads.csv").read_text(encoding="utf-8")
-    assert insider.lead_id in (tmp_path / "sealed" / "leads.csv").read_text(encoding="utf-8")
-    publish(tmp_path, "r2", [LEADS[1]])
-    assert not (tmp_path / "sealed").is_symlink()
+    with publication(tmp_path / "out") as made:
+        export_run([LEADS[1]], made.folder, RUN)
+        draft = tmp_path / "draft"
+        draft.mkdir()
+        write_sealed([insider], draft, made.folder / "sealed", Settings(), "{}\n")
+        made.complete("r1", "{}\n")
+    out = tmp_path / "out"
+    assert insider.lead_id not in (out / "leads.csv").read_text(encoding="utf-8")
+    assert insider.lead_id in (out / "sealed" / "leads.csv").read_text(encoding="utf-8")
+    assert os.readlink(out / "sealed") == "latest/sealed"
+    for path in (out / "runs" / "r1" / "sealed", *(out / "runs" / "r1" / "sealed").iterdir()):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+@pytest.mark.parametrize("kind", ["staff", "official", "office"])
+def test_an_open_lead_never_names_staff(tmp_path, kind):
+    insider = replace(LEADS[0], members=(replace(LEADS[0].members[0], entity_type=kind),))
+    with pytest.raises(ContractError):
+        publish(tmp_path, "r1", [insider])
+    assert seen(tmp_path) == {"runs"}
 
 
 _FILL = """
@@ -142,9 +157,9 @@ import sys
 sys.path[:0] = {path!r}
 from pathlib import Path
 from leads.made import KEY, TEXTS, facts, pool
-from gangfinder.errors import OutputError
+from gangfinder.errors import ContractError, OutputError
 from gangfinder.export.contract import RunView
-from gangfinder.export.publish import export_run, publication
+from gangfinder.export.publish import export_run, publication, write_sealed
 from gangfinder.leads import build_leads
 from gangfinder.settings import Settings
 

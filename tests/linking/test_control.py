@@ -1,9 +1,10 @@
-"""Owners, devices, agents and handlers."""
+"""Owners, devices and agents, and the handlers whom the sealed pass alone sees."""
 
 from __future__ import annotations
 
 import pytest
 
+from gangfinder.linking import linkers
 from gangfinder.linking.control import Params
 from linking.made import links, settlement, ties
 
@@ -67,13 +68,16 @@ def test_agents_and_handlers_are_edges_never_pairs(engine):
         }
         for i, p in enumerate("ABB")
     ]
-    found = links(engine, "control", reimbursements=claims, settlements=[settlement("S", "Z", "I", "2025-01-01")])
+    own = {"reimbursements": claims, "settlements": [settlement("S", "Z", "I", "2025-01-01")]}
+    found = [*links(engine, "control", **own), *links(engine, "handling", **own)]
     assert [(r["kind"], r["source_type"], r["source_id"], r["target_id"], r["n_events"]) for r in found] == [
         ("acts_for", "agent", "19900001111", "A", 1),
         ("acts_for", "agent", "19900001111", "B", 2),
         ("handled_by", "staff", "U", "A", 1),
         ("handled_by", "staff", "U", "B", 2),
     ]
+    assert linkers()["handling"].sealed
+    assert not linkers()["control"].sealed
 
 
 def test_a_busy_handler_costs_no_more_than_his_claims(duckdb_engine):
@@ -81,4 +85,4 @@ def test_a_busy_handler_costs_no_more_than_his_claims(duckdb_engine):
         {"reimbursement_id": f"R{i}", "patient_id": f"P{i:04}", "fund_amount": 9, "handler_id": "U"}
         for i in range(500)
     ]
-    assert len(links(duckdb_engine, "control", reimbursements=claims)) == 500
+    assert len(links(duckdb_engine, "handling", reimbursements=claims)) == 500

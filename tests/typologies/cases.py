@@ -7,11 +7,12 @@ A case is a mapping: ``name``, ``why``, ``background``, ``tables`` and ``expect`
     around.
 
 ``tables``
-    Table → list of rows. A row is a mapping of column to value; dates and instants are ISO text. A row with
-    ``times: n`` stands for n rows, a row with ``each: {column: [values]}`` for one row per value (shorter
-    lists start again). In both, ``{i}`` in a text is the number of the row from 0 and ``{column}`` the value
-    of a listed column, and ``{from: instant, step: days, cycle: n}`` is the instant moved by ``step`` days a
-    row, starting again after n.
+    Table → list of rows; for sealed typologies also ``rings`` and ``ring_rows``, the open leads. A row is a
+    mapping of column to value; dates and instants are ISO text. A row with ``times: n`` stands for n rows, a
+    row with ``each: {column: [values]}`` for one row per value (shorter lists start again). In both, ``{i}``
+    in a text is the number of the row from 0 and ``{column}`` the value of a listed column, and
+    ``{from: instant, step: days, cycle: n}`` is the instant moved by ``step`` days a row, starting again
+    after n.
 ``expect``
     ``find``: a list of lists of core members, one for each finding; ``nothing: true``; or ``skipped``: words
     of the reason why the typology cannot run on these columns.
@@ -38,15 +39,21 @@ from gangfinder.linking.co_presence import Params as PresenceParams
 from gangfinder.linking.execution import run_linkers
 from gangfinder.linking.projection import missing, project, staged
 from gangfinder.model.group import Group, Verdict
-from gangfinder.model.tables import TABLES, Kind
+from gangfinder.model.tables import TABLES, Column, Kind
 from gangfinder.rings.groups import GroupParams, communities, foreign_links, hub_groups, linked_groups, parted
 from gangfinder.rings.partition import algorithms
 from gangfinder.rings.surroundings import surroundings
 from gangfinder.synth.columns import ARROW_TYPES
 from gangfinder.typologies import typologies
 from gangfinder.typologies.contract import Typology
+from gangfinder.typologies.rings import RING_ROWS, RINGS
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "typologies"
+
+RELATIONS = {"rings": RINGS, "ring_rows": RING_ROWS}
+"""What the sealed pass has beside the canonical tables, and may stand in a case: name → columns and types."""
+
+_KINDS = {"timestamp": Kind.INSTANT, "decimal(18,2)": Kind.MONEY, "string": Kind.ID}
 
 _READ = {
     Kind.INSTANT: lambda v: v if isinstance(v, datetime) else datetime.fromisoformat(str(v)),
@@ -107,10 +114,17 @@ def _value(value: Any, i: int, listed: Mapping[str, Any]) -> Any:
     return value
 
 
+def columns_of(name: str) -> tuple[Column, ...]:
+    """Return the columns of a canonical table, or of a relation of the sealed pass."""
+    if name in RELATIONS:
+        return tuple(Column(column, _KINDS[kind], required=True) for column, kind in RELATIONS[name].items())
+    return TABLES[name].columns
+
+
 def as_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """Return rows as a typed table holding the columns that any of them has."""
+    """Return rows as a typed table holding the columns that any of them has; relations have all of theirs."""
     written = list(expanded(rows))
-    columns = [c for c in TABLES[name].columns if any(c.name in row for row in written)]
+    columns = [c for c in columns_of(name) if name in RELATIONS or any(c.name in row for row in written)]
     unknown = {k for row in written for k in row} - {c.name for c in columns}
     assert not unknown, f"unknown columns {sorted(unknown)} of {name}"
     arrays = {}
@@ -138,8 +152,8 @@ def run(
 
 
 def _run(engine: Engine, typology: Typology, tables: Mapping[str, pa.Table], algorithm: str) -> Outcome:
-    canonical = {name: engine.put(name, table) for name, table in tables.items()}
-    available = _filled(tables)
+    canonical = {name: engine.put(name, table) for name, table in tables.items() if name not in RELATIONS}
+    available = _filled({name: table for name, table in tables.items() if name not in RELATIONS})
     reason = missing(typology, available)
     if reason:
         return Outcome(skipped=reason)
@@ -149,6 +163,7 @@ def _run(engine: Engine, typology: Typology, tables: Mapping[str, pa.Table], alg
     wanted = {s: x for s, x in linkers().items() if set(x.kinds) & set(typology.links)}
     linked = run_linkers(engine, wanted, canonical, derived, available)
     derived["links"] = linked.links
+    derived |= {name: engine.put(name, tables[name] if name in tables else as_table(name, ())) for name in RELATIONS}
     seen = staged(engine, typology, project(typology, canonical, derived))
     rows = engine.fetch(typology.detect(seen, typology.params)).to_pandas()
     rows["event_at"] = rows["event_at"].astype("datetime64[us]")
