@@ -10,6 +10,7 @@ import click
 
 from gangfinder.cli._output import show_table
 from gangfinder.export.projection import FIELDS, project
+from gangfinder.export.publish import names_staff
 from gangfinder.leads.catalogue import translator
 from gangfinder.leads.texts import Texts, installed_texts
 from gangfinder.model.lead import Lead
@@ -28,8 +29,8 @@ _SHOWN = 20
 
 
 def lead_records(leads: Sequence[Lead]) -> list[dict[str, Any]]:
-    """Return leads as records."""
-    return [lead_record(lead) for lead in leads]
+    """Return the leads that may be shown as records; no lead that names fund staff is, and none is counted."""
+    return [lead_record(lead) for lead in leads if not names_staff(lead)]
 
 
 def lead_record(lead: Lead) -> dict[str, Any]:
@@ -40,6 +41,7 @@ def lead_record(lead: Lead) -> dict[str, Any]:
 
 def show_leads(leads: Sequence[Lead], skipped: Sequence[SkippedPart], out: Path, lang: str) -> None:
     """Print the best leads, what was skipped, and where the files are."""
+    leads = [lead for lead in leads if not names_staff(lead)]
     if leads:
         show_table([_row(lead, lang) for lead in leads[:_SHOWN]], _COLUMNS)
     else:
