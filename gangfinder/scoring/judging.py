@@ -185,4 +185,6 @@ def _evidence(rows: pd.DataFrame) -> Iterable[EvidenceRow]:
     for kind, subject, house, table, key, at, amount, grade, shows in zip(*columns, strict=True):
         # a missing instant arrives as NaT, which is not equal to itself
         when = None if at is None or at != at else at.to_pydatetime()
-        yield EvidenceRow(kind, subject, house or "", table, key, when, amount, Grade(grade), shows)
+        # a missing text arrives as None or NaN
+        where = house if isinstance(house, str) else ""
+        yield EvidenceRow(kind, subject, where, table, key, when, amount, Grade(grade), shows)

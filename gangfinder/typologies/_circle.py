@@ -1,7 +1,8 @@
 """T20, T27: the circle of a member of staff (himself, his kin, what is theirs), and where it meets a ring, in the engine.
 
-One human may be patient and staff: equal identity numbers are one person. A name alone never ties; an account is a
-person's where his own claim is paid into it under his name, or where nobody else bears the name of its holder.
+One human may be patient and staff: equal identity numbers are one person. An account is a person's where his own claim
+is paid into it under his name. A name is no identity: that the holder of a shared account is called like one of the
+circle is weighed against how many people bear such a name.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ PERSON_TIES = ("spouse", "relative", "household", "kin", "family")
 HOUSE_TIES = ("former_employer", "shareholder", "employee", "owner", "legal_representative")
 """Kinds of ties to an institution that are asked about."""
 
-MEMBER, HUB, HOUSE = "member", "hub", "house"
-"""Where in a ring the circle meets it: a member, an agent or shared account, a house."""
+MEMBER, HUB, HOLDER, HOUSE = "member", "hub", "holder", "house"
+"""Where in a ring the circle meets it: a member, an agent or shared account, the name of an account's holder, a house."""
 
 
 def kin_of(tables: Tables, params: Params) -> ir.Table:
@@ -63,17 +64,20 @@ def _declared(ties: ir.Table, other: str, how: str | None) -> ir.Table:
 
 
 def accounts_of(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the signature of a step
-    """Return patient_id, account: accounts that are a person's own."""
+    """Return patient_id, account: accounts into which a claim of a person's household is paid under his own name."""
     patients, r = tables["patients"], tables["reimbursements"]
+    named = patients.filter(patients.name.notnull() & (patients.name != "")).select("patient_id", payee_name="name")
     paid = r.filter(r.payee_account.notnull() & (r.payee_account != "") & r.payee_name.notnull())
-    named = patients.filter(patients.name.notnull() & (patients.name != ""))
-    bearers = named.group_by("name").aggregate(n=named.patient_id.nunique())
-    alone = named.semi_join(bearers.filter(bearers.n == 1), "name").select("patient_id", payee_name="name")
-    by_name = alone.inner_join(paid.select("payee_name", account="payee_account").distinct(), "payee_name")
-    own = named.select("patient_id", payee_name="name").inner_join(
-        paid.select("patient_id", "payee_name", account="payee_account").distinct(), ["patient_id", "payee_name"]
-    )
-    return by_name.select("patient_id", "account").union(own.select("patient_id", "account"), distinct=True)
+    paid = paid.select("payee_name", account="payee_account", claimant="patient_id").distinct()
+    # where wages are paid from, each claim bears the claimant's name
+    names = paid.group_by("account").aggregate(n=paid.payee_name.nunique())
+    paid = paid.semi_join(names.filter(names.n == 1), "account")
+    own = named.inner_join(paid.rename(patient_id="claimant"), ["patient_id", "payee_name"])
+    homes = patients.filter(patients.household_id.notnull() & (patients.household_id != ""))
+    homes = homes.select("patient_id", "household_id")
+    at_home = paid.inner_join(homes.rename(claimant="patient_id"), "claimant")
+    near = homes.inner_join(named, "patient_id").inner_join(at_home, ["household_id", "payee_name"])
+    return own.select("patient_id", "account").union(near.select("patient_id", "account"), distinct=True)
 
 
 def circle(tables: Tables, params: Params) -> ir.Table:
@@ -87,6 +91,7 @@ def circle(tables: Tables, params: Params) -> ir.Table:
     for kind, own, theirs in (("agent", staff.id_number, known.id_number), ("phone", staff.phone, known.phone)):
         parts.append(staff.select("staff_id", entity_type=yes(kind), entity_id=own, how=me))
         parts.append(known.select("staff_id", entity_type=yes(kind), entity_id=theirs, how=known.how))
+    parts.append(known.select("staff_id", entity_type=yes("name"), entity_id=known.name, how=known.how))
     parts.append(staff.select("staff_id", entity_type=yes("bank_account"), entity_id=staff.bank_account, how=me))
     held = kin.inner_join(tables["accounts"], "patient_id")
     parts.append(held.select("staff_id", entity_type=yes("bank_account"), entity_id=held.account, how=held.how))
@@ -141,6 +146,9 @@ def contacts(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the 
         if kind == "agent":
             who = many.inner_join(patients.select("patient_id", entity_id="id_number"), "entity_id")
             parts.append(who.select("ring_id", part=yes(HUB), entity_type=yes("patient"), entity_id=who.patient_id))
+        if kind == "bank_account":
+            held = p.semi_join(many.select("ring_id", payee_account="entity_id"), ["ring_id", "payee_account"])
+            parts.append(held.select("ring_id", part=yes(HOLDER), entity_type=yes("name"), entity_id=held.payee_name))
     houses = rings.filter(rings.subject_type == "institution")
     parts.append(
         houses.select("ring_id", part=yes(HOUSE), entity_type=yes("institution"), entity_id=houses.subject_id)
@@ -177,9 +185,28 @@ def tied(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the sign
     out = out.left_join(people, "staff_id").drop("staff_id_right")
     out = out.left_join(houses, "staff_id").drop("staff_id_right")
     one = ibis.literal(1).cast("int64")
+    out = _weighed(out, far, tables["patients"])
     # his own phone and account count as one person of the circle, whether or not he is insured here
     circle_size = ibis.ifelse(out.part == HOUSE, out.m_houses, ibis.coalesce(out.m_people, one - 1) + 1)
     out = out.mutate(m_circle=ibis.coalesce(circle_size, one)).drop("m_people", "m_houses")
     whole = tables["patients"].aggregate(m_patients=ibis._.patient_id.nunique())
     whole = whole.cross_join(tables["institutions"].aggregate(m_institutions=ibis._.institution_id.nunique()))
     return out.cross_join(whole.cross_join(tables["staff"].aggregate(m_staff_all=ibis._.staff_id.nunique())))
+
+
+def _weighed(out: ir.Table, far: ir.Table, patients: ir.Table) -> ir.Table:
+    """Count, for the holder of an account, everybody who bears a name of the ring's holders that is as rare as his."""
+    import ibis
+
+    one = ibis.literal(1).cast("int64")
+    bearers = patients.group_by(entity_id=patients.name).aggregate(n=patients.patient_id.nunique())
+    held = far.filter(far.part == HOLDER).select("ring_id", "entity_id").left_join(bearers, "entity_id")
+    held = held.drop("entity_id_right")
+    held = held.mutate(n=ibis.coalesce(held.n, one))
+    rarer = held.inner_join(held.select("ring_id", n_other="n"), "ring_id")
+    rarer = rarer.filter(rarer.n_other <= rarer.n)
+    sums = rarer.group_by("ring_id", "entity_id").aggregate(n_bearers=rarer.n_other.sum())
+    sums = sums.mutate(part=ibis.literal(HOLDER))
+    by = ["ring_id", "part", "entity_id"]
+    out = out.left_join(sums, by).drop(*(f"{c}_right" for c in by))
+    return out.mutate(m_contacts=ibis.coalesce(out.n_bearers, out.m_contacts)).drop("n_bearers")

@@ -9,7 +9,7 @@ import numpy as np
 from gangfinder.linking.convolution import log10_hypergeometric_sum_tail
 from gangfinder.model.evidence import Anomaly, Family
 from gangfinder.model.tails import log10_corrected, log10_hypergeometric_tail
-from gangfinder.typologies._circle import HOUSE, HUB, MEMBER
+from gangfinder.typologies._circle import HOLDER, HOUSE, HUB, MEMBER
 from gangfinder.typologies._office_desks import FLAGS, Params
 
 if TYPE_CHECKING:
@@ -96,29 +96,31 @@ def _written(strata: list[tuple[int, int, int]]) -> str:
     return " ".join(f"{n}/{m}/{d}" for n, m, d in strata)
 
 
-def tie_anomalies(staff: str, rows: pd.DataFrame, n_asked: int, params: Params) -> tuple[Anomaly, ...]:
+def tie_anomalies(staff: str, rows: pd.DataFrame, params: Params) -> tuple[Anomaly, ...]:
     """Return the ties of one member of staff to one ring that are too rare to be chance.
 
     Notes
     -----
     A ring's members, or its agents and accounts, are as many people drawn from the insured; that at least one of them
     is of a circle of so many has the upper tail of the hypergeometric. For a house the tail is at least the share of
-    staff who are tied to one of the ring's houses: houses are not equally likely to be somebody's former employer.
+    staff who are tied to one of the ring's houses: houses are not equally likely to be somebody's former employer. An
+    account's holder is known by name: the people who bear a name as rare as his, among the ring's holders, are drawn.
+    The parts of a ring are the tests; the error is held for each person, of whom the desk has said enough to ask.
     """
-    found, parts = [], (HUB, MEMBER, HOUSE)
+    found, parts = [], (HUB, HOLDER, MEMBER, HOUSE)
     for part in parts:
         seen = rows[rows["m_part"] == part]
         if seen.empty:
             continue
         tail, detail = _rarity(staff, part, seen)
-        a = Anomaly(Family.PERSONAL, f"tie_{part}", tail, n_asked * len(parts), detail)
+        a = Anomaly(Family.PERSONAL, f"tie_{part}", tail, len(parts), detail)
         if log10_corrected(a.log10_p, a.n_tests) <= params.tie_log10_p:
             found.append(a)
     return tuple(found)
 
 
 def _rarity(staff: str, part: str, seen: pd.DataFrame) -> tuple[float, dict[str, str | int | float]]:
-    facts = seen.iloc[0]
+    facts = seen.loc[seen["m_contacts"].idxmin()]  # of several holders' names the rarest
     whole = int(facts["m_institutions" if part == HOUSE else "m_patients"])
     n, d = int(facts["m_contacts"]), int(facts["m_circle"])
     tail = float(log10_hypergeometric_tail(1, max(whole, n, d), d, n))

@@ -67,6 +67,10 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
             "{staff} 的{how}是该团伙的代办人、联系电话或收款账户持有人（{n_tied} 项，见于 {n_rows} 笔业务）；"
             "参保人 {n_whole} 人中其本人及亲属 {n_circle} 人，该团伙代办人、电话与共用账户共 {n_contacts} 个"
         ),
+        "tie_holder": (
+            "该团伙共用收款账户的户名与 {staff} 的{how}相同（{n_tied} 个姓名，见于 {n_rows} 笔业务）；参保人 {n_whole} 人中"
+            "与这些户名同名者共 {n_contacts} 人，其本人及亲属 {n_circle} 人"
+        ),
         "tie_member": (
             "{staff} 的{how}是该团伙成员（{n_tied} 项，见于 {n_rows} 笔业务）；参保人 {n_whole} 人中"
             "其本人及亲属 {n_circle} 人，该团伙成员及其电话共 {n_contacts} 个"

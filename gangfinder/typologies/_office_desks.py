@@ -218,12 +218,18 @@ def ring_acts(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the
 
 
 def looked_at(tables: Tables, params: Params) -> ir.Table:
-    """Return ring_id, role, staff_id: desks over which enough of a ring's papers went, and how many were asked."""
+    """Return ring_id, role, staff_id: desks over which enough of a ring's papers went, and how many were asked.
+
+    Notes
+    -----
+    All desks that a ring's papers passed are the tests of the ring; that there are many rings is for the error control
+    over the run's groups.
+    """
     own = tables["ring_acts"]
     each = own.group_by("ring_id", "role", "actor").aggregate(k=own.count())
     every = own.group_by("ring_id", "role").aggregate(n=own.count())
-    asked = each.aggregate(m_tests=each.count())
-    both = each.inner_join(every, ["ring_id", "role"]).cross_join(asked)
+    asked = each.group_by("ring_id").aggregate(m_tests=each.count())
+    both = each.inner_join(every, ["ring_id", "role"]).inner_join(asked, "ring_id")
     wanted = (both.k >= params.rows) & (both.k >= params.ring_share * both.n)
     return both.filter(wanted).select("ring_id", "role", "m_tests", staff_id="actor")
 

@@ -128,7 +128,7 @@ def _met(tables: Tables) -> ir.Table:
     parts.append(acting.select("ring_id", "patient_id", entity_type=ibis.literal("patient"), entity_id=acting.agent))
     for kind, column in (
         ("agent", "agent_id_number"), ("phone", "agent_phone"), ("bank_account", "payee_account"),
-        ("institution", "institution_id"),
+        ("name", "payee_name"), ("institution", "institution_id"),
     ):
         parts.append(p.select("ring_id", "patient_id", entity_type=ibis.literal(kind), entity_id=p[column]))
     rings = tables["rings"].filter(tables["rings"].subject_type == "patient")
@@ -169,16 +169,14 @@ def confirm(group: Group, params: Params) -> Verdict | None:
 
     Notes
     -----
-    The ties are asked only of those whose desk stands out: these, and the parts of a ring at which a tie is looked for,
-    are the tests of the ties.
+    The ties are asked only of those whose desk stands out.
     """
     rows = group.rows
     desk = {s: desk_anomalies(str(s), part, params) for s, part in _by_staff(rows[rows["m_role"].notna()])}
     known = dict(_by_staff(rows[rows["m_part"].notna()]))
-    standing = sorted(s for s, found in desk.items() if found)
     named, anomalies = [], []
-    for staff in standing:
-        ties = tie_anomalies(staff, known[staff], len(standing), params) if staff in known else ()
+    for staff in sorted(s for s, found in desk.items() if found):
+        ties = tie_anomalies(staff, known[staff], params) if staff in known else ()
         if ties:
             named.append(staff)
             anomalies += [*desk[staff], *ties]

@@ -65,11 +65,18 @@ def detect(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the th
 
 
 def _mine(tables: Tables, whose: str) -> ir.Table:
-    """Return staff_id, entity_type, entity_id of accounts and identity numbers: his own, or those of his kin alone."""
-    circle = tables["circle"]
-    own = circle.filter(circle.how == "self")
+    """Return staff_id, entity_type, entity_id: his own account and identity number on the register, or his kin's."""
+    import ibis
+
+    staff, circle = tables["staff"], tables["circle"]
+    parts = [
+        staff.select("staff_id", entity_type=ibis.literal(kind), entity_id=staff[column])
+        for kind, column in (("bank_account", "bank_account"), ("agent", "id_number"))
+    ]
+    own = parts[0].union(parts[1], distinct=True)
+    own = own.filter(own.entity_id.notnull() & (own.entity_id != ""))
     if whose == "self":
-        return own.select("staff_id", "entity_type", "entity_id")
+        return own
     near = circle.filter((circle.how == "household") | (circle.how == "relative"))
     return near.anti_join(own, ["entity_type", "entity_id"]).select("staff_id", "entity_type", "entity_id")
 
@@ -113,7 +120,7 @@ def _evidence(rows: ir.Table) -> ir.Table:
         group_id=rows.staff_id, subject_type=ibis.literal("staff"), subject_id=rows.staff_id,
         institution_id=rows.institution_id, source_table=rows.source_table, source_key=rows.source_key,
         event_at=rows.event_at.cast("timestamp"), amount=rows.amount.cast("decimal(18,2)"),
-        grade=ibis.literal(Grade.E1.value), shows=rows.shows, m_patient=rows.patient_id, m_house=rows.m_house,
+        grade=ibis.literal(Grade.E1.value), shows=ibis.literal("row_").concat(rows.shows), m_patient=rows.patient_id, m_house=rows.m_house,
         m_action=rows.m_action, m_acted_on=rows.m_acted_on.cast("string"),
     )
 
@@ -122,7 +129,7 @@ def confirm(group: Group, params: Params) -> Verdict | None:
     """Confirm what several strangers' papers, or an action for kin's house, say about the person."""
     found, kept = [], group.rows["shows"].isin([])
     for shows, rows in group.rows.groupby("shows", sort=True):
-        anomaly = _said(str(shows), rows, params)
+        anomaly = _said(str(shows).removeprefix("row_"), rows, params)
         if anomaly is not None:
             found.append(anomaly)
             kept |= group.rows["shows"] == shows
@@ -174,6 +181,10 @@ TYPOLOGY = Typology(
     ),
     records=("收款账户开户信息与流水", "业务系统经办、复核与变更日志", "任职回避与亲属申报表", "机构协议与额度调整审批件"),
     sentences={
+        f"row_{OWN_ACCOUNT}": "该笔业务的款项付至经办人员本人账户",
+        f"row_{KIN_ACCOUNT}": "由其受理或复核的该笔业务，款项付至其亲属账户",
+        f"row_{OWN_AGENT}": "该笔业务由经办人员本人代办",
+        f"row_{OWN_HOUSE}": "其为之办理恢复结算或额度调整的机构的结算",
         OWN_ACCOUNT: (
             "{n_people} 名非亲属参保人的 {n_rows} 笔业务付至 {staff} 本人账户（{first_on} 至 {last_on}）"
         ),
