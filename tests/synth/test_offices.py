@@ -1,4 +1,4 @@
-"""Towns with offices: everything else as it was, rosters that are followed, insiders, and innocents who look like them."""
+"""Towns with offices: all else as it was, rosters that are followed, insiders, and innocents who look like them."""
 
 from __future__ import annotations
 
