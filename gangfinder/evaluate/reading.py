@@ -106,7 +106,7 @@ def typed(kind: str, values: Iterable[str]) -> Subjects:
 def ring_of(entry: Mapping[str, Any]) -> Ring:
     """Return a ring from its entry in ``truth.json``."""
     made_of = entry.get("subject_type", "patient")
-    subjects = typed(made_of, entry[f"{made_of}s"])
+    subjects = typed(made_of, entry["staff" if made_of == "staff" else f"{made_of}s"])
     houses = typed("institution", entry["institutions"]) | typed("doctor", entry["doctors"])
     evidence = frozenset((table, key) for table, keys in entry["source_keys"].items() for key in keys)
     return Ring(entry["ring_id"], entry["typology"], subjects or houses, evidence)

@@ -71,6 +71,8 @@ class Part:
         Doctors who are the part's subjects, where it is made of doctors.
     more
         Conduct for the town's ledgers, by table (see ``ledgers.LEDGERS``).
+    staff
+        Members of the fund's staff who are the part's subjects, where it is made of staff.
     """
 
     kind: str
@@ -83,6 +85,7 @@ class Part:
     accounts: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     doctors: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     more: Mapping[str, Conduct] = field(default_factory=dict)
+    staff: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
 def make_scene(world: World, habits: Habits, ordinary: Events) -> Scene:

@@ -123,7 +123,7 @@ def make_names(world: World) -> Names:
     n_doctors, n_operators, n_staff = (
         len(places.doctor_place),
         len(places.operator_place),
-        _staff_members(world),
+        world.bureau.count if world.bureau is not None else _staff_members(world),
     )
     doctor_serial = strings(np.hstack([literal("D990101", n_doctors), digits(rng.permutation(n_doctors) + 100_000, 6)]))
     return Names(
@@ -140,7 +140,7 @@ def make_names(world: World) -> Names:
         staff=opaque(n_staff, keys[6], "S"),
         doctor_person=world.standing.doctor_person,
         operator_person=_workers(world, rng, n_operators),
-        staff_person=_workers(world, rng, n_staff),
+        staff_person=_workers(world, rng, n_staff) if world.bureau is None else world.bureau.person,
         account_key=keys[7],
     )
 

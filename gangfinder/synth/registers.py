@@ -115,6 +115,8 @@ def _institutions(world: World, names: Names, beds: Ints) -> pa.Table:
     public = np.isin(places.kind, [PlaceKind.LARGE, PlaceKind.TOWNSHIP]) | (rng.random(count) < 0.15)
     legal = world.people.count + rng.integers(0, 3_000, count)
     codes = usccs(count, int(rng.integers(1, 2**40)))
+    if world.bureau is not None:
+        legal = np.where(world.bureau.relations.owner >= 0, world.bureau.relations.owner, legal)
     parent, legal, code = _owners(world, legal)
     return as_table(
         "institutions",

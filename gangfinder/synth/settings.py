@@ -26,8 +26,14 @@ STYLES = (
 )
 """Styles of rings that are planted when asked for: in step by dates alone, inside a look-alike, and around one hub."""
 
+INSIDE = ("T20",)
+"""Typologies whose subjects are staff; planted where the town has offices, on rings of ``HOSTS``."""
+
+HOSTS = ("T11", "T13", "T17", "T19")
+"""Typologies whose rings somebody inside may let pass."""
+
 PLANTABLE = (*TYPOLOGIES, *STYLES)
-"""Everything that can be planted."""
+"""Everything that can be planted in a town without offices."""
 
 FILE_FORMATS = ("parquet", "csv", "xlsx")
 ENCODINGS = ("utf-8", "gb18030")
@@ -69,6 +75,9 @@ class TownSettings:
         ``parquet``, ``csv`` or ``xlsx``.
     encoding
         Encoding of CSV files.
+    offices
+        Let the fund's offices be seen: members of staff with rosters and leave, files that follow them, actions,
+        ties, look-alikes among them, and insiders (T20) on some rings. Without it every byte stays as it is.
     """
 
     patients: int = 20_000
@@ -85,6 +94,7 @@ class TownSettings:
     dates_only: bool = False
     file_format: str = "parquet"
     encoding: str = "utf-8"
+    offices: bool = False
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot give a town.
@@ -95,8 +105,9 @@ class TownSettings:
             If a value is out of range or unknown.
         """
         self._check_ranges()
+        self._check_inside()
         for name in self.typologies or ():
-            if name not in PLANTABLE:
+            if name not in (*PLANTABLE, *INSIDE):
                 near = ", ".join(nearest(name, PLANTABLE) or PLANTABLE)
                 message = "A typology that cannot be planted was asked for"
                 raise SettingsError(message, hint=f"try {near}")
@@ -106,6 +117,17 @@ class TownSettings:
         if self.encoding not in ENCODINGS:
             message = "Unknown encoding"
             raise SettingsError(message, hint=f"use one of {', '.join(ENCODINGS)}")
+
+    def _check_inside(self) -> None:
+        asked = set(self.typologies or ())
+        if not asked & set(INSIDE):
+            return
+        if not self.offices or self.only_required:
+            message = "Insiders can be planted only where the town has offices"
+            raise SettingsError(message, hint="set offices, and keep all tables")
+        if not asked & set(HOSTS):
+            message = "Insiders were asked for without a ring that they could let pass"
+            raise SettingsError(message, hint=f"ask also for one of {', '.join(HOSTS)}")
 
     def _check_ranges(self) -> None:
         ranges: dict[str, tuple[float, float, float]] = {
@@ -128,8 +150,9 @@ class TownSettings:
         if self.clean:
             return ()
         thin = self.only_required and self.dates_only
-        chosen = self.typologies or (("T01", "T05", "lockstep") if thin else TYPOLOGIES)
-        return tuple(code for code in PLANTABLE if code in chosen)
+        usual = (*TYPOLOGIES, *INSIDE) if self.offices and not self.only_required else TYPOLOGIES
+        chosen = self.typologies or (("T01", "T05", "lockstep") if thin else usual)
+        return tuple(code for code in (*PLANTABLE, *INSIDE) if code in chosen)
 
     @property
     def participation(self) -> float:
@@ -161,4 +184,6 @@ class TownSettings:
         plain = asdict(self)
         plain["start"] = self.start.isoformat()
         plain["typologies"] = list(self.planted)
+        if not self.offices:  # the truth of such towns is compared byte for byte
+            del plain["offices"]
         return plain

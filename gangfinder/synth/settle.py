@@ -298,6 +298,8 @@ def _desk(rng: np.random.Generator, world: World, events: Events) -> tuple[Ints,
     operator = places.operator_first[where] + np.where(
         shared, 0, (turn * places.operator_count[where]).astype(np.int64)
     )
+    if world.bureau is not None:
+        operator = world.bureau.present(operator, events["at"] // DAY)
     given_t, given_o = events["terminal"].astype(np.int64), events["operator"].astype(np.int64)
     # a house with one login has no other to offer, whoever asks
     return (

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from gangfinder.model.tables import TABLES
+from gangfinder.synth.actions import actions_table
 from gangfinder.synth.batch import items_of, make_batch, plan_items, prescriptions_of, settlements_of
 from gangfinder.synth.beds import allot_beds
 from gangfinder.synth.benefits import further_claims
@@ -18,18 +19,23 @@ from gangfinder.synth.clash import surviving, without_clashes
 from gangfinder.synth.entitlements import diagnoses
 from gangfinder.synth.events import DAY, Claims, Events
 from gangfinder.synth.guests import guest_life
+from gangfinder.synth.innocents import innocents
+from gangfinder.synth.insiders import with_insiders
 from gangfinder.synth.ledgers import Entries, fill, written
 from gangfinder.synth.lookalikes import play
 from gangfinder.synth.names import Names, make_names
 from gangfinder.synth.ordinary import make_habits, refills, stays, visits
 from gangfinder.synth.paper import ordinary_paper
+from gangfinder.synth.paperwork import Desks, through_offices
 from gangfinder.synth.people import NO_DEATH
+from gangfinder.synth.plot import Plot, plot
 from gangfinder.synth.registers import registers, shuffled
 from gangfinder.synth.reimbursed import reimbursements
 from gangfinder.synth.rerouting import at_open_houses, rerouted
 from gangfinder.synth.rings import plant
 from gangfinder.synth.settings import TownSettings
 from gangfinder.synth.special import special_sales
+from gangfinder.synth.staffing import staff_tables, staff_ties
 from gangfinder.synth.standing import sick_doctors
 from gangfinder.synth.stock import stock_table
 from gangfinder.synth.streams import Flags, Ints
@@ -70,18 +76,18 @@ def build_town(settings: TownSettings) -> Town:
     return _written(world, *_played(world))
 
 
-def _played(world: World) -> tuple[Conducts, ClaimPairs, list[Entries], PartPairs]:
+def _played(world: World) -> tuple[Conducts, ClaimPairs, list[Entries], PartPairs, Plot]:
     """Return what everybody did, honest and planted; the stage, as large as the rows, is let go."""
     scene = _ordinary_year(world)
-    lookalikes = play(scene)
-    rings = plant(scene)
+    lookalikes = [*play(scene), *innocents(world)]
+    plotted, rings = plot(scene, plant(scene))
     conduct = [_honest_events(scene, lookalikes), _planted_events(scene, rings)]
     claims = (
         Claims.joined([*_honest_claims(scene), *_numbered_claims(lookalikes, 1)]),
         Claims.joined(_numbered_claims(rings, -1)),
     )
     bare = [[replace(p, events=Events.none(), cover=Events.none()) for p in part] for part in (lookalikes, rings)]
-    return conduct, claims, fill(scene, lookalikes, rings), (bare[0], bare[1])
+    return conduct, claims, fill(scene, lookalikes, rings), (bare[0], bare[1]), plotted
 
 
 def _ordinary_year(world: World) -> Scene:
@@ -137,7 +143,7 @@ def _errors(scene: Scene) -> Events:
 
 
 def _written(
-    world: World, conduct: Conducts, claims: ClaimPairs, entries: list[Entries], parts: PartPairs
+    world: World, conduct: Conducts, claims: ClaimPairs, entries: list[Entries], parts: PartPairs, plotted: Plot
 ) -> Town:
     """Turn conduct (honest, planted) into tables and describe what was planted."""
     names = make_names(world)
@@ -147,8 +153,12 @@ def _written(
         make_batch(world, names, branch, conduct.pop(0), beds.pop(0), kept.pop(0)) for branch in ("honest", "planted")
     ]
     paid, claimed = _claimed(world, names, claims)
-    ledgers = written(world, names, entries)
+    ledgers, desks = written(world, names, entries), None
+    if world.bureau is not None:
+        paid, claimed, ledgers, desks = through_offices(world, names, plotted, claims, entries, paid, claimed, ledgers)
     truth = make_truth(world.settings, names, batches, claimed, ledgers, parts)
+    if desks is not None:
+        truth = with_insiders(truth, names, plotted, claimed, ledgers, desks)
     plans = [plan_items(names, batch) for batch in batches]
     tables = {"settlements": settlements_of(world, batches)}
     if not world.settings.only_required:
@@ -157,10 +167,27 @@ def _written(
     if not world.settings.only_required:
         rng = world.streams.rng("claim order")
         tables |= {"reimbursements": shuffled(rng, paid), **registers(world, names, approved)}
+        if desks is not None:
+            tables |= _of_offices(world, names, plotted, claims, desks, tables["ties"])
         tables["stock"] = shuffled(world.streams.rng("stock order"), stock_table(world, names, [p.left for p in plans]))
         tables["items"] = items_of(world, plans)
         tables |= {name: shuffled(world.streams.rng("order", name), one.table) for name, one in ledgers.items()}
     return Town({name: _thinned(world.settings, name, table) for name, table in tables.items()}, truth)
+
+
+def _of_offices(
+    world: World, names: Names, plotted: Plot, claims: ClaimPairs, desks: Desks, ties: pa.Table
+) -> dict[str, pa.Table]:
+    """Return the tables that a town with offices has besides, or has otherwise."""
+    both = staff_ties(world, names, plotted)
+    ties = ties.append_column("share", pa.nulls(len(ties), both.schema.field("share").type))
+    ties = ties.append_column("since", pa.nulls(len(ties), both.schema.field("since").type))
+    made = staff_tables(world, names) | {
+        "actions": actions_table(world, names, plotted, Claims.joined(claims), len(claims[0]), desks),
+        "ties": pa.concat_tables([ties, both.select(ties.column_names)]),
+    }
+    rng = world.streams.rng("office order")
+    return {name: shuffled(rng, table) for name, table in made.items()}
 
 
 def _checked(world: World, conduct: Conducts) -> tuple[list[Flags], list[Ints], Ints]:

@@ -18,7 +18,7 @@ from gangfinder.synth.names import Names
 from gangfinder.synth.settings import SYNTH_VERSION, TownSettings
 from gangfinder.synth.streams import Ints
 
-SUBJECTS = {"T13": "institution", "T21": "doctor", "T22": "institution"}
+SUBJECTS = {"T13": "institution", "T20": "staff", "T21": "doctor", "T22": "institution"}
 """What a ring is made of, where it is not patients."""
 
 
@@ -48,6 +48,12 @@ class Group:
         What it is made of: the identifiers of that type are matched with a lead's core members.
     entries
         Keys of its rows in further tables.
+    staff
+        Members of the fund's staff it is made of.
+    insiders
+        Who of a ring's own side lent a hand from inside a house, as ``operator:<id>``.
+    attached_to, style, ties
+        Of insiders: the ring they help, how, and by what they can be known.
     """
 
     group_id: str
@@ -67,6 +73,11 @@ class Group:
     n_rows: int
     subject_type: str = "patient"
     entries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    staff: tuple[str, ...] = ()
+    insiders: tuple[str, ...] = ()
+    attached_to: str = ""
+    style: str = ""
+    ties: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +92,7 @@ class Truth:
         """Return the contents of ``truth.json``."""
         rings = [_ring_json(group) for group in self.rings]
         alike = [
-            {k: v for k, v in asdict(group).items() if k not in {"settlements", "reimbursements", "entries"}}
+            {k: v for k, v in _plain(group).items() if k not in {"settlements", "reimbursements", "entries"}}
             for group in self.lookalikes
         ]
         counts: dict[str, int] = {}
@@ -96,8 +107,16 @@ class Truth:
         }
 
 
+_OF_STAFF = ("staff", "insiders", "attached_to", "style", "ties")
+
+
+def _plain(group: Group) -> dict[str, Any]:
+    """Return a group as plain values; of staff only where there is something to say."""
+    return {name: value for name, value in asdict(group).items() if value or name not in _OF_STAFF}
+
+
 def _ring_json(group: Group) -> dict[str, Any]:
-    plain = asdict(group)
+    plain = _plain(group)
     keys = {"settlements": plain.pop("settlements"), "reimbursements": plain.pop("reimbursements")}
     keys |= plain.pop("entries")
     return {"ring_id": plain.pop("group_id"), "typology": plain.pop("kind"), **plain, "source_keys": keys}
@@ -175,7 +194,7 @@ def _group(
     seen = np.concatenate([record.events["patient"][event], claimed.claims["patient"][claim]]).astype(np.int64)
     people = seen if origin < 0 and not part.more else np.concatenate([seen, part.people])
     places = np.concatenate([record.events["place"][event], claimed.claims["place"][claim]]).astype(np.int64)
-    made_of = SUBJECTS.get(part.kind, "patient")
+    made_of = "staff" if len(part.staff) else SUBJECTS.get(part.kind, "patient")
     places = np.concatenate([places, part.places]) if origin > 0 else _own_houses(part, places, made_of)
     days = np.concatenate([record.events["at"][event] // DAY, claimed.claims["submitted"][claim]])
     sign = np.where(record.rows.refund_of[rows] != NONE, -1, 1)
@@ -200,7 +219,13 @@ def _group(
         n_rows=len(rows) + len(claim),
         subject_type=made_of,
         entries=_entries(record, ledgers, origin, event),
+        staff=_ids(names.staff, part.staff),
     )
+
+
+def keys_at(one: Written, rows: Ints) -> tuple[str, ...]:
+    """Return the keys of some rows of a ledger, sorted."""
+    return tuple(sorted(set(one.table[one.key].take(pa.array(rows)).to_pylist())))
 
 
 def _own_houses(part: Part, visited: Ints, made_of: str) -> Ints:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gangfinder.synth.bureau import Bureau, make_bureau
 from gangfinder.synth.catalogue import HOUR_PROFILE, SUNDAY_FACTOR, Catalogue, Kind, PlaceKind, make_catalogue
 from gangfinder.synth.events import DAY, Events, clock
 from gangfinder.synth.people import People, make_people
@@ -96,6 +97,8 @@ class World:
         Facts that look-alikes bring with them.
     standing
         Owners, contracts that rest, and where doctors are at work.
+    bureau
+        The fund's offices, in a town that shows them.
     """
 
     settings: TownSettings
@@ -107,6 +110,7 @@ class World:
     seats: Seats
     marks: Marks
     standing: Standing
+    bureau: Bureau | None = None
 
     @property
     def first_day(self) -> int:
@@ -188,9 +192,13 @@ def make_world(settings: TownSettings) -> World:
     standing = make_standing(settings, streams, people, places, sites, seats.place_taken, OUTSIDERS)
     # a doctor who is cast would have to be in two places: at work and in the part
     seats.claim_people(standing.doctor_person[standing.doctor_person < people.count])
+    bureau = make_bureau(settings, streams, people, places, sites, standing) if settings.offices else None
+    if bureau is not None:  # nor does a member of staff play: what is seen of him is what he does at work
+        seats.claim_people(bureau.person[bureau.person < people.count])
+        seats.claim_people(bureau.spare[bureau.spare >= 0])
     rng = streams.rng("addresses")
     plain = people.rural & (rng.random(people.villages) < 0.12)[people.village]
     shelves = Shelves.plain(places.count, len(catalogue.prices))
     nobody = np.full(people.count, -1, dtype=np.int64)
     marks = Marks(nobody, plain, shelves, np.full(places.count, -1, dtype=np.int64), nobody.copy())
-    return World(settings, streams, people, standing.settled(places), catalogue, sites, seats, marks, standing)
+    return World(settings, streams, people, standing.settled(places), catalogue, sites, seats, marks, standing, bureau)

@@ -73,6 +73,7 @@ def plant(scene: Scene) -> list[Part]:
     played = (
         RINGS[typology](scene, scene.world.streams.rng("ring", typology, number), number)
         for typology in settings.planted
+        if typology in RINGS  # insiders are attached to the others' rings
         for number in range(settings.rings_per_typology)
         if _room(scene) >= _ROOM
     )

@@ -1,0 +1,113 @@
+"""By what an insider can be known: a tie of his own to the ring, as the records show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+
+from gangfinder.synth.bureau import Bureau
+from gangfinder.synth.casting import Part, Scene
+from gangfinder.synth.events import NONE, Conduct
+
+C = TypeVar("C", bound=Conduct)
+
+OWN_ACCOUNT, KIN_ACCOUNT, KIN_AGENT, PHONE, DECLARED, PAST, OWNED = (
+    "own_account", "kin_account", "kin_agent", "phone", "declared", "former_employer", "owner",
+)
+_TIES: dict[str, tuple[tuple[str, ...], ...]] = {
+    # typology: ties by difficulty
+    "T17": (
+        (OWN_ACCOUNT,), (OWN_ACCOUNT, KIN_ACCOUNT, KIN_AGENT, PHONE, DECLARED),
+        (KIN_AGENT, KIN_ACCOUNT, DECLARED, PAST), (DECLARED, PAST),
+    ),
+    "T11": ((KIN_AGENT,), (KIN_AGENT, PHONE, DECLARED), (KIN_AGENT, DECLARED, PAST), (DECLARED, PAST)),
+    "T19": ((KIN_AGENT,), (KIN_AGENT, PHONE, DECLARED), (KIN_AGENT, DECLARED), (DECLARED,)),
+}
+"""The harder the town, the further away is the tie."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """One tie of an insider.
+
+    Parameters
+    ----------
+    staff
+        Member of the fund's staff.
+    kind
+        What it is.
+    target
+        The resident or house it leads to.
+    """
+
+    staff: int
+    kind: str
+    target: int
+
+
+def tied(scene: Scene, bureau: Bureau, rng: np.random.Generator, staff: int, part: Part) -> tuple[Tie, Part]:
+    """Return a tie of a member of staff to a ring, and the ring as it is with it.
+
+    Parameters
+    ----------
+    scene, bureau, rng
+        The town and the random stream.
+    staff, part
+        The insider, a resident, and the ring.
+    """
+    kinds = _TIES[part.kind][scene.world.settings.difficulty]
+    kind = kinds[int(rng.integers(len(kinds)))]
+    if kind == OWN_ACCOUNT:
+        return Tie(staff, kind, int(bureau.person[staff])), _paid(rng, part, int(bureau.person[staff]))
+    if kind in {KIN_ACCOUNT, KIN_AGENT}:
+        kin = int(bureau.spare[staff])
+        if kin != NONE:
+            return Tie(staff, kind, kin), _paid(rng, part, kin) if kind == KIN_ACCOUNT else _acting(part, kin)
+        kind = DECLARED
+    if kind == PAST:
+        house = part.places[0] if part.kind == "T17" else scene.world.places.doctor_place[part.doctors[0]]
+        return Tie(staff, kind, int(house)), part
+    known = part.agents[~np.isin(part.agents, bureau.person)]
+    agent = rng.choice(known if len(known) else part.people)
+    return Tie(staff, kind, int(agent)), part
+
+
+def _paid(rng: np.random.Generator, part: Part, person: int) -> Part:
+    """Return the ring with some of its money going to a person's account."""
+    claims, members = part.claims, part.claims["patient"]
+    shared = np.flatnonzero(claims["account"] != members)
+    some = rng.permutation(shared)[: max(4, len(shared) // 3)]
+    account = claims["account"].copy()
+    account[some] = person
+    return replace(part, claims=claims.having(account=account), accounts=np.unique(account[account != members]))
+
+
+def _acting(part: Part, person: int) -> Part:
+    """Return the ring with a person in place of its first agent."""
+    old = _acted(part)
+    fresh = part.agents.copy()
+    fresh[part.agents == old] = person
+    more = {table: _instead(conduct, old, person) for table, conduct in part.more.items()}
+    claims = _instead(part.claims, old, person)
+    account = np.where(claims["account"] == old, person, claims["account"])
+    return replace(
+        part, claims=claims.having(account=account), agents=fresh, more=more,
+        accounts=np.where(part.accounts == old, person, part.accounts),
+    )
+
+
+def _acted(part: Part) -> int:
+    """Return the agent who acts most often."""
+    seen = [part.claims["agent"], *(one["agent"] for one in part.more.values() if "agent" in one.schema)]
+    acted = np.concatenate(seen)
+    acted = acted[np.isin(acted, part.agents)]
+    return int(np.bincount(acted).argmax()) if len(acted) else int(part.agents[0])
+
+
+def _instead(conduct: C, old: int, new: int) -> C:
+    """Return the conduct with one agent in another's place."""
+    if "agent" not in conduct.schema:
+        return conduct
+    return conduct.having(agent=np.where(conduct["agent"] == old, new, conduct["agent"]))

@@ -1,0 +1,197 @@
+"""Towns with offices: all else as it was, rosters that are followed, insiders, and innocents who look like them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections import Counter
+
+import pandas as pd
+import pyarrow.csv as pacsv
+import pytest
+
+from gangfinder.errors import SettingsError
+from gangfinder.evaluate.reading import ring_of
+from gangfinder.model.tables import TABLES
+from gangfinder.synth import Town, TownSettings, build_town
+from gangfinder.synth.innocents import OFFICE_LOOKALIKES
+
+BEFORE = {
+    # digests of all tables and the truth of small towns, taken before there were offices
+    "small": (
+        {"patients": 2_500, "seed": 11},
+        "3fe4febb55b055b83eed9342ac5845679c96672c68c52002a1014862a480472b",
+    ),
+    "clean": (
+        {"patients": 2_000, "seed": 12, "clean": True, "difficulty": 2},
+        "94a23077c0fa5aff2da4b87c0782bba9099e63c3678ab6c8478b3c9adc14da10",
+    ),
+    "hidden": (
+        {"patients": 2_000, "seed": 13, "difficulty": 3, "typologies": ("T11", "T13", "T17", "T19", "star_agent")},
+        "b1dbaa04e1196604a6068507f63f6388d09c27bfe624cd5a06e9d494fb3e6890",
+    ),
+    "thin": (
+        {"patients": 2_000, "seed": 14, "only_required": True, "dates_only": True, "months": 6},
+        "747000670745809fcab9416830a481470e3d34edeca4160f6b4e22a4b3d49032",
+    ),
+}
+
+
+def digest(town: Town) -> str:
+    whole = hashlib.sha256()
+    for name in sorted(town.tables):
+        text = io.BytesIO()
+        pacsv.write_csv(town.tables[name], text)
+        whole.update(name.encode())
+        whole.update(text.getvalue())
+    whole.update(json.dumps(town.truth.to_json(), ensure_ascii=False, sort_keys=True).encode())
+    return whole.hexdigest()
+
+
+@pytest.mark.parametrize("name", sorted(BEFORE))
+def test_a_town_without_offices_is_what_it_was(name):
+    settings, before = BEFORE[name]
+    assert digest(build_town(TownSettings(**settings))) == before
+
+
+PEOPLE = 5_000
+
+
+@pytest.fixture(scope="module")
+def town() -> Town:
+    return build_town(TownSettings(patients=PEOPLE, seed=3, offices=True))
+
+
+@pytest.fixture(scope="module")
+def clean() -> Town:
+    return build_town(TownSettings(patients=PEOPLE, seed=3, offices=True, clean=True))
+
+
+def test_the_same_town_twice(town):
+    assert digest(build_town(TownSettings(patients=PEOPLE, seed=3, offices=True))) == digest(town)
+
+
+def test_planting_insiders_leaves_every_honest_row_as_it_was(town, clean):
+    for name in ("staff", "roster", "institutions", "patients", "operators"):
+        # a house that turns out busier has more beds, whoever lies in them
+        before, after = (t.tables[name].drop_columns(["beds"] * (name == "institutions")) for t in (clean, town))
+        assert after.equals(before), name
+    for name in ("reimbursements", "filings", "enrolments", "actions", "ties", "signals"):
+        before, after = (Counter(map(repr, t.tables[name].to_pylist())) for t in (clean, town))
+        assert not before - after, name
+
+
+@pytest.mark.parametrize("which", ["town", "clean"])
+def test_at_least_three_of_every_lookalike_among_staff(which, request):
+    counts = request.getfixturevalue(which).truth.to_json()["lookalike_counts"]
+    assert min(counts[kind] for kind in OFFICE_LOOKALIKES) >= 3
+    assert counts == request.getfixturevalue("clean").truth.to_json()["lookalike_counts"]
+
+
+def _files(town: Town) -> pd.DataFrame:
+    """Return reimbursements and filings: kind of business, who did what, and when."""
+    claims, filings = (town.tables[name].to_pandas() for name in ("reimbursements", "filings"))
+    own = {"maternity": "maternity", "special_drug": "special_drug"}
+    claims["business"] = claims["benefit_kind"].map(own).fillna("manual_reimbursement")
+    claims = claims.rename(columns={"reimbursement_id": "key", "submitted_at": "filed_at"})
+    filings = filings.rename(columns={"filing_id": "key"}).assign(business="filing")
+    shown = ["key", "business", "filed_at", "handler_id", "handled_at", "reviewer_id", "reviewed_at", "decision"]
+    return pd.concat([claims[shown], filings[shown]], ignore_index=True)
+
+
+def _planted(town: Town) -> set[str]:
+    rings = town.truth.rings
+    return {key for ring in rings for key in (*ring.reimbursements, *ring.entries.get("filings", ()))}
+
+
+def test_tables_of_offices_follow_the_model(town):
+    for name in ("staff", "roster", "actions", "ties"):
+        table, spec = town.tables[name], TABLES[name]
+        assert set(table.column_names) <= set(spec.names)
+        assert all(table[column].null_count == 0 for column in spec.required)
+    keys = list(TABLES["roster"].key)
+    assert not town.tables["roster"].select(keys).to_pandas().duplicated().any()
+
+
+@pytest.mark.parametrize("who", ["handler", "reviewer"])
+def test_honest_files_are_done_by_whoever_is_on_the_roster(clean, who):
+    files = _files(clean)
+    roster = clean.tables["roster"].to_pandas().rename(columns={"staff_id": f"{who}_id"})
+    files["day"] = pd.to_datetime(files["handled_at" if who == "handler" else "reviewed_at"]).dt.normalize()
+    both = files.merge(roster, left_on=[f"{who}_id", "business"], right_on=[f"{who}_id", "business_kind"])
+    begin = pd.to_datetime(both["valid_from"])
+    end = pd.to_datetime(both["valid_to"]).fillna(pd.Timestamp(2099, 1, 1))
+    on = both[(begin <= both["day"]) & (both["day"] <= end)]
+    assert set(on["key"]) == set(files["key"])
+    assert (files["day"].dt.day_of_week < 5).all()
+
+
+def test_honest_files_pass_two_people_in_order(clean):
+    files = _files(clean)
+    assert (files["handler_id"] != files["reviewer_id"]).all()
+    assert (files["filed_at"] < files["handled_at"]).all()
+    wait = (files["reviewed_at"] - files["handled_at"]).dt.total_seconds()
+    assert wait.min() >= 900
+    late = files["handled_at"].dt.hour >= 18
+    assert 0.002 < late.mean() < 0.03
+    assert 0.03 < (files["decision"] == "rejected").mean() < 0.1
+
+
+def test_nothing_is_paid_for_what_is_refused(town):
+    claims = town.tables["reimbursements"].to_pandas()
+    refused = claims["decision"] == "rejected"
+    assert (claims.loc[refused, "fund_amount"] == 0).all()
+    assert claims.loc[refused, "paid_at"].isna().all()
+    assert claims.loc[~refused, "paid_at"].notna().all()
+
+
+def _hosts(town: Town) -> list[tuple[object, object]]:
+    by_id = {ring.group_id: ring for ring in town.truth.rings}
+    return [(ring, by_id[ring.attached_to]) for ring in town.truth.rings if ring.kind == "T20"]
+
+
+def test_insiders_are_staff_and_rings_of_their_own(town):
+    staff = set(town.tables["staff"]["staff_id"].to_pylist())
+    found = _hosts(town)
+    assert len(found) == 3
+    for ring, host in found:
+        assert ring.subject_type == "staff"
+        assert ring.staff
+        assert set(ring.staff) <= staff
+        assert host.kind in {"T11", "T13", "T17", "T19"}
+        assert ring_of(_entry(town, ring.group_id)).subjects == {("staff", one) for one in ring.staff}
+
+
+def _entry(town: Town, ring_id: str) -> dict[str, object]:
+    return next(ring for ring in town.truth.to_json()["rings"] if ring["ring_id"] == ring_id)
+
+
+def test_an_insider_has_more_of_the_ring_than_his_office_explains(town):
+    office = town.tables["staff"].to_pandas().set_index("staff_id")
+    files = _files(town)
+    for ring, host in _hosts(town):
+        own = set(host.reimbursements) | set(host.entries.get("filings", ()))
+        if host.kind not in {"T17", "T11"}:
+            continue
+        for one in ring.staff:
+            column = f"{office.loc[one, 'role']}_id"
+            there = files[files["handler_id"].map(office["office"]) == office.loc[one, "office"]]
+            of_ring = there["key"].isin(own)
+            his = there[column] == one
+            assert his[of_ring].mean() > 2 * his[~of_ring].mean() - 0.35
+            assert his[of_ring].mean() > 0.7
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"typologies": ("T20", "T17")},
+        {"typologies": ("T20", "T05"), "offices": True},
+        {"typologies": ("T20", "T17"), "offices": True, "only_required": True},
+    ],
+)
+def test_insiders_need_offices_and_a_ring(wrong):
+    with pytest.raises(SettingsError) as refused:
+        TownSettings(**wrong)
+    assert refused.value.hint
