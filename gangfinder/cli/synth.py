@@ -46,6 +46,7 @@ from gangfinder.cli._output import quiet_option, recorder
     show_default=True,
     help="Encoding of CSV files.",
 )
+@click.option("--offices", is_flag=True, help="Show the fund's offices: staff, rosters, actions, and insiders (T20).")
 @quiet_option
 def command(
     out: Path,
@@ -59,6 +60,7 @@ def command(
     dates_only: bool,  # noqa: FBT001
     file_format: str,
     encoding: str,
+    offices: bool,  # noqa: FBT001
     quiet: bool,  # noqa: FBT001
 ) -> None:
     """Write a synthetic town with planted rings and innocent look-alikes, and the truth about both.
@@ -81,6 +83,7 @@ def command(
         dates_only=dates_only,
         file_format=file_format,
         encoding=encoding,
+        offices=offices,
     )
     with recorder(quiet=quiet)(f"making a town of {patients:,} people") as stage:
         town = build_town(settings)

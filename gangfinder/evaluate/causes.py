@@ -21,7 +21,8 @@ class Causes:
         self._kinds: dict[tuple[str, str], set[str]] = defaultdict(set)
         for entry in lookalikes:
             # a house in which a look-alike happens explains a lead without patients, never one with them
-            names = typed("patient", [*entry["patients"], *entry["agents"]])
+            names = typed("staff", entry.get("staff", ()))
+            names = names or typed("patient", [*entry["patients"], *entry["agents"]])
             for subject in names or typed("institution", entry["institutions"]):
                 self._kinds[subject].add(entry["kind"])
 

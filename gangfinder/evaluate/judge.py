@@ -3,7 +3,8 @@
 The rule (DESIGN §6): leads are matched one to one to rings; a ring is found when at least 60 % of its
 patients are core members of one lead among the first k, k the number of planted rings, and at least 60 % of
 that lead's core patients are the ring's. A second lead on a found ring is false. Rings without patients are
-compared by their institutions and doctors. Not judged: amounts, grades, texts.
+compared by their institutions and doctors. Rings of the fund's staff and leads on staff are counted apart, k being
+the number of such rings. Not judged: amounts, grades, texts.
 """
 
 from __future__ import annotations
@@ -42,20 +43,22 @@ def evaluate(town_folder: str | Path, out_folder: str | Path) -> Evaluation:
 def judge(truth: Mapping[str, Any], leads: list[Lead]) -> Evaluation:
     """Compare leads, in their order, with the contents of ``truth.json``."""
     rings = [ring_of(entry) for entry in truth["rings"]]
+    leads = [lead for lead in leads if not _of_process(rings, lead)]
     k = len(rings)
-    matched = _match(rings, leads[:k])
+    first = _first(rings, leads)
+    matched = _match(rings, first)
     by_ring = {ring: lead for lead, ring in matched.items()}
     verdicts = tuple(_verdict(ring, by_ring.get(ring.ring_id), leads) for ring in rings)
     found = [v for v in verdicts if v.lead_id is not None]
     causes = Causes(rings, truth["lookalikes"], set(by_ring))
-    false = tuple(causes.explain(lead, lead.rank <= k) for lead in leads if lead.lead_id not in matched)
+    false = tuple(causes.explain(lead, lead in first) for lead in leads if lead.lead_id not in matched)
     evidence = _evidence(rings, leads, matched)
     return Evaluation(
         k=k,
         leads=len(leads),
         found=len(found),
         recall_at_k=len(found) / k if k else None,
-        precision_at_k=len(found) / min(k, len(leads)) if k and leads else None,
+        precision_at_k=len(found) / len(first) if first else None,
         typology_recall=_by_typology(verdicts),
         member_precision=_mean(v.member_precision for v in found),
         member_recall=_mean(v.member_recall for v in found),
@@ -64,6 +67,17 @@ def judge(truth: Mapping[str, Any], leads: list[Lead]) -> Evaluation:
         evidence_precision=evidence[0],
         evidence_recall=evidence[1],
     )
+
+
+def _of_process(rings: list[Ring], lead: Lead) -> bool:
+    """Return whether a lead names an office of planted insiders and no person: it is neither found nor false."""
+    return bool(lead.core) and any(lead.core <= ring.offices for ring in rings)
+
+
+def _first(rings: list[Ring], leads: list[Lead]) -> list[Lead]:
+    """Return the first leads of each list, as many as there are rings of its sort."""
+    lists = [([lead for lead in leads if lead.of_staff == staff], staff) for staff in (False, True)]
+    return [lead for own, staff in lists for lead in own[: sum(ring.of_staff == staff for ring in rings)]]
 
 
 def _match(rings: list[Ring], leads: list[Lead]) -> dict[str, str]:

@@ -6,7 +6,7 @@ import csv
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,15 @@ SHARE = 0.6
 
 Subjects = frozenset[tuple[str, str]]
 
+_INSIDE = frozenset({"staff", "office"})
+
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """One listed lead: its place, its core members and the rows it cites, as typed keys."""
+    """One listed lead: its place, its core members and the rows it cites, as typed keys.
+
+    Leads on the fund's staff, or on an office, are a list of their own, as they are in a run.
+    """
 
     lead_id: str
     rank: int
@@ -33,15 +38,30 @@ class Lead:
         """Core members who are patients."""
         return frozenset(s for s in self.core if s[0] == "patient")
 
+    @property
+    def of_staff(self) -> bool:
+        """Whether it is about the fund's own staff or offices."""
+        return any(kind in _INSIDE for kind, _ in self.core)
+
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """One planted ring: its patients (else its houses and doctors) and its rows, as typed keys."""
+    """One planted ring: its patients (else its houses and doctors) and its rows, as typed keys.
+
+    The offices are those at which the insiders of a ring of staff work: a lead that names such an office, and nobody,
+    says of the process what is true.
+    """
 
     ring_id: str
     typology: str
     subjects: Subjects
     evidence: Subjects
+    offices: Subjects = frozenset()
+
+    @property
+    def of_staff(self) -> bool:
+        """Whether it is made of the fund's staff."""
+        return any(kind == "staff" for kind, _ in self.subjects)
 
 
 def read_truth(path: Path) -> Mapping[str, Any]:
@@ -67,7 +87,7 @@ def _read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def read_leads(out: Path) -> list[Lead]:
-    """Return all leads of a run, sealed ones included, numbered by their place in the joint order."""
+    """Return all leads of a run, sealed ones included: by their places, those on staff numbered apart."""
     if not (out / "leads.csv").is_file():
         message = "The output folder has no leads.csv"
         raise MissingTable(message, hint="give the output folder of `gangfinder run`")
@@ -75,8 +95,11 @@ def read_leads(out: Path) -> list[Lead]:
     for folder in (out, out / "sealed"):
         if (folder / "leads.csv").is_file():
             leads += _leads_of(folder)
-    leads.sort(key=lambda lead: (lead.rank, lead.lead_id))
-    return [Lead(x.lead_id, place + 1, x.typologies, x.core, x.evidence) for place, x in enumerate(leads)]
+    leads.sort(key=lambda lead: (lead.of_staff, lead.rank, lead.lead_id))
+    others = sum(not lead.of_staff for lead in leads)
+    return [
+        replace(lead, rank=place + 1 - (others if lead.of_staff else 0)) for place, lead in enumerate(leads)
+    ]
 
 
 def _leads_of(folder: Path) -> list[Lead]:
@@ -109,7 +132,8 @@ def ring_of(entry: Mapping[str, Any]) -> Ring:
     subjects = typed(made_of, entry["staff" if made_of == "staff" else f"{made_of}s"])
     houses = typed("institution", entry["institutions"]) | typed("doctor", entry["doctors"])
     evidence = frozenset((table, key) for table, keys in entry["source_keys"].items() for key in keys)
-    return Ring(entry["ring_id"], entry["typology"], subjects or houses, evidence)
+    offices = typed("office", entry.get("offices", ()))
+    return Ring(entry["ring_id"], entry["typology"], subjects or houses, evidence, offices)
 
 
 def comparable(ring: Ring, lead: Lead) -> Subjects:

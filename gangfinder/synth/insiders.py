@@ -13,17 +13,18 @@ from gangfinder.synth.paperwork import Desks
 from gangfinder.synth.plot import Plot, Scheme
 from gangfinder.synth.streams import Ints
 from gangfinder.synth.truth import Claimed, Group, Truth, keys_at
+from gangfinder.synth.world import World
 
 
 def with_insiders(
-    truth: Truth, names: Names, plot: Plot, claimed: Claimed, ledgers: Mapping[str, Written], desks: Desks
+    truth: Truth, world: World, names: Names, plot: Plot, claimed: Claimed, ledgers: Mapping[str, Written], desks: Desks
 ) -> Truth:
     """Return the truth with what insiders did; the rings they help name those who belong to them.
 
     Parameters
     ----------
-    truth, names, plot
-        The town's groups, of which the last rings are the insiders' own.
+    truth, world, names, plot
+        The town, its groups, of which the last rings are the insiders' own.
     claimed, ledgers, desks
         Claims and further rows, and over whose desks they went.
     """
@@ -31,11 +32,18 @@ def with_insiders(
     first = len(rings) - len(plot.schemes)
     for number, scheme in enumerate(plot.schemes):
         host = rings[scheme.host]
-        rings[first + number] = _described(rings[first + number], host, scheme, claimed, ledgers, desks)
+        own = _described(rings[first + number], host, scheme, claimed, ledgers, desks)
+        rings[first + number] = replace(own, offices=_offices(world, scheme))
     for at, operator in plot.lenders:
         lender = f"operator:{names.operators[operator].as_py()}"
         rings[at] = replace(rings[at], insiders=(lender,))
     return replace(truth, rings=tuple(rings))
+
+
+def _offices(world: World, scheme: Scheme) -> tuple[str, ...]:
+    assert world.bureau is not None  # noqa: S101 - asked for in towns with offices alone
+    titles = world.bureau.titles()
+    return tuple(sorted({titles[office] for office in world.bureau.office[scheme.staff].tolist()}))
 
 
 def _described(

@@ -125,10 +125,10 @@ def _scheme(
         return None
     part = rings[host]
     if style == OWNER:
-        turn = sum(one.kind == "T13" for one in rings[:host])
-        officer, house = bureau.relations.officers[turn]
-        if officer in used:
+        related = [pair for pair in bureau.relations.officers.values() if pair[1] in part.places]
+        if not related or related[0][0] in used:
             return None
+        officer, house = related[0]
         return Scheme(style, host, officer, NONE, 1.0, (Tie(officer, OWNED, house),), house), part
     share = 0.35 + 0.65 * scene.world.settings.participation
     handler, reviewer = _staff(scene, bureau, rng, style, _BUSINESS[part.kind], used)

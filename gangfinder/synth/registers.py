@@ -221,6 +221,8 @@ def _doctors(world: World, names: Names) -> pa.Table:
 def _operators(world: World, names: Names) -> pa.Table:
     places, rng = world.places, world.streams.rng("operators")
     count = len(places.operator_place)
+    left = np.full(count, NO_DEATH) if world.bureau is None else world.bureau.operator_left
+    gone = {} if world.bureau is None else {"active_to": dates(np.minimum(left - 1, 40_000), left >= NO_DEATH)}
     return as_table(
         "operators",
         {
@@ -229,6 +231,7 @@ def _operators(world: World, names: Names) -> pa.Table:
             "name": person_names(rng, count),
             "id_number": names.id_numbers.take(pa.array(names.operator_person)),
             "active_from": dates(world.first_day - rng.integers(60, 1500, count)),
+            **gone,
         },
     )
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 from gangfinder.synth.bureau import KINDS, OFFICIAL, ROLES, TRAINEE, TRAINING_DAYS, Bureau
 from gangfinder.synth.columns import as_table, blank, dates, pick_from
 from gangfinder.synth.events import NONE
+from gangfinder.synth.ledgers.signals import TALKED_ABOUT, tips
 from gangfinder.synth.names import Names, addresses, person_names
 from gangfinder.synth.people import People
 from gangfinder.synth.personal import DECLARED, PAST
@@ -121,6 +122,26 @@ def staff_ties(world: World, names: Names, plot: Plot) -> pa.Table:
         "share": pa.array(share, mask=np.isnan(share)),
         "since": blank(dates(since), table[4] == _RELATIVE),
     })
+
+
+def staff_signals(world: World, names: Names, plot: Plot) -> pa.Table:
+    """Write what was said of staff: tips on some of them, and on insiders as often as groups are talked about.
+
+    Parameters
+    ----------
+    world, names, plot
+        The town and its insiders.
+    """
+    bureau, rng = world.bureau, world.streams.rng("staff tips")
+    assert bureau is not None  # noqa: S101 - asked for in towns with offices alone
+    said = rng.integers(0, bureau.count, max(3, bureau.count // 20)).tolist()
+    on = (world.first_day + rng.integers(0, world.days, len(said))).tolist()
+    for number, scheme in enumerate(plot.schemes):
+        own = world.streams.rng("insider tips", number)
+        if own.random() < TALKED_ABOUT:
+            said.append(int(scheme.staff[0]))
+            on.append(world.first_day + int(own.integers(0, world.days)))
+    return tips(names.staff.take(pa.array(said)), np.array(on))
 
 
 def _pairs(first: Ints, second: Ints) -> list[tuple[int, int]]:

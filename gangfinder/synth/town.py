@@ -35,7 +35,7 @@ from gangfinder.synth.rerouting import at_open_houses, rerouted
 from gangfinder.synth.rings import plant
 from gangfinder.synth.settings import TownSettings
 from gangfinder.synth.special import special_sales
-from gangfinder.synth.staffing import staff_tables, staff_ties
+from gangfinder.synth.staffing import staff_signals, staff_tables, staff_ties
 from gangfinder.synth.standing import sick_doctors
 from gangfinder.synth.stock import stock_table
 from gangfinder.synth.streams import Flags, Ints
@@ -158,7 +158,7 @@ def _written(
         paid, claimed, ledgers, desks = through_offices(world, names, plotted, claims, entries, paid, claimed, ledgers)
     truth = make_truth(world.settings, names, batches, claimed, ledgers, parts)
     if desks is not None:
-        truth = with_insiders(truth, names, plotted, claimed, ledgers, desks)
+        truth = with_insiders(truth, world, names, plotted, claimed, ledgers, desks)
     plans = [plan_items(names, batch) for batch in batches]
     tables = {"settlements": settlements_of(world, batches)}
     if not world.settings.only_required:
@@ -169,6 +169,8 @@ def _written(
         tables |= {"reimbursements": shuffled(rng, paid), **registers(world, names, approved)}
         if desks is not None:
             tables |= _of_offices(world, names, plotted, claims, desks, tables["ties"])
+            told = pa.concat_tables([ledgers["signals"].table, staff_signals(world, names, plotted)])
+            ledgers["signals"] = replace(ledgers["signals"], table=told)
         tables["stock"] = shuffled(world.streams.rng("stock order"), stock_table(world, names, [p.left for p in plans]))
         tables["items"] = items_of(world, plans)
         tables |= {name: shuffled(world.streams.rng("order", name), one.table) for name, one in ledgers.items()}

@@ -48,8 +48,8 @@ class Group:
         What it is made of: the identifiers of that type are matched with a lead's core members.
     entries
         Keys of its rows in further tables.
-    staff
-        Members of the fund's staff it is made of.
+    staff, offices
+        Members of the fund's staff it is made of, and, of insiders, where they work.
     insiders
         Who of a ring's own side lent a hand from inside a house, as ``operator:<id>``.
     attached_to, style, ties
@@ -74,6 +74,7 @@ class Group:
     subject_type: str = "patient"
     entries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     staff: tuple[str, ...] = ()
+    offices: tuple[str, ...] = ()
     insiders: tuple[str, ...] = ()
     attached_to: str = ""
     style: str = ""
@@ -107,7 +108,7 @@ class Truth:
         }
 
 
-_OF_STAFF = ("staff", "insiders", "attached_to", "style", "ties")
+_OF_STAFF = ("staff", "offices", "insiders", "attached_to", "style", "ties")
 
 
 def _plain(group: Group) -> dict[str, Any]:

@@ -51,12 +51,13 @@ def run(
     entity: str = "patient",
     evidence: tuple[str, ...] = (),
     sealed: tuple[str, ...] = (),
+    sealed_entity: str = "",
 ):
     (tmp_path / "truth.json").write_text(
         json.dumps({"rings": rings, "lookalikes": lookalikes}), encoding="utf-8"
     )
     for folder, listed in ((tmp_path, leads), (tmp_path / "sealed", sealed)):
-        name = "S" if folder != tmp_path else "L"
+        name, kind = ("S", sealed_entity or entity) if folder != tmp_path else ("L", entity)
         write(
             folder / "leads.csv",
             LEAD_COLUMNS,
@@ -69,7 +70,7 @@ def run(
             folder / "members.csv",
             MEMBER_COLUMNS,
             [
-                {"lead_id": f"{name}{i}", "entity_type": entity, "entity_id": who, "membership": membership}
+                {"lead_id": f"{name}{i}", "entity_type": kind, "entity_id": who, "membership": membership}
                 for i, members in enumerate(listed, 1)
                 for text, membership in ((members, "core"), (associated, "associated"))
                 for who in text.split()
@@ -143,6 +144,37 @@ def test_causes_name_the_lookalike_and_the_partial_ring(tmp_path):
 def test_rings_without_patients_are_compared_by_their_houses(tmp_path):
     verdict = run(tmp_path, [ring("r1", "", institutions=["H1", "H2"])], [], ["H1 H2"], entity="institution")
     assert verdict.recall_at_k == 1
+
+
+def _inside(name: str, staff: str, offices: str = "o1") -> dict[str, Any]:
+    return ring(name, "", "T20", subject_type="staff", staff=staff.split(), offices=offices.split())
+
+
+def test_insiders_are_found_in_sealed_leads_on_staff_and_counted_apart(tmp_path):
+    rings = [ring("r1", "a b c"), _inside("r2", "s1 s2")]
+    verdict = run(tmp_path, rings, [], ["x y z", "a b c"], sealed=("s1 s2",), sealed_entity="staff")
+    assert [one.lead_id for one in verdict.rings] == [None, "S1"]  # the open ring has one place, taken by another
+    assert verdict.k == 2
+    assert verdict.precision_at_k == 0.5
+    assert [one.cause for one in verdict.false_leads] == ["background", "rank of r1 T01"]
+
+
+def test_one_of_two_insiders_is_not_the_pair(tmp_path):
+    verdict = run(tmp_path, [_inside("r1", "s1 s2")], [], [], sealed=("s1",), sealed_entity="staff")
+    assert verdict.found == 0
+
+
+def test_a_lead_on_innocent_staff_is_false_and_names_the_lookalike(tmp_path):
+    innocent = alike("sole_handler", "", staff=["s9"])
+    verdict = run(tmp_path, [_inside("r1", "s1")], [innocent], [], sealed=("s1", "s9"), sealed_entity="staff")
+    assert verdict.found == 1
+    assert [one.cause for one in verdict.false_leads] == ["look-alike sole_handler"]
+
+
+@pytest.mark.parametrize(("office", "false"), [("o1", 0), ("o2", 1)])
+def test_a_lead_on_the_process_of_an_office_is_false_where_no_insider_works(tmp_path, office, false):
+    verdict = run(tmp_path, [_inside("r1", "s1")], [], [], sealed=(office,), sealed_entity="office")
+    assert len(verdict.false_leads) == false
 
 
 def test_sealed_leads_are_leads(tmp_path):

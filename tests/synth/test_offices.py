@@ -1,4 +1,4 @@
-"""Towns with offices: everything else as it was, rosters that are followed, insiders, and innocents who look like them."""
+"""Towns with offices: all else as it was, rosters that are followed, insiders, and innocents who look like them."""
 
 from __future__ import annotations
 
@@ -181,6 +181,39 @@ def test_an_insider_has_more_of_the_ring_than_his_office_explains(town):
             his = there[column] == one
             assert his[of_ring].mean() > 2 * his[~of_ring].mean() - 0.35
             assert his[of_ring].mean() > 0.7
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_a_lent_login_is_used_at_other_houses_or_after_its_owner_left(seed):
+    lent = build_town(TownSettings(patients=PEOPLE, seed=seed, offices=True, difficulty=0))
+    rows = lent.tables["settlements"].to_pandas().drop_duplicates().set_index("settlement_id")
+    operators = lent.tables["operators"].to_pandas().set_index("operator_id")
+    (ring,) = [one for one in lent.truth.rings if one.insiders]
+    operator = ring.insiders[0].removeprefix("operator:")
+    own = rows.loc[list(ring.settlements)]
+    own = own[own["operator_id"] == operator]
+    elsewhere = own["institution_id"] != operators.loc[operator, "institution_id"]
+    left = pd.to_datetime(operators.loc[operator, "active_to"])
+    after = own["settled_at"] > (left if pd.notna(left) else pd.Timestamp.max)
+    assert (elsewhere | after).sum() >= 5
+
+
+def test_no_honest_row_bears_the_login_of_an_operator_who_left(clean):
+    rows = clean.tables["settlements"].to_pandas()
+    left = pd.to_datetime(clean.tables["operators"].to_pandas().set_index("operator_id")["active_to"])
+    assert left.notna().sum() >= 3
+    when = rows["occurred_at"].fillna(rows["settled_at"])
+    assert not (when.dt.normalize() > rows["operator_id"].map(left)).any()
+
+
+def test_relatives_of_insiders_can_be_known_and_those_of_innocents_own_houses_too(town, clean):
+    for t in (town, clean):
+        reps = t.tables["institutions"].to_pandas()["legal_rep_id_number"]
+        people = t.tables["patients"].to_pandas().set_index("patient_id")
+        ties = t.tables["ties"].to_pandas()
+        kin = ties[(ties["source_type"] == "staff") & (ties["target_type"] == "patient")]["target_id"]
+        assert reps.isin(people.loc[kin.unique(), "id_number"].dropna()).sum() >= 3
+    assert all(ring.ties for ring, _ in _hosts(town))
 
 
 @pytest.mark.parametrize(

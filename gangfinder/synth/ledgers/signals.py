@@ -29,7 +29,10 @@ _SOURCES = (
 _NOTES = (
     "测试规则命中", "测试举报", "测试事故记录", "测试工伤记录", "测试已结案", "测试处罚", "测试名册", "测试床位监测",
 )
-_TALKED_ABOUT, _CLOSED = 0.35, 0.3
+TALKED_ABOUT = 0.35
+"""Share of groups on whom somebody gives a tip."""
+
+_CLOSED = 0.3
 
 
 class Signals(Conduct):
@@ -117,8 +120,8 @@ def gossip(scene: Scene, parts: list[Part], *, planted: bool) -> list[Signals]:
     for number, part in enumerate(parts):
         rng = world.streams.rng("gossip", "ring" if planted else "alike", part.kind, number)
         own = part.more["signals"] if "signals" in part.more else Signals.none()
-        tips = rng.choice(part.people, 1) if len(part.people) and rng.random() < _TALKED_ABOUT else part.people[:0]
-        sites = part.places[:1] if rng.random() < _TALKED_ABOUT / 2 else part.places[:0]
+        tips = rng.choice(part.people, 1) if len(part.people) and rng.random() < TALKED_ABOUT else part.people[:0]
+        sites = part.places[:1] if rng.random() < TALKED_ABOUT / 2 else part.places[:0]
         done = part.people[:0]
         if planted and len(part.people) and rng.random() < _CLOSED:
             done = rng.choice(part.people, min(2, len(part.people)), replace=False)
@@ -149,6 +152,23 @@ def write(world: World, names: Names, signals: Signals) -> pa.Table:
             "severity": pick_from(("low", "middle", "high"), signals["severity"].astype(np.int64)),
             "source": pick_from(_SOURCES, kind),
             "note": pick_from(_NOTES, kind),
+        },
+    )
+
+
+def tips(staff: pa.Array, on: Ints) -> pa.Table:
+    """Write one tip on each of these members of the fund's staff, on these days."""
+    count = len(staff)
+    return as_table(
+        "signals",
+        {
+            "entity_type": pick_from(("staff",), np.zeros(count, np.int64)),
+            "entity_id": staff,
+            "kind": pick_from(KINDS, np.full(count, TIP)),
+            "observed_on": dates(on),
+            "severity": pick_from(("low", "middle", "high"), np.zeros(count, np.int64)),
+            "source": pick_from(_SOURCES, np.full(count, TIP)),
+            "note": pick_from(_NOTES, np.full(count, TIP)),
         },
     )
 
