@@ -29,7 +29,8 @@ code  look-alike                what explains it                                
 5.18  split packs, returns      ``trace_reuse``, and the exclusions of T03 and T04   split_pack, resold_return
 ===== ========================= ==================================================== ================================
 
-Further files explain what single typologies meet (codes from 5.19). Each file has its cases in
+Further files explain what single typologies meet (codes from 5.19; from 5.50 those of the fund's own desks, which are
+asked in the sealed pass alone). Each file has its cases in
 ``fixtures/benign/<slug>.yml``. Whoever is covered leaves the group, and the rest is judged again. No explanation clears
 a contradiction, and none clears an amount: whoever remains keeps every row that is evidence, with what was paid for it.
 """

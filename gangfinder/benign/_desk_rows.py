@@ -56,7 +56,7 @@ def share_elsewhere(own: pd.DataFrame, name: str, least: int) -> float | None:
     least
         Fewest like cases that a share is taken of.
     """
-    slots, marked = own[f"m_{name}_slots"], own[f"m_{name}_marked"]
+    slots, marked = (own[f"m_{name}_{what}"].astype("float64") for what in ("slots", "marked"))
     known = slots.notna() & (slots >= least)
     if known.sum() * 2 < len(own):  # of most of his papers nothing alike is known
         return None

@@ -1,6 +1,6 @@
 """Files wait for the end of the month and are then signed one after another, into the evening (月末集中办理).
 
-A day on which one desk signs many papers is a batch: its speed and hours say nothing, and who signs is who has the turn.
+A day on which one desk signs many papers is a batch: its speed and hours say nothing, and who signs has the turn.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def judge(group: Group, params: Params) -> Judgement:
 
     def fits(own: pd.DataFrame) -> bool | None:
         known = own["m_batch"].dropna()
-        return None if known.empty else bool(known.mean() >= params.share)
+        return None if known.empty else bool(known.astype("float64").mean() >= params.share)
 
     return judge_desks("month_end_batch", group, fits, "reimbursements.reviewed_at、filings.reviewed_at")
 

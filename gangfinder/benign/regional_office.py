@@ -1,4 +1,4 @@
-"""The ring lives in one region, and one office serves it: its papers come there, whoever sits at the desk (片区经办机构).
+"""The ring lives in one region, and one office serves it: its papers come there, whoever is there (片区经办机构).
 
 Within the office his share of the ring is then that of everybody else's papers.
 """

@@ -1,4 +1,4 @@
-"""An office of one or two windows: with so few at hand, shares of one desk are what holidays and habits make them (小经办点)."""
+"""One or two windows: with so few at hand, shares of a desk are what holidays and habits make them (小经办点)."""
 
 from __future__ import annotations
 

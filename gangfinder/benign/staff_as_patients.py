@@ -1,4 +1,4 @@
-"""Staff and their families fall ill as others do: a relative among a ring's members is not yet a tie (经办人员及家属就医).
+"""Staff and their families fall ill as others do: a relative among the members is not yet a tie (经办人员及家属就医).
 
 A relative whose own papers went over other desks used no relation. An agent, an account or a house is not excused.
 """
@@ -33,6 +33,8 @@ class Params:
 
 def judge(group: Group, params: Params) -> Judgement:
     """Cover members of staff whose ties are all to ordinary members whose papers others handled."""
+    if "m_strangers" in group.rows.columns:  # himself and his kin were left out before
+        return Judgement("staff_as_patients", Result.FAILS, (), "fails", {"n_core": len(group.members), "n_covered": 0})
     if "m_part" not in group.rows.columns:
         return Judgement("staff_as_patients", Result.UNTESTABLE, (), "untestable", {"missing": "staff.id_number、ties"})
     ties = group.rows[group.rows["m_part"].notna()]

@@ -1,4 +1,4 @@
-"""T20, T27: the circle of a member of staff (himself, his kin, what is theirs), and where it meets a ring, in the engine.
+"""T20, T27: the circle of a member of staff (himself, kin, what is theirs), and where it meets a ring, in the engine.
 
 One human may be patient and staff: equal identity numbers are one person. An account is a person's where his own claim
 is paid into it under his name. A name is no identity: that the holder of a shared account is called like one of the
@@ -22,7 +22,7 @@ HOUSE_TIES = ("former_employer", "shareholder", "employee", "owner", "legal_repr
 """Kinds of ties to an institution that are asked about."""
 
 MEMBER, HUB, HOLDER, HOUSE = "member", "hub", "holder", "house"
-"""Where in a ring the circle meets it: a member, an agent or shared account, the name of an account's holder, a house."""
+"""Where in a ring the circle meets it: a member, an agent or shared account, the name of an account's holder, house."""
 
 
 def kin_of(tables: Tables, params: Params) -> ir.Table:
@@ -103,7 +103,8 @@ def circle(tables: Tables, params: Params) -> ir.Table:
     busy = phones.filter(phones.n > params.holders).select(entity_id="phone", entity_type=yes("phone"))
     every = every.anti_join(busy, ["entity_type", "entity_id"])
     near = every.mutate(rank=ibis.ifelse(every.how == "self", 0, 1))
-    least = near.group_by("staff_id", "entity_type", "entity_id").aggregate(rank=near["rank"].min(), told=near.how.max())
+    by = ("staff_id", "entity_type", "entity_id")
+    least = near.group_by(*by).aggregate(rank=near["rank"].min(), told=near.how.max())
     how = ibis.ifelse(least["rank"] == 0, ibis.literal("self"), least.told)
     return least.select("staff_id", "entity_type", "entity_id", how=how)
 
@@ -116,7 +117,8 @@ def _houses(tables: Tables, kin: ir.Table, known: ir.Table) -> ir.Table:
     i = tables["institutions"].filter(tables["institutions"].legal_rep_id_number.notnull())
     own = i.select("institution_id", id_number="legal_rep_id_number")
     by_kin = known.inner_join(own, "id_number").select("staff_id", "institution_id", how=ibis.literal("owner"))
-    by_self = tables["staff"].inner_join(own, "id_number").select("staff_id", "institution_id", how=ibis.literal("owner"))
+    by_self = tables["staff"].inner_join(own, "id_number")
+    by_self = by_self.select("staff_id", "institution_id", how=ibis.literal("owner"))
     held = ties.filter((ties.source_type == "patient") & (ties.target_type == "institution"))
     held = held.filter(held["kind"].isin(["shareholder", "owner", "legal_representative"]))
     shares = kin.inner_join(held.select(patient_id="source_id", institution_id="target_id"), "patient_id")
@@ -172,7 +174,7 @@ def _main_house(p: ir.Table) -> ir.Table:
 
 
 def tied(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the signature of a step
-    """Return where a circle meets a ring: ring_id, staff_id, part, how, entity_type, entity_id, and what chance needs."""
+    """Return where a circle meets a ring: ring_id, staff_id, part, how, entity_type, entity_id, what chance needs."""
     import ibis
 
     own, far = tables["circle"], tables["contacts"]

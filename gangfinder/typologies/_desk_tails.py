@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 _FAMILIES = {
     "quick": Family.TEMPO, "off": Family.CALENDAR, "limit": Family.AMOUNT, "changed": Family.CONTROL,
+    "passed": Family.CONTROL,
 }
 _HOW = {
-    "self": "本人", "household": "同户家属", "relative": "申报的亲属", "address": "同住址人员", "owner": "亲属或本人所办机构",
-    "former_employer": "原工作单位", "shareholder": "持股机构", "employee": "任职机构", "legal_representative": "任法定代表人机构",
+    "self": "本人", "household": "同户家属", "relative": "申报的亲属", "address": "同住址人员",
+    "owner": "亲属或本人所办机构",
+    "former_employer": "原工作单位", "shareholder": "持股机构", "employee": "任职机构",
+    "legal_representative": "任法定代表人机构",
 }
 _SHOWN_DATES = 8
 

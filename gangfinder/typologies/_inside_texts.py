@@ -59,6 +59,10 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
             "{staff} 办理的该团伙 {n_own} 件业务中有 {n_odd} 件金额略低于审批限额；可比业务共 {n_all} 件，"
             "其中略低于限额 {n_all_odd} 件，应约 {expected} 件"
         ),
+        "passed": (
+            "{staff} 复核的该团伙 {n_own} 件业务中有 {n_odd} 件未退回；可比业务共 {n_all} 件，"
+            "其中未退回 {n_all_odd} 件，应约 {expected} 件"
+        ),
         "changed": (
             "{staff} 受理的该团伙 {n_own} 件业务中有 {n_odd} 件在受理前数日由其变更收款账户；可比业务共 {n_all} 件，"
             "其中如此变更 {n_all_odd} 件，应约 {expected} 件"
@@ -68,16 +72,16 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
             "参保人 {n_whole} 人中其本人及亲属 {n_circle} 人，该团伙代办人、电话与共用账户共 {n_contacts} 个"
         ),
         "tie_holder": (
-            "该团伙共用收款账户的户名与 {staff} 的{how}相同（{n_tied} 个姓名，见于 {n_rows} 笔业务）；参保人 {n_whole} 人中"
-            "与这些户名同名者共 {n_contacts} 人，其本人及亲属 {n_circle} 人"
+            "该团伙共用收款账户的户名与 {staff} 的{how}相同（{n_tied} 个姓名，见于 {n_rows} 笔业务）；"
+            "参保人 {n_whole} 人中与这些户名同名者共 {n_contacts} 人，其本人及亲属 {n_circle} 人"
         ),
         "tie_member": (
             "{staff} 的{how}是该团伙成员（{n_tied} 项，见于 {n_rows} 笔业务）；参保人 {n_whole} 人中"
             "其本人及亲属 {n_circle} 人，该团伙成员及其电话共 {n_contacts} 个"
         ),
         "tie_house": (
-            "{staff} 与该团伙所在机构有关联：{how}（见于 {n_rows} 笔业务）；机构 {n_whole} 家中与其有关联 {n_circle} 家，"
-            "该团伙涉及 {n_contacts} 家；{n_staff} 名经办人员中与这些机构有关联的有 {n_staff_tied} 人"
+            "{staff} 与该团伙所在机构有关联：{how}（见于 {n_rows} 笔业务）；机构 {n_whole} 家中与其有关联"
+            " {n_circle} 家，该团伙涉及 {n_contacts} 家；{n_staff} 名经办人员中与这些机构有关联的有 {n_staff_tied} 人"
         ),
     }
 )

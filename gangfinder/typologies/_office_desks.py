@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 VILLAGE_WORDS = ("村", "社区", "小区", "街道", "镇", "乡")
 """An address is cut behind the first of these that it contains, finest first."""
 
-FLAGS = ("quick", "off", "limit", "changed")
-"""What is odd about an act by itself: reviewed at once, out of hours, just under a limit, account changed before."""
+FLAGS = ("quick", "off", "limit", "changed", "passed")
+"""What is told of an act by itself: reviewed at once, out of hours, just under a limit, account changed before, and
+whether the reviewer let it pass, as he does most but not all."""
+
+REFUSED = ("rejected", "refused", "returned")
+"""Decisions by which a paper is sent back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +91,21 @@ def papers(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the si
     when = "timestamp"
     claims = r.select(
         "patient_id", "handler_id", "reviewer_id", "agent_id_number", "agent_phone", "payee_account",
-        "payee_name", "institution_id", reviewed_at=r.reviewed_at.cast(when),
+        "payee_name", "institution_id", reviewed_at=r.reviewed_at.cast(when), decision=r.decision,
         source=ibis.literal("reimbursements"), key=r.reimbursement_id, amount=r.fund_amount,
         kind=ibis.coalesce(r.benefit_kind, ibis.literal("")),
         handled_at=ibis.coalesce(r.handled_at, r.submitted_at).cast(when),
     )
     filed = f.select(
         "patient_id", "handler_id", "reviewer_id", "agent_id_number", "agent_phone",
-        reviewed_at=f.reviewed_at.cast(when), payee_account=nothing, payee_name=nothing, institution_id=f.institution_id,
+        reviewed_at=f.reviewed_at.cast(when), decision=f.decision, payee_account=nothing,
+        payee_name=nothing, institution_id=f.institution_id,
         source=ibis.literal("filings"), key=f.filing_id, amount=zero, kind=f["kind"],
         handled_at=ibis.coalesce(f.handled_at, f.filed_at).cast(when),
     )
     joined = e.select(
-        "patient_id", "handler_id", reviewer_id=nothing, reviewed_at=never, agent_id_number=e.agent_id_number,
-        agent_phone=e.agent_phone, payee_account=nothing, payee_name=nothing, institution_id=nothing,
+        "patient_id", "handler_id", reviewer_id=nothing, reviewed_at=never, decision=nothing,
+        agent_id_number=e.agent_id_number, agent_phone=e.agent_phone, payee_account=nothing, payee_name=nothing, institution_id=nothing,
         source=ibis.literal("enrolments"), key=string_key(e.patient_id, e.valid_from, e.employer_id), amount=zero,
         kind=ibis.literal(""), handled_at=e.valid_from.cast("timestamp"),
     )
@@ -182,7 +187,8 @@ def _flagged(done: ir.Table, tables: Tables, params: Params) -> ir.Table:
     yuan, near = done.amount.cast("float64"), no
     for limit in params.limits_yuan:
         near = near | ((yuan <= limit) & (yuan >= limit * (1 - params.limit_share)))
-    flags = {"quick": quick & ~batch, "off": off & ~batch & (done.source != "enrolments"), "limit": near}
+    flags = {"quick": quick & ~batch, "off": off & ~batch & (done.source != "enrolments"), "limit": near,
+             "passed": (done.role == "reviewer") & ~done.decision.isin(REFUSED)}
     done = done.mutate(
         batch=ibis.ifelse(batch, 1, 0), **{f: ibis.ifelse(ibis.coalesce(v, no), 1, 0) for f, v in flags.items()}
     ).drop("n_day")

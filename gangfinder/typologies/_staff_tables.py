@@ -29,4 +29,13 @@ REGISTERS: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 """Registers that say when somebody was at his desk, and who and what is his."""
 
-__all__ = ["PAPERS", "REGISTERS"]
+ONE_OF: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "reimbursements": frozenset({"handler_id", "reviewer_id", "payee_account"}),
+        "filings": frozenset({"handler_id", "reviewer_id"}),
+        "enrolments": frozenset({"handler_id"}),
+    }
+)
+"""Papers that name a desk or who is paid; without any there is nothing to ask."""
+
+__all__ = ["ONE_OF", "PAPERS", "REGISTERS"]

@@ -45,6 +45,8 @@ class Typology:
         Canonical tables and columns without which it cannot run; the run then reports it as skipped, with the reason.
     optional
         Tables and columns it can use; what is absent arrives as an empty table or a column of nulls.
+    one_of
+        Tables and columns any one of which it needs besides: with none of them it is skipped.
     uses
         Derived relations it reads, a subset of :data:`DERIVED`, and of :data:`SEALED_RELATIONS` where it is sealed.
     grouping
@@ -110,6 +112,7 @@ class Typology:
     links: tuple[str, ...] = ()
     supports: tuple[str, ...] = ()
     optional: Requirements = field(default_factory=dict)
+    one_of: Requirements = field(default_factory=dict)
     uses: frozenset[str] = frozenset()
     minimum_subjects: int = 5
     subject_type: str = "patient"
@@ -146,6 +149,7 @@ class Typology:
         check_requirements(self.slug, self.requires)
         check_requirements(self.slug, self.optional)
         check_requirements(self.slug, self.instead_of_clock)
+        check_requirements(self.slug, self.one_of)
 
     def _about_staff(self) -> bool:
         read = reads_sealed(self.requires, self.optional, self.instead_of_clock)

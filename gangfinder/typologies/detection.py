@@ -62,7 +62,7 @@ def detect(
 
 def runnable(typology: Typology, available: Mapping[str, frozenset[str]], *, clock: bool) -> str | None:
     """Say why a typology cannot run on this data, or return ``None``."""
-    reason = missing(typology, available)
+    reason = missing(typology, available) or _none_of(typology, available)
     if reason is not None or clock or not typology.needs_clock:
         return reason
     others = {f"{t}.{c}": c in available.get(t, ()) for t, own in typology.instead_of_clock.items() for c in own}
@@ -70,6 +70,14 @@ def runnable(typology: Typology, available: Mapping[str, frozenset[str]], *, clo
         return None
     which = f" or one of {', '.join(sorted(others))}" if others else ""
     return f"needs a time of day{which}; the instants of the settlements are dates only"
+
+
+def _none_of(typology: Typology, available: Mapping[str, frozenset[str]]) -> str | None:
+    """Say that every table is absent of which one is needed, or return ``None``."""
+    known = {f"{t}.{c}": c in available.get(t, ()) for t, own in typology.one_of.items() for c in own}
+    if not known or any(known.values()):
+        return None
+    return f"needs one of {', '.join(sorted(known))}, all absent or empty"
 
 
 def _checked(typology: Typology, rows: ir.Table) -> ir.Table:

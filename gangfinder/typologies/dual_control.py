@@ -105,6 +105,7 @@ TYPOLOGY = Typology(
         "filings": frozenset({"handler_id", "reviewer_id", "handled_at", "reviewed_at", "institution_id"}),
         "staff": frozenset({"office"}),
     },
+    one_of={"reimbursements": frozenset({"reviewer_id"}), "filings": frozenset({"reviewer_id"})},
     detect=detect,
     confirm=confirm,
     grouping="hub",

@@ -26,7 +26,7 @@ from gangfinder.typologies._office_desks import (
     slots,
 )
 from gangfinder.typologies._inside_texts import CLEARS, PROVISIONS, RECORDS, SENTENCES
-from gangfinder.typologies._staff_tables import PAPERS, REGISTERS
+from gangfinder.typologies._staff_tables import ONE_OF, PAPERS, REGISTERS
 from gangfinder.typologies.contract import Tables, Typology
 
 if TYPE_CHECKING:
@@ -160,7 +160,8 @@ def _aligned(rows: ir.Table) -> ir.Table:
     return rows.select(
         group_id=rows.group_id, subject_type=ibis.literal("staff"), subject_id=rows.subject_id,
         institution_id=rows.institution_id, source_table=rows.source_table, source_key=rows.source_key,
-        event_at=rows.event_at.cast("timestamp"), amount=rows.amount.cast("decimal(18,2)"), grade=ibis.literal(Grade.E2.value), shows=rows.shows, **measures,
+        event_at=rows.event_at.cast("timestamp"), amount=rows.amount.cast("decimal(18,2)"),
+        grade=ibis.literal(Grade.E2.value), shows=rows.shows, **measures,
     )
 
 
@@ -197,6 +198,7 @@ TYPOLOGY = Typology(
     title="疑似经办环节内外关联",
     grade=Grade.E2,
     requires={"staff": frozenset({"staff_id"})},
+    one_of=ONE_OF,
     optional={**PAPERS, **REGISTERS},
     uses=frozenset({"rings", "ring_rows"}),
     detect=detect,

@@ -15,7 +15,7 @@ from gangfinder.model.group import Group, Verdict
 from gangfinder.typologies import _circle
 from gangfinder.typologies._office_desks import Params as DeskParams
 from gangfinder.typologies._office_desks import papers, ring_papers
-from gangfinder.typologies._staff_tables import PAPERS, REGISTERS
+from gangfinder.typologies._staff_tables import ONE_OF, PAPERS, REGISTERS
 from gangfinder.typologies.contract import Tables, Typology
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def detect(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the th
         known = p.filter(p[column].notnull() & (p.source != "enrolments")).mutate(entity_id=p[column])
         met = known.inner_join(own.filter(own.entity_type == kind), "entity_id")
         parts.append(_row(met, OWN_ACCOUNT if kind == "bank_account" else OWN_AGENT))
-    paid = p.filter(p.payee_account.notnull()).mutate(entity_id=p.payee_account).semi_join(tables["ring_papers"], "paper")
+    paid = p.filter(p.payee_account.notnull()).semi_join(tables["ring_papers"], "paper")
+    paid = paid.mutate(entity_id=paid.payee_account)
     met = paid.inner_join(kin_side.filter(kin_side.entity_type == "bank_account"), "entity_id")
     no = ibis.literal(value=False)
     by_him = ibis.coalesce(met.handler_id == met.staff_id, no) | ibis.coalesce(met.reviewer_id == met.staff_id, no)
@@ -92,7 +93,7 @@ def _row(met: ir.Table, shows: str) -> ir.Table:
 
 
 def _houses(tables: Tables) -> ir.Table:
-    """Return the money of houses of open leads for which a member of staff acted although the owner is of his circle."""
+    """Return the money of houses of open leads for which somebody acted although the owner is of his circle."""
     import ibis
 
     circle, a, rows = tables["circle"], tables["actions"], tables["ring_rows"]
@@ -120,8 +121,9 @@ def _evidence(rows: ir.Table) -> ir.Table:
         group_id=rows.staff_id, subject_type=ibis.literal("staff"), subject_id=rows.staff_id,
         institution_id=rows.institution_id, source_table=rows.source_table, source_key=rows.source_key,
         event_at=rows.event_at.cast("timestamp"), amount=rows.amount.cast("decimal(18,2)"),
-        grade=ibis.literal(Grade.E1.value), shows=ibis.literal("row_").concat(rows.shows), m_patient=rows.patient_id, m_house=rows.m_house,
-        m_action=rows.m_action, m_acted_on=rows.m_acted_on.cast("string"),
+        grade=ibis.literal(Grade.E1.value), shows=ibis.literal("row_").concat(rows.shows), m_patient=rows.patient_id,
+        m_house=rows.m_house,
+        m_action=rows.m_action, m_acted_on=rows.m_acted_on.cast("string"), m_strangers=ibis.literal(1),
     )
 
 
@@ -161,6 +163,7 @@ TYPOLOGY = Typology(
     title="疑似经办人员未回避本人或亲属利益",
     grade=Grade.E1,
     requires={"staff": frozenset({"staff_id"})},
+    one_of=ONE_OF,
     optional={
         **PAPERS, **{name: columns for name, columns in REGISTERS.items() if name != "roster"},
     },
@@ -179,7 +182,8 @@ TYPOLOGY = Typology(
     clears=(
         "账户、证件号码登记有误或已转让他人的证明", "受单位指派代收代办的书面记录", "已申报亲属关系并经批准办理的记录",
     ),
-    records=("收款账户开户信息与流水", "业务系统经办、复核与变更日志", "任职回避与亲属申报表", "机构协议与额度调整审批件"),
+    records=("收款账户开户信息与流水", "业务系统经办、复核与变更日志", "任职回避与亲属申报表",
+        "机构协议与额度调整审批件"),
     sentences={
         f"row_{OWN_ACCOUNT}": "该笔业务的款项付至经办人员本人账户",
         f"row_{KIN_ACCOUNT}": "由其受理或复核的该笔业务，款项付至其亲属账户",

@@ -245,7 +245,9 @@ def _stranger(name: str, like: pa.Table) -> pa.Table:
 def check_renaming(typology: Typology, cases: Cases) -> None:
     """Other ids, in another order, give the same cores under their new ids."""
     renamed = {name: rename(name, table) for name, table in reference(cases).items()}
-    expected = sorted(tuple(sorted(new_id(m) for m in core)) for core in outcome(typology, cases).cores)
+    # an office is known by its name, which is text and stays
+    told = str if typology.subject_type == "office" else new_id
+    expected = sorted(tuple(sorted(told(m) for m in core)) for core in outcome(typology, cases).cores)
     assert runner.run(typology, renamed).cores == expected
 
 

@@ -37,7 +37,7 @@ from gangfinder.linking import linkers
 from gangfinder.linking.behaviour import net_settlements, stays, visits
 from gangfinder.linking.co_presence import Params as PresenceParams
 from gangfinder.linking.execution import run_linkers
-from gangfinder.linking.projection import missing, project, staged
+from gangfinder.linking.projection import project, staged
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tables import TABLES, Column, Kind
 from gangfinder.rings.groups import GroupParams, communities, foreign_links, hub_groups, linked_groups, parted
@@ -46,6 +46,7 @@ from gangfinder.rings.surroundings import surroundings
 from gangfinder.synth.columns import ARROW_TYPES
 from gangfinder.typologies import typologies
 from gangfinder.typologies.contract import Typology
+from gangfinder.typologies.detection import runnable
 from gangfinder.typologies.rings import RING_ROWS, RINGS
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "typologies"
@@ -154,7 +155,7 @@ def run(
 def _run(engine: Engine, typology: Typology, tables: Mapping[str, pa.Table], algorithm: str) -> Outcome:
     canonical = {name: engine.put(name, table) for name, table in tables.items() if name not in RELATIONS}
     available = _filled({name: table for name, table in tables.items() if name not in RELATIONS})
-    reason = missing(typology, available)
+    reason = runnable(typology, available, clock=True)
     if reason:
         return Outcome(skipped=reason)
     derived = _behaviour(engine, canonical)

@@ -1,0 +1,137 @@
+"""T20, T27, T28: tails against enumeration, what the detail says, and whom a lead must never name."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import product
+from math import comb, log10
+
+import pandas as pd
+import pytest
+
+from gangfinder.model.evidence import Family, Grade
+from gangfinder.typologies import typologies
+from gangfinder.typologies._desk_tails import desk_anomalies, strata_tail, tie_anomalies
+from gangfinder.typologies._office_desks import FLAGS, Params
+from tests.contract import suite
+
+SEALED = ("inside_collusion", "own_interest", "dual_control")
+
+
+def by_counting(strata, k):
+    """P(sum >= k), from every combination of counts, in exact fractions."""
+    def mass(n, m, d, x):
+        return Fraction(comb(m, x) * comb(n - m, d - x), comb(n, d)) if 0 <= d - x <= n - m else Fraction(0)
+
+    parts = [[(x, mass(n, m, d, x)) for x in range(min(m, d) + 1)] for n, m, d in strata]
+    total = Fraction(0)
+    for chosen in product(*parts):
+        if sum(x for x, _ in chosen) >= k:
+            one = Fraction(1)
+            for _, p in chosen:
+                one *= p
+            total += one
+    return total
+
+
+@pytest.mark.parametrize("strata", [[(20, 5, 6)], [(20, 5, 6), (12, 3, 4)], [(9, 9, 3), (30, 6, 5), (7, 1, 2)]])
+def test_tail_of_strata_is_exact(strata):
+    most = sum(min(m, d) for _, m, d in strata)
+    for k in range(1, most + 1):
+        assert strata_tail(strata, k) == pytest.approx(log10(by_counting(strata, k)), abs=1e-9)
+
+
+def test_a_sole_handler_is_never_surprising():
+    """Where all papers of the strata are his, all of the ring's are: the tail is one."""
+    assert strata_tail([(40, 40, 12), (8, 8, 3)], 15) == pytest.approx(0.0, abs=1e-12)
+
+
+def desk(n_own, n_other, slots=60, marked=14, **flags):
+    """Papers of a ring in one stratum, as seen from the desk of S1."""
+    rows = [
+        {"m_role": "handler", "m_stratum": "a", "m_own": int(i < n_own), "m_slots": slots, "m_marked": marked,
+         "m_tests": 10, "m_rostered": 1, "source_table": "reimbursements", "source_key": f"r{i}",
+         "event_at": pd.Timestamp("2025-03-01") + pd.Timedelta(days=i),
+         **{f"m_{f}": flags.get(f, 0) for f in FLAGS}, **{f"m_{f}_marked": flags.get(f"{f}_all", 0) for f in FLAGS}}
+        for i in range(n_own + n_other)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_a_share_says_what_its_tail_is_made_of():
+    (share,) = desk_anomalies("S1", desk(12, 0), Params())
+    assert share.name == "handler_share"
+    assert share.family is Family.CONTROL
+    strata = [tuple(int(x) for x in part.split("/")) for part in str(share.detail["strata"]).split()]
+    assert strata == [(60, 14, 12)]
+    assert strata_tail(strata, int(share.detail["n_own"])) == pytest.approx(share.log10_p)
+    assert share.detail["expected"] == pytest.approx(12 * 14 / 60, abs=1e-4)
+
+
+def test_a_share_that_the_roster_makes_says_nothing():
+    assert desk_anomalies("S1", desk(12, 0, slots=60, marked=55), Params()) == ()
+    assert desk_anomalies("S1", desk(4, 8), Params()) == ()
+
+
+@pytest.mark.parametrize(
+    ("flag", "family"),
+    [("quick", Family.TEMPO), ("off", Family.CALENDAR), ("limit", Family.AMOUNT), ("changed", Family.CONTROL),
+     ("passed", Family.CONTROL)],
+)
+def test_what_is_odd_about_his_papers(flag, family):
+    """Twelve odd papers of twelve, where sixty hold fourteen of them, surprise; where all are odd they do not."""
+    rare = desk(12, 0, **{flag: 1, f"{flag}_all": 14})
+    found = {a.name: a for a in desk_anomalies("S1", rare, Params())}
+    assert found[flag].family is family
+    common = desk(12, 0, **{flag: 1, f"{flag}_all": 60})
+    assert flag not in {a.name for a in desk_anomalies("S1", common, Params())}
+
+
+def tie(part="hub", contacts=4, circle=5, whole=5_000, rivals=1):
+    return pd.DataFrame([{
+        "m_part": part, "m_how": "household", "m_tied": "A1", "m_contacts": contacts, "m_circle": circle,
+        "m_patients": whole, "m_institutions": whole, "m_staff_tied": rivals, "m_staff_all": 70,
+        "source_table": "reimbursements", "source_key": "r0",
+    }])
+
+
+def test_a_rare_tie_is_told_and_a_common_one_is_not():
+    (found,) = tie_anomalies("S1", tie(), Params())
+    chance = 1 - Fraction(comb(4_995, 4), comb(5_000, 4))
+    assert found.family is Family.PERSONAL
+    assert found.log10_p == pytest.approx(log10(chance), abs=1e-9)
+    assert tie_anomalies("S1", tie(contacts=400, circle=30), Params()) == ()
+
+
+def test_a_house_at_which_many_worked_ties_nobody():
+    assert tie_anomalies("S1", tie("house", contacts=1, circle=1, whole=300), Params())
+    assert tie_anomalies("S1", tie("house", contacts=1, circle=1, whole=300, rivals=20), Params()) == ()
+
+
+def test_all_three_are_sealed_and_the_process_names_nobody():
+    known = typologies()
+    assert all(known[slug].sealed for slug in SEALED)
+    assert known["dual_control"].subject_type == "office"
+    cases = suite.cases_of("dual_control")
+    for row in suite.evidence(suite.outcome(known["dual_control"], cases)):
+        assert not {"S1", "S2", "V1"} & {str(value) for value in row.values()}
+
+
+def test_nobody_is_named_without_a_tie():
+    """Every verdict of T20 has, for everybody it names, a desk that stands out and a tie of his own."""
+    known = typologies()["inside_collusion"]
+    for case in suite.cases_of("inside_collusion"):
+        if "find" not in case["expect"]:
+            continue
+        for verdict in suite.runner.run(known, suite.tables_of(case)).verdicts.values():
+            for staff in verdict.core:
+                families = {a.family for a in verdict.anomalies if a.detail["staff"] == staff}
+                assert Family.PERSONAL in families
+                assert families - {Family.PERSONAL}
+
+
+def test_own_interest_is_a_contradiction_about_the_person():
+    found = suite.outcome(typologies()["own_interest"], suite.cases_of("own_interest"))
+    for verdict in found.verdicts.values():
+        assert all(a.family is Family.PERSONAL and a.log10_p == 0.0 for a in verdict.anomalies)
+    assert {row["grade"] for row in suite.evidence(found)} == {Grade.E1.value}
