@@ -31,7 +31,6 @@ class Params:
 
 def judge(group: Group, params: Params) -> Judgement:
     """Cover members of staff of offices where at most two people do the kind of business."""
-
     if "m_role" not in group.rows.columns and "m_desks" in group.rows.columns:
         return _of_offices(group, params)
 

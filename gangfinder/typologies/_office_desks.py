@@ -105,7 +105,8 @@ def papers(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the si
     )
     joined = e.select(
         "patient_id", "handler_id", reviewer_id=nothing, reviewed_at=never, decision=nothing,
-        agent_id_number=e.agent_id_number, agent_phone=e.agent_phone, payee_account=nothing, payee_name=nothing, institution_id=nothing,
+        agent_id_number=e.agent_id_number, agent_phone=e.agent_phone, payee_account=nothing,
+        payee_name=nothing, institution_id=nothing,
         source=ibis.literal("enrolments"), key=string_key(e.patient_id, e.valid_from, e.employer_id), amount=zero,
         kind=ibis.literal(""), handled_at=e.valid_from.cast("timestamp"),
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gangfinder.engine.portable import string_key
 from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail
@@ -61,7 +60,9 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     p = p.left_join(place, "handler_id").drop("handler_id_right")
     p = p.mutate(office=ibis.coalesce(p.office, ibis.literal(UNKNOWN_OFFICE)))
     same = ibis.ifelse(p.handler_id == p.reviewer_id, 1, 0)
-    whole = p.group_by("office").aggregate(m_papers=p.count(), m_same=same.sum())
+    whole = p.group_by("office").aggregate(
+        m_papers=p.count(), m_same=same.sum(), m_hands=p.handler_id.nunique(where=p.handler_id == p.reviewer_id)
+    )
     hands = p.select("office", who="handler_id").union(p.select("office", who="reviewer_id"), distinct=True)
     whole = whole.inner_join(hands.group_by("office").aggregate(m_desks=hands.count()), "office")
     offices = whole.aggregate(m_offices=whole.count())
@@ -72,7 +73,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:
         institution_id=found.house, source_table=found.source, source_key=found.key, event_at=found["at"],
         amount=found.amount.cast("decimal(18,2)"), grade=ibis.literal(Grade.E1.value), shows=ibis.literal("both_hands"),
         m_papers=found.m_papers, m_same=found.m_same, m_offices=found.m_offices, m_desks=found.m_desks,
-        m_hands=string_key(found.handler_id),
+        m_hands=found.m_hands,
     )
 
 
@@ -86,7 +87,7 @@ def confirm(group: Group, params: Params) -> Verdict | None:
         return None
     days = sorted({f"{at:%Y-%m-%d}" for at in rows["event_at"].dropna()})
     detail: dict[str, str | int | float] = {
-        "n_both": k, "n_papers": n, "n_hands": int(rows["m_hands"].nunique()), "slip_share": params.slip_share,
+        "n_both": k, "n_papers": n, "n_hands": int(facts["m_hands"]), "slip_share": params.slip_share,
         "first_on": days[0] if days else "", "last_on": days[-1] if days else "",
     }
     return Verdict(group.members, (Anomaly(Family.CONTRADICTION, "one_pair_of_hands", tail, offices, detail),))

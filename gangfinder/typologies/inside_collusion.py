@@ -13,6 +13,7 @@ from gangfinder.model.evidence import Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.typologies._circle import accounts_of, circle, contacts, kin_of, tied
 from gangfinder.typologies._desk_tails import desk_anomalies, tie_anomalies
+from gangfinder.typologies._inside_texts import CLEARS, PROVISIONS, RECORDS, SENTENCES
 from gangfinder.typologies._office_desks import (
     FLAGS,
     Params,
@@ -25,7 +26,6 @@ from gangfinder.typologies._office_desks import (
     ring_papers,
     slots,
 )
-from gangfinder.typologies._inside_texts import CLEARS, PROVISIONS, RECORDS, SENTENCES
 from gangfinder.typologies._staff_tables import ONE_OF, PAPERS, REGISTERS
 from gangfinder.typologies.contract import Tables, Typology
 
