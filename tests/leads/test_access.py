@@ -263,9 +263,8 @@ def test_a_lead_on_a_process_shows_staff_as_tokens():
 
 
 def test_offices_of_subjects_and_hubs_are_kept_out():
-    leads = build_leads(
-        [about("staff", "ST1"), about("office", "丙", hub="ST2"), about("staff", "ST9")], facts(), Settings(), KEY, TEXTS
-    )
+    rings = [about("staff", "ST1"), about("office", "丙", hub="ST2"), about("staff", "ST9")]
+    leads = build_leads(rings, facts(), Settings(), KEY, TEXTS)
     tables = {
         "staff": pa.table({"staff_id": ["ST1", "ST2"], "office": ["甲", None]}),
         "roster": pa.table({"staff_id": ["ST1", "ST2", "ST3"], "office": ["乙", "丁", "戊"]}),
