@@ -1,0 +1,399 @@
+"""Leads on fund staff: they arise, they are kept apart, and nothing outside ``sealed/`` depends on them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+import stat
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from click.testing import CliRunner, Result
+
+from gangfinder.cli import root
+from gangfinder.leads.texts import installed_texts
+from gangfinder.model.sealing import DIVIDED_TABLES, SEALED_COLUMNS, SEALED_TABLES
+from gangfinder.run import new_run_id
+from gangfinder.settings import Settings
+from gangfinder.synth import build_town
+from gangfinder.typologies import typologies
+
+from . import towns
+
+CANARY = "ZZKANARI"
+"""Every id of a member of staff begins with it; nothing else does."""
+
+CLOCK = ("run_id", "started_at", "finished_at")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def dropped_in(tmp_path_factory) -> Iterator[None]:
+    """The sealed typology of :mod:`tests.acceptance.one_hand`, installed as that of a third party would be."""
+    site = tmp_path_factory.mktemp("site")
+    info = site / "one_hand-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: one_hand\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[gangfinder.typologies]\none_hand = tests.acceptance.one_hand\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(site))
+        forget()
+        assert "one_hand" in typologies()
+        yield
+    forget()
+    assert "one_hand" not in typologies()
+
+
+def forget() -> None:
+    typologies.cache_clear()
+    installed_texts.cache_clear()
+
+
+def canaries(tables: towns.Tables) -> dict[str, pa.Table]:
+    """Return the tables with other ids for staff, in every column that holds one."""
+    made = dict(tables)
+    for name, columns in {"staff": {"staff_id"}, "roster": {"staff_id"}, **SEALED_COLUMNS}.items():
+        table = made.get(name)
+        for column in columns & set(table.column_names) if table is not None else ():
+            values = [None if v is None else f"{CANARY}{v}" for v in table[column].to_pylist()]
+            table = table.set_column(table.column_names.index(column), column, pa.array(values, pa.string()))
+        if table is not None:
+            made[name] = table
+    return made
+
+
+def row(table: pa.Table, **values: object) -> pa.Table:
+    """Return the table with one row more."""
+    one = pa.table({f.name: pa.array([values.get(f.name)], f.type) for f in table.schema})
+    return pa.concat_tables([table, one])
+
+
+@pytest.fixture(scope="module")
+def claims() -> list[dict[str, str]]:
+    """The claims of the planted ring of agents."""
+    town = build_town(towns.SETTINGS)
+    keys = {k for r in town.truth.rings if r.kind == "T17" for k in r.reimbursements}
+    return [r for r in town.tables["reimbursements"].to_pylist() if r["reimbursement_id"] in keys]
+
+
+def commonest(claims: list[dict[str, str]], column: str) -> str:
+    return Counter(r[column] for r in claims if r[column]).most_common(1)[0][0]
+
+
+@pytest.fixture(scope="module")
+def insider(claims) -> str:
+    """Who took in most of these claims."""
+    return f"{CANARY}{commonest(claims, 'handler_id')}"
+
+
+@pytest.fixture(scope="module")
+def both(tables, claims, insider, tmp_path_factory) -> tuple[Path, Path]:
+    """The town with all that is said of staff, and the same town without."""
+    folder, made = tmp_path_factory.mktemp("sealed"), canaries(tables)
+    blind = {name: table for name, table in made.items() if name not in SEALED_TABLES}
+    account = commonest([r for r in claims if f"{CANARY}{r['handler_id']}" == insider], "payee_account")
+    staff = made["staff"].to_pylist()
+    for one in staff:
+        one["bank_account"] = account if one["staff_id"] == insider else one["bank_account"]
+    seen = {**made, "staff": pa.Table.from_pylist([*staff, {"staff_id": None}], schema=made["staff"].schema)}
+    seen["ties"] = row(
+        made["ties"], source_type="staff", source_id=insider, target_type="patient", target_id="P1", kind="relative"
+    )
+    seen["ties"] = row(
+        seen["ties"], source_type="patient", source_id="P1", target_type=" Staff", target_id=insider, kind="relative"
+    )
+    seen["signals"] = row(
+        made["signals"], entity_type="official", entity_id=insider, kind="tip",
+        observed_on=made["signals"]["observed_on"][0].as_py(), note=insider,
+    )
+    seen["actions"] = pa.table(
+        {"staff_id": [insider], "action": ["account_changed"], "acted_at": [datetime(2025, 3, 4, 22, 10)],
+         "target_type": ["patient"], "target_id": ["P1"]}
+    )
+    return towns.write_parquet(seen, folder / "with" / "town"), towns.write_parquet(blind, folder / "without" / "town")
+
+
+def call(source: Path) -> Result:
+    """Run the command beside its town; what it says and logs is kept."""
+    return CliRunner().invoke(root, ["run", str(source), "--out", str(source.parent / "out"), "--threads", "2"])
+
+
+@pytest.fixture(scope="module")
+def said(both) -> tuple[Result, Result]:
+    return call(both[0]), call(both[1])
+
+
+@pytest.fixture(scope="module")
+def outs(both, said) -> tuple[Path, Path]:
+    assert [done.exit_code for done in said] == [0, 0], said[0].stderr
+    return both[0].parent / "out", both[1].parent / "out"
+
+
+def opened(out: Path) -> dict[str, bytes]:
+    """Every file of a run that is not sealed, but its record."""
+    folder = (out / "latest").resolve()
+    files = (p for p in folder.rglob("*") if p.is_file())
+    names = {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
+    return {n: data for n, data in names.items() if not n.startswith("sealed/") and n != "run.json"}
+
+
+def record(folder: Path) -> dict[str, object]:
+    """The record of a run without its clock."""
+    plain = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    stages = [{k: v for k, v in one.items() if k not in ("seconds", "peak_mb")} for one in plain["stages"]]
+    return {**{k: v for k, v in plain.items() if k not in CLOCK}, "stages": stages}
+
+
+def sheet(folder: Path, name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO((folder / name).read_text(encoding="utf-8"))))
+
+
+# a lead on staff arises
+
+
+@pytest.mark.slow
+def test_a_sealed_lead_names_the_insider(outs, insider):
+    sealed = outs[0] / "sealed"
+    assert record(sealed)["skipped"] == []
+    named = {r["entity_id"] for r in sheet(sealed, "members.csv") if r["entity_type"] == "staff"}
+    assert named == {insider}
+    assert [r["typologies"] for r in sheet(sealed, "leads.csv")] == ["T97"]
+    assert {r["source_table"] for r in sheet(sealed, "evidence.csv")} == {"reimbursements"}
+    assert {r["explanation"] for r in sheet(sealed, "benign.csv")} == {"local_agent"}
+    assert record(sealed)["n_leads"] == 1
+    assert record(sealed)["n_tests"] == {"one_hand": record(sealed)["n_tests"]["one_hand"]}
+
+
+@pytest.mark.slow
+def test_the_sealed_record_tells_of_the_tables_on_staff(outs):
+    counted = {i["table"]: (i["rows"], i["rejected"]) for i in record(outs[0] / "sealed")["inputs"]}
+    assert set(counted) == SEALED_TABLES | set(DIVIDED_TABLES)
+    assert counted["staff"][1] == 1
+    assert "missing:staff_id" in (outs[0] / "sealed" / "rejects" / "staff.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_without_tables_on_staff_the_sealed_part_says_why_not(outs):
+    sealed = outs[1] / "sealed"
+    assert sheet(sealed, "leads.csv") == []
+    reasons = {part["slug"]: part["reason"] for part in record(sealed)["skipped"]}
+    assert "needs table 'staff', which is absent" in reasons["one_hand"]
+
+
+@pytest.mark.slow
+def test_the_sealed_folder_is_its_owners_alone_and_always_the_same(outs):
+    for out in outs:
+        folder = (out / "sealed").resolve()
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        for path in folder.rglob("*"):
+            assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+    names = [{p.name for p in (out / "sealed").iterdir()} - {"rejects"} for out in outs]
+    assert names[0] == names[1] == {*towns.SHEETS, "run.json", "explain.jsonl"}
+
+
+# and nothing else depends on it
+
+
+@pytest.mark.slow
+def test_the_open_files_are_the_same_bytes(outs):
+    first, second = map(opened, outs)
+    assert sorted(first) == sorted(second)
+    assert [name for name in first if first[name] != second[name]] == []
+    assert len(sheet(outs[0], "leads.csv")) >= 10, "a run without leads proves nothing"
+    assert {p.name for p in outs[0].iterdir()} == {p.name for p in outs[1].iterdir()}
+
+
+@pytest.mark.slow
+def test_the_record_is_the_same_but_for_the_clock(outs):
+    assert record(outs[0]) == record(outs[1])
+    plain = json.loads((outs[0] / "run.json").read_text(encoding="utf-8"))
+    digests = tuple(one["sha256"] for one in plain["inputs"])
+    assert {one["table"] for one in plain["inputs"]} & SEALED_TABLES == set()
+    # the id is made of the open inputs alone; its clock is finer than the record's, so its form is all that is left
+    assert re.fullmatch(r"\d{8}T\d{6}-[0-9a-f]{8}", plain["run_id"])
+    at = datetime(2026, 1, 1)
+    assert new_run_id(at, Settings(), digests) == new_run_id(
+        at, Settings(), tuple(one["sha256"] for one in record(outs[1])["inputs"])
+    )
+
+
+@pytest.mark.slow
+def test_what_is_said_and_logged_is_the_same(said):
+    first, second = (without_clock(done.stdout + "\n" + done.stderr) for done in said)
+    assert first == second
+    assert "reading input" in first
+    assert "sealed" not in first.replace("/sealed0/", "/")  # but for the name of the test's own folder
+
+
+def without_clock(text: str) -> str:
+    return re.sub(r"\d+\.\d s", "# s", text).replace("/without/", "/with/")
+
+
+def leaks(files: dict[str, bytes], wanted: set[str]) -> set[tuple[str, str]]:
+    """Which value stands in which file."""
+    return {(name, value) for name, data in files.items() for value in wanted if value.encode() in data}
+
+
+def known_of_staff(tables: towns.Tables) -> set[str]:
+    """All that identifies a member of staff: ids, and names, numbers and accounts of the register."""
+    register = canaries(tables)["staff"]
+    columns = [c for c in ("staff_id", "name", "id_number", "phone", "bank_account") if c in register.column_names]
+    return {v for c in columns for v in register[c].to_pylist() if v} | {CANARY}
+
+
+@pytest.mark.slow
+def test_no_identifier_of_staff_stands_in_an_open_file(outs, said, tables):
+    wanted = known_of_staff(tables)
+    record_of_it = {"run.json": (outs[0] / "run.json").read_bytes(), "said": said[0].output.encode()}
+    assert leaks({**opened(outs[0]), **record_of_it}, wanted) == set()
+
+
+@pytest.mark.slow
+def test_the_search_finds_what_is_there(outs, insider, tables, tmp_path):
+    sealed = (outs[0] / "sealed").resolve()
+    inside = {p.name: p.read_bytes() for p in sealed.iterdir() if p.is_file()}
+    assert ("members.csv", insider) in leaks(inside, known_of_staff(tables))
+    copy = tmp_path / "out"
+    shutil.copytree((outs[0] / "latest").resolve(), copy / "latest")
+    for name in opened(copy):
+        with (copy / "latest" / name).open("ab") as stream:
+            stream.write(insider.encode())
+    assert {name for name, _ in leaks(opened(copy), {insider})} == set(opened(outs[0]))
+
+
+# the same on small inputs: other forms, and tables on staff that cannot be used
+
+SETTLEMENTS = "settlement_id,patient_id,institution_id,settled_at,fund_amount\n" + "".join(
+    f"S{n},P{n % 7},H{n % 3},2024-03-{n % 28 + 1:02} 10:00:00,12.50\n" for n in range(40)
+)
+CLAIMS = f"""reimbursement_id,patient_id,fund_amount,handler_id,submitted_at
+R1,P1,100,{CANARY}1,2024-03-01
+R2,P2,abc,{CANARY}2,2024-03-01
+R3,P3,100,{CANARY}3,2024-03-01,{CANARY}4
+R4,P4,100,{CANARY}5,2024-03-01
+R4,P4,200,{CANARY}6,2024-03-01
+"""
+TIES = "source_type,source_id,target_type,target_id,kind\n"
+HONEST_TIES = TIES + "patient,P1,patient,P2,relative\npatient,P1,patient,,relative\n"
+STAFF_TIES = HONEST_TIES.replace(
+    "patient,P1,patient,,", f"staff,{CANARY}1,patient,P3,relative\npatient,P1,patient,,"
+) + (
+    f"staff,{CANARY}1,patient,,relative\npatient,P3,handler,{CANARY}1,relative\n,{CANARY}1,patient,P3,relative\n"
+    f"staff,{CANARY}1,patient,P3,relative,too,many\n"
+)
+STAFF = f"staff_id,name,office\n{CANARY}1,测试经办,测试医保中心\n,测试无号,\n"
+
+
+def small(folder: Path, **files: str | bytes) -> Path:
+    folder.mkdir(parents=True)
+    for name, text in {"settlements": SETTLEMENTS, "reimbursements": CLAIMS, **files}.items():
+        name = name.replace("__", ".") if "__" in name else f"{name}.csv"
+        (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return folder
+
+
+LOOSE = ("[typologies.one_hand]\nclaims = 5\n", "reject_share = 0.9\n")
+
+
+def compare(seen: Path, blind: Path, tmp_path: Path, *more: str) -> Path:
+    """Run both; all that is open must be the same. Returns the sealed folder of the first."""
+    (tmp_path / "loose.toml").write_text(LOOSE[1] + LOOSE[0])
+    outs, told = [], []
+    for name, source in (("with", seen), ("without", blind)):
+        out = tmp_path / f"out-{name}"
+        done = CliRunner().invoke(
+            root, ["run", str(source), "--out", str(out), "--settings", str(tmp_path / "loose.toml"), *more]
+        )
+        assert done.exit_code == 0, done.stderr
+        told.append(without_clock(done.stdout + done.stderr).replace("out-without", "out-with"))
+        outs.append(out)
+    assert told[0] == told[1]
+    assert opened(outs[0]) == opened(outs[1])
+    assert {**record(outs[0]), "source": ""} == {**record(outs[1]), "source": ""}
+    assert leaks({**opened(outs[0]), "run.json": (outs[0] / "run.json").read_bytes()}, {CANARY}) == set()
+    return outs[0] / "sealed"
+
+
+def test_rejects_tell_of_no_staff(tmp_path):
+    seen = small(tmp_path / "with" / "town", staff=STAFF, ties=STAFF_TIES)
+    blind = small(tmp_path / "without" / "town", ties=HONEST_TIES)
+    sealed = compare(seen, blind, tmp_path)
+    shown = {r["key"]: r for r in sheet(tmp_path / "out-with" / "rejects", "reimbursements.csv")}
+    assert set(shown) == {"", "R2", "R4"}
+    assert all("withheld" in r["raw"] or r["reasons"] == "same_key_different_row" for r in shown.values())
+    assert [r["row"] for r in sheet(tmp_path / "out-with" / "rejects", "ties.csv")] == ["2"]
+    kept = (sealed / "rejects" / "ties.csv").read_text(encoding="utf-8")
+    assert len(sheet(sealed / "rejects", "ties.csv")) == 4
+    assert CANARY in kept
+    assert "missing:staff_id" in (sealed / "rejects" / "staff.csv").read_text(encoding="utf-8")
+
+
+def test_a_table_of_staff_ties_alone_is_as_good_as_absent(tmp_path):
+    only = "\n".join(line for line in STAFF_TIES.split("\n") if "staff," in line[:6] or line.startswith("source"))
+    compare(small(tmp_path / "with" / "town", ties=only + "\n"), small(tmp_path / "without" / "town"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("staff__parquet", b"no parquet", "'staff.parquet' is no readable Parquet file"),
+        ("staff", "name,office\nx,y\n", "lacks column 'staff_id'"),
+        ("staff", "", "'staff.csv' is empty"),
+        ("actions", "staff_id,action,acted_at\nS1,x,never\n", "cannot be used, more than the limit"),
+    ],
+)
+def test_an_unusable_table_of_staff_changes_nothing_and_is_told_inside(tmp_path, name, content, why):
+    seen = small(tmp_path / "with" / "town", **{name: content})
+    sealed = compare(seen, small(tmp_path / "without" / "town"), tmp_path)
+    (part,) = record(sealed)["skipped"]
+    assert part["kind"] == "pass"
+    assert why in part["reason"]
+    assert sheet(sealed, "leads.csv") == []
+
+
+def test_a_database_tells_no_more_than_files(tmp_path):
+    import duckdb
+
+    for name, ties, staff in (("with", STAFF_TIES, STAFF), ("without", HONEST_TIES, None)):
+        # a database has no malformed lines
+        whole = "".join(f"{line}\n" for line in ties.splitlines() if line.count(",") == TIES.count(","))
+        files = small(tmp_path / name / "files", ties=whole, **({"staff": staff} if staff else {}))
+        with duckdb.connect(str(tmp_path / name / "town.duckdb")) as connection:
+            for file in sorted(files.iterdir()):
+                connection.execute(
+                    f"CREATE TABLE {file.stem} AS FROM read_csv('{file}', all_varchar=true, header=true, "
+                    "ignore_errors=true, delim=',')"
+                )
+    sealed = compare(tmp_path / "with" / "town.duckdb", tmp_path / "without" / "town.duckdb", tmp_path)
+    assert {i["table"] for i in record(sealed)["inputs"]} == {"staff", "ties"}
+    plain = json.loads((tmp_path / "out-with" / "run.json").read_text(encoding="utf-8"))
+    assert len({one["sha256"] for one in plain["inputs"]}) == len(plain["inputs"])
+
+
+def test_an_error_in_the_sealed_pass_stays_inside(tmp_path, monkeypatch):
+    import warnings
+
+    def broken(*_: object, **__: object) -> None:
+        warnings.warn(f"about {CANARY}", stacklevel=1)
+        raise ZeroDivisionError(CANARY)
+
+    monkeypatch.setattr(sys.modules["gangfinder.sealed"], "detect", broken)
+    sealed = compare(small(tmp_path / "a" / "town", staff=STAFF), small(tmp_path / "b" / "town"), tmp_path)
+    (part,) = record(sealed)["skipped"]
+    assert part["reason"] == "internal error of gangfinder (ZeroDivisionError)"
+    assert CANARY not in (sealed / "run.json").read_text(encoding="utf-8")
+
+
+def test_check_tells_its_owner_of_the_tables_on_staff(tmp_path):
+    source = small(tmp_path / "town", staff=STAFF)
+    (tmp_path / "loose.toml").write_text(LOOSE[1])
+    asked = ["check", str(source), "--json", "--quiet", "--settings", str(tmp_path / "loose.toml")]
+    told = json.loads(CliRunner().invoke(root, asked).stdout)
+    assert "staff" in {one["table"] for one in told["tables"]}
