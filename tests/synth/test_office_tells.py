@@ -16,8 +16,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from office_audit import CONDUCT, observe
 from tell_audit import LIMIT, audit
 
-FIRST, SEEDS, TOWNS = 20_001, 90_000, 10
-"""Seeds that nobody looked at; those looked at while tells were mended (8700 – 8739) lie below."""
+FIRST, SEEDS, TOWNS = 20_001, 90_000, 20
+"""Seeds that nobody looked at; those looked at while tells were mended (8700 – 8759) lie below."""
+
+ERRORS = 4
+"""An insider adds one row to ties and is one row of the register: of forty columns known so poorly, one lies three
+standard errors above chance in every twentieth run.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +35,7 @@ def audited() -> pd.DataFrame:
 @pytest.mark.slow
 def test_no_column_tells_what_an_insider_does_from_what_his_office_does(audited):
     declared = np.array([pair in CONDUCT for pair in zip(audited["table"], audited["column"], strict=True)])
-    limit = np.maximum(LIMIT, 0.5 + 3 * audited["error"])
+    limit = np.maximum(LIMIT, 0.5 + ERRORS * audited["error"])
     found = audited[(audited["auc"] > limit) & ~declared]
     assert found.empty, found.to_string()
 
