@@ -83,11 +83,14 @@ def run(
     from gangfinder.export.contract import RunView
     from gangfinder.export.publish import export_run, publication
     from gangfinder.leads import build_leads, collect_facts, load_key
+    from gangfinder.leads.encryption import recipients
     from gangfinder.leads.texts import installed_texts
 
     stages = stages or Stages(quiet=True)
     started = datetime.now()  # noqa: DTZ005 - wall clock of the installation, in run.json alone
     key = load_key(settings)
+    if settings.sealed_recipient is not None:
+        recipients(settings.sealed_recipient)  # a wrong one is said before anything is read
     plugins = plugins or Plugins.tuned(settings)
     with publication(out) as published, canonical_tables(
         source, settings, engine, profile, published.folder / "rejects", stages

@@ -126,12 +126,13 @@ def _pass(
     draft: Path,
 ) -> tuple[list[Lead], RunRecord]:
     from gangfinder.leads import build_leads, collect_facts
+    from gangfinder.leads.routing import routed
 
     with _also_staff(asked, work, tables, stages, draft) as (canonical, intake):
         inquiry = _inquire(asked, work, canonical, ready, found, stages)
         with stages("writing leads") as stage:
             facts = collect_facts(inquiry.scored, canonical, work)
-            leads = build_leads(inquiry.scored, facts, asked.settings, asked.key)
+            leads = routed(build_leads(inquiry.scored, facts, asked.settings, asked.key), canonical, work)
             stage.rows = len(leads)
     return leads, _record(asked, stages, intake, inquiry, len(leads))
 

@@ -24,7 +24,7 @@ SLUG_SECTIONS = ("typologies", "benign", "linking")
 PLAIN_SECTIONS = ("network", "rings", "scoring", "stamp", "proximity", "leads")
 """Sections with parameters of one stage: ``[scoring]``."""
 
-_WITHOUT_EFFECT = ("threads", "memory_gb", "key_file")
+_WITHOUT_EFFECT = ("threads", "memory_gb", "key_file", "sealed_recipient")
 """Settings that never change a lead: they stay out of the digest."""
 
 
@@ -50,6 +50,9 @@ class Settings:
         Language of headlines and sentences: ``zh`` or ``en``.
     key_file
         File with the key for pseudonyms; ``None`` takes the one of this installation.
+    sealed_recipient
+        Public ``age1…`` key, or several separated by commas, to which the files of ``sealed/`` are encrypted; ``None``
+        leaves them plain.
     overrides
         ``section`` or ``section.slug`` → parameter → value, as read from the file.
     """
@@ -62,6 +65,7 @@ class Settings:
     top: int = 200
     lang: str = "zh"
     key_file: Path | None = None
+    sealed_recipient: str | None = None
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
@@ -175,6 +179,7 @@ _READERS: Mapping[str, tuple[type, ...]] = {
     "top": (int,),
     "lang": (str,),
     "key_file": (str, Path),
+    "sealed_recipient": (str,),
 }
 
 

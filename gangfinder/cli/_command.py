@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 import click
 
 
 def laid_out(text: str | None) -> str:
-    """Return a docstring in which click does not wrap the lines of the worked example."""
-    return inspect.cleandoc(text or "").replace("\nExample:\n", "\n\b\nExample:\n")
+    """Return a docstring in which click does not wrap the lines of worked examples: a title, and lines set in."""
+    return re.sub(r"\n(\w[\w ]*:\n)(?=  )", r"\n\b\n\1", inspect.cleandoc(text or ""))
 
 
 class Command(click.Command):

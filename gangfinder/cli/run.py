@@ -53,9 +53,12 @@ def command(
     Example:
       gangfinder run town --out out
 
+    Leads on fund staff are written to OUT/sealed alone, which is always there; nothing else tells whether
+    there are any, nor whether the tables on staff could be read (gangfinder check does).
+
     Settings file: seed, threads, memory_gb, reject_share (0 to 1), minimum_amount (yuan), top, lang,
-    key_file, and sections [typologies.<slug>], [benign.<slug>], [linking.<slug>], [rings], [scoring],
-    [leads].
+    key_file, sealed_recipient (age1… encrypts OUT/sealed), and sections [typologies.<slug>],
+    [benign.<slug>], [linking.<slug>], [rings], [scoring], [leads].
     """
     from gangfinder import pipeline
     from gangfinder.cli._listing import lead_records, show_leads

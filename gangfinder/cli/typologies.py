@@ -35,6 +35,7 @@ def command(lang: str, as_json: bool, quiet: bool) -> None:  # noqa: FBT001 - cl
             "title": say(t.title),
             "grade": t.grade.value,
             "subject": t.subject_type,
+            "sealed": t.sealed,
             "requires": needs(t.requires),
             "optional": needs(t.optional),
             "needs_clock": t.needs_clock,

@@ -33,7 +33,10 @@ class DraftFile:
 
     def write(self, text: str) -> None:
         """Append a text, UTF-8."""
-        data = text.encode("utf-8")
+        self.write_bytes(text.encode("utf-8"))
+
+    def write_bytes(self, data: bytes) -> None:
+        """Append bytes."""
         self._digest.update(data)
         self._file.write(data)
 
@@ -57,9 +60,14 @@ class DraftFile:
 
 def write_file(path: Path, text: str) -> str:
     """Write a whole text file atomically and return its SHA-256."""
+    return write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes) -> str:
+    """Write a whole file atomically and return its SHA-256."""
     draft = DraftFile(path)
     try:
-        draft.write(text)
+        draft.write_bytes(data)
         return draft.commit()
     except BaseException:
         draft.discard()

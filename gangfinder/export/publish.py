@@ -14,7 +14,8 @@ from typing import IO, TYPE_CHECKING
 from gangfinder.errors import ContractError, OutputError
 from gangfinder.export import exporters
 from gangfinder.export.contract import Artifact, RunView
-from gangfinder.export.folder import FOLDER_MODE, output_errors, swap_link, sync_folder, write_file
+from gangfinder.export.folder import FOLDER_MODE, output_errors, swap_link, sync_folder, write_bytes, write_file
+from gangfinder.leads.encryption import SUFFIX, encrypted
 from gangfinder.model.lead import Lead
 from gangfinder.model.sealing import SEALED_ENTITIES
 
@@ -140,7 +141,7 @@ def write_sealed(leads: Sequence[Lead], draft: Path, target: Path, settings: Set
     target
         The folder ``sealed`` of the run; it is made.
     settings
-        Language.
+        Language, and whom the files are encrypted to.
     record
         Text of its ``run.json``.
     """
@@ -148,7 +149,14 @@ def write_sealed(leads: Sequence[Lead], draft: Path, target: Path, settings: Set
 
     write_leads(leads, draft, RunView(settings.lang, installed_texts()))
     write_file(draft / "run.json", record)
-    shutil.copytree(draft, target)
+    target.mkdir(mode=FOLDER_MODE)
+    for file in sorted(p for p in draft.rglob("*") if p.is_file()):
+        into = target / file.relative_to(draft)
+        into.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        if settings.sealed_recipient is None:
+            write_bytes(into, file.read_bytes())
+        else:
+            write_bytes(into.with_name(into.name + SUFFIX), encrypted(file.read_bytes(), settings.sealed_recipient))
 
 
 def write_leads(leads: Sequence[Lead], target: Path, run: RunView) -> list[Artifact]:

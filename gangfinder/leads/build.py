@@ -69,7 +69,7 @@ def _lead(
     lead_id: str, rank: int, one: ScoredRing, entities: EntityFacts, key: Key, params: AssociationParams
 ) -> Lead:
     evidence = _evidence(one.ring, key)
-    one = replace(one, stamp=_shown(one.stamp, key))
+    one = replace(one, stamp=_shown(one.stamp, key, one.ring.subject_type))
     money = stake(e.row for e in evidence)
     return Lead(
         lead_id=lead_id,
@@ -86,12 +86,12 @@ def _lead(
     )
 
 
-def _shown(stamp: Stamp | None, key: Key) -> Stamp | None:
+def _shown(stamp: Stamp | None, key: Key, about: str) -> Stamp | None:
     """Return the stamp with the id of its bridge as it may be shown."""
     if stamp is None or stamp.bridge is None:
         return stamp
-    bridge = replace(stamp.bridge, entity_id=shown_id(key, stamp.bridge.entity_type, stamp.bridge.entity_id))
-    return replace(stamp, bridge=bridge)
+    own = stamp.bridge
+    return replace(stamp, bridge=replace(own, entity_id=shown_id(key, own.entity_type, own.entity_id, about)))
 
 
 def _evidence(ring: Ring, key: Key) -> tuple[LeadEvidence, ...]:

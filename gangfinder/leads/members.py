@@ -24,6 +24,8 @@ CORE_ROLES: Mapping[str, str] = {
     "operator": "operator",
     "terminal": "terminal",
     "staff": "staff",
+    "official": "official",
+    "office": "office",
     "phone": "contact_phone",
     "address": "address",
     "card": "card",
@@ -89,17 +91,19 @@ def members_of(ring: Ring, facts: EntityFacts, key: Key, params: AssociationPara
     core = _core(ring)
     seen = _sightings(ring, facts, core)
     beside = {(t, i): (role, seen[t, i, role]) for t, i, role in _chosen(ring, seen, core, params)}
-    named = [_member(key, t, i, role, CORE, grade) for (t, i), (role, grade) in core.items()]
-    named += [_member(key, t, i, role, ASSOCIATED, s.grade) for (t, i), (role, s) in beside.items()]
+    about = ring.subject_type
+    named = [_member(key, t, i, role, CORE, grade, about) for (t, i), (role, grade) in core.items()]
+    named += [_member(key, t, i, role, ASSOCIATED, s.grade, about) for (t, i), (role, s) in beside.items()]
     # an account written once with blanks and once without is one entity, and has one token
     found = {(m.entity_type, m.entity_id): m for m in reversed(named)}.values()
     return tuple(sorted(found, key=lambda m: (m.membership != CORE, m.entity_type, m.entity_id)))
 
 
-def _member(key: Key, entity_type: str, raw: str, role: str, membership: str, grade: Grade) -> Member:
-    return Member(
-        entity_type, shown_id(key, entity_type, raw), role, membership, grade, masked(entity_type, raw)
-    )
+def _member(
+    key: Key, entity_type: str, raw: str, role: str, membership: str, grade: Grade, about: str
+) -> Member:
+    shown = shown_id(key, entity_type, raw, about)
+    return Member(entity_type, shown, role, membership, grade, masked(entity_type, raw))
 
 
 def _core(ring: Ring) -> dict[tuple[str, str], tuple[str, Grade]]:

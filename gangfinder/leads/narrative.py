@@ -16,6 +16,7 @@ from gangfinder.leads.members import CORE
 from gangfinder.leads.phrases import PHRASES, chance, phrase, role_title
 from gangfinder.leads.printed import PrintedFinding, printed
 from gangfinder.leads.robustness import nearness, robustness
+from gangfinder.leads.routing import routing_lines
 from gangfinder.leads.texts import Texts
 from gangfinder.model.evidence import Anomaly, EvidenceRow, Family, Finding, Judgement, Result
 from gangfinder.model.lead import Lead, Member
@@ -94,6 +95,7 @@ def narrate(lead: Lead, texts: Texts) -> Narrative:
         What typologies and explanations say of themselves.
     """
     parts: dict[str, Iterable[Phrase]] = {
+        "section.routing": routing_lines(lead.routing),
         "section.who": _who(lead.members),
         "section.what": _what(lead, texts),
         "section.when": _when(lead),

@@ -33,6 +33,7 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "lead.title": "线索 {lead_id}（{status}），第 {rank} 名",
         "status.new": "新增",
         # titles of the sections
+        "section.routing": "移送与保密",
         "section.who": "涉及对象",
         "section.what": "发现了什么",
         "section.when": "何时发生",
@@ -123,6 +124,11 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "money.score": "排序分 {total}，排名第 {rank}。",
         "note.suspicion": "本线索仅为疑似，不是结论，也不是鉴定意见；须经核实后方可处理。",
         "item": "{text}",
+        # where a sealed lead may go
+        "route.to": "仅移送纪检监察机构；不进入一般稽核流程，不向本线索所列人员透露。",
+        "route.hidden": "不得经由或告知其所在单位：{offices}。",
+        "route.hidden.unknown": "其所在单位数据中不详：移送前先核实，不得经由或告知该单位。",
+        "route.recorded": "每次查看均须说明理由，查看人、时间和理由已记录在案。",
         # roles
         "role.cardholder": "参保人",
         "role.related_person": "关联人",
@@ -147,6 +153,8 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "role.agent_phone": "代办人电话",
         "role.address": "地址",
         "role.staff": "经办人员",
+        "role.official": "公职人员",
+        "role.office": "经办机构",
         "role.doctor.operates": "经手医师",
         "role.operator.operates": "经手操作员",
         "role.terminal.operates": "集中使用的终端",

@@ -35,12 +35,28 @@ def read_narratives(path: Path) -> list[Narrative]:
     """
     file = run_folder(path) / EXPLAIN_FILE
     try:
+        return narratives_of(file.read_text(encoding="utf-8"), file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(file) from error
+
+
+def narratives_of(text: str, file: Path) -> list[Narrative]:
+    """Return the narratives in the text of a file.
+
+    Raises
+    ------
+    LeadError
+        If it holds something else.
+    """
+    try:
         # by \n alone: a text may hold other characters that splitlines() would break at
-        lines = [line for line in file.read_text(encoding="utf-8").split("\n") if line]
-        return [Narrative.from_line(line) for line in lines]
-    except (OSError, ValueError, KeyError) as error:
-        msg = f"{file} cannot be read"
-        raise LeadError(msg, hint="check its permissions, or run gangfinder run again") from error
+        return [Narrative.from_line(line) for line in text.split("\n") if line]
+    except (ValueError, KeyError) as error:
+        raise _unreadable(file) from error
+
+
+def _unreadable(file: Path) -> LeadError:
+    return LeadError(f"{file} cannot be read", hint="check its permissions, or run gangfinder run again")
 
 
 def find_narrative(path: Path, wanted: str) -> Narrative:
@@ -58,7 +74,17 @@ def find_narrative(path: Path, wanted: str) -> Narrative:
     LeadError
         If no lead fits, or several do; the hint names the nearest.
     """
-    narratives = read_narratives(path)
+    return chosen(read_narratives(path), wanted)
+
+
+def chosen(narratives: list[Narrative], wanted: str) -> Narrative:
+    """Return the one of some narratives that is meant.
+
+    Raises
+    ------
+    LeadError
+        As :func:`find_narrative`.
+    """
     if not narratives:
         msg = "this run has no leads"
         raise LeadError(

@@ -15,6 +15,8 @@ from gangfinder.settings import Settings
 TOKEN_TYPES = frozenset({"phone", "address", "bank_account", "agent"})
 """Entity types that leave gangfinder only as tokens (DESIGN §5)."""
 
+_PERSONS = frozenset({"staff", "official"})
+
 _KEY_BYTES = 32
 _LEAST_KEY_CHARACTERS = 32
 
@@ -46,9 +48,21 @@ class Key:
         return f"{entity_type}:{hmac.new(self._secret, message, hashlib.sha256).hexdigest()[:16]}"
 
 
-def shown_id(key: Key, entity_type: str, value: str) -> str:
-    """Return the id under which an entity leaves gangfinder: its own, or a token for :data:`TOKEN_TYPES`."""
-    return key.token(entity_type, value) if entity_type in TOKEN_TYPES else value
+def shown_id(key: Key, entity_type: str, value: str, about: str = "") -> str:
+    """Return the id under which an entity leaves gangfinder: its own, or a token for :data:`TOKEN_TYPES`.
+
+    Parameters
+    ----------
+    key
+        For the token.
+    entity_type, value
+        What it is, and its id in the input.
+    about
+        Subject type of the lead in which it stands: one about an office names a process and no person, so that members
+        of staff have tokens in it too.
+    """
+    hidden = entity_type in TOKEN_TYPES or (about == "office" and entity_type in _PERSONS)
+    return key.token(entity_type, value) if hidden else value
 
 
 def masked(entity_type: str, value: str) -> str:

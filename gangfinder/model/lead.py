@@ -179,6 +179,19 @@ class LeadEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Routing:
+    """Where a sealed lead may go: discipline inspection alone.
+
+    Parameters
+    ----------
+    hidden_from
+        Offices of its subjects, from which it is kept; empty where they are not known.
+    """
+
+    hidden_from: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Lead:
     """A case lead: a suspicion with its own defence. Immutable; a correction is a new version.
 
@@ -197,6 +210,7 @@ class Lead:
     first_seen: datetime | None
     last_seen: datetime | None
     headline: str
+    routing: Routing | None = None  # of sealed leads alone
 
     @property
     def typologies(self) -> tuple[str, ...]:

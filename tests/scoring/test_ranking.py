@@ -40,6 +40,42 @@ def test_admission(why, found, clock, rule):
     assert admission(ring(found), clock=clock) == rule, why
 
 
+CERTAIN = anomaly(Family.PERSONAL, log10_p=0.0)
+TIE = anomaly(Family.PERSONAL)
+
+
+@pytest.mark.parametrize(
+    ("why", "grade", "anomalies", "rule"),
+    [
+        ("a share and a tie", Grade.E2, (anomaly(Family.CONTROL), TIE), "personal_tie"),
+        ("a tie alone", Grade.E2, (TIE,), None),
+        ("two ties", Grade.E2, (TIE, anomaly(Family.PERSONAL, -4.0)), None),
+        ("a roster excess alone", Grade.E2, (anomaly(Family.CONTROL, hub_alone=1),), None),
+        ("shares and hours", Grade.E2, (anomaly(Family.CONTROL), anomaly(Family.TEMPO)), None),
+        ("a dual-control breach alone", Grade.E1, (anomaly(Family.CONTRADICTION, log10_p=0.0),), None),
+        ("a breach and a tie", Grade.E1, (anomaly(Family.CONTRADICTION, log10_p=0.0), TIE), "personal_tie"),
+        ("money into his own account", Grade.E1, (CERTAIN,), "personal_contradiction"),
+        ("what no chance explains, on no E1 record", Grade.E2, (CERTAIN,), None),
+    ],
+)
+@pytest.mark.parametrize("kind", ["staff", "official"])
+def test_staff_are_named_by_a_tie_of_their_own_alone(why, grade, anomalies, rule, kind):
+    found = ring(finding("S", grade=grade, anomalies=anomalies, subject_type=kind))
+    assert admission(found, clock=True) == rule, why
+
+
+def test_a_process_is_named_by_a_breach():
+    breach = finding("O", grade=Grade.E1, anomalies=(anomaly(Family.CONTRADICTION, 0.0),), subject_type="office")
+    assert admission(ring(breach), clock=True) == "contradiction"
+
+
+def test_an_own_account_needs_no_chance():
+    weak = anomaly(Family.CONTROL, log10_p=-0.1)
+    rows = (row("R1", 9000, who="S"),)
+    own = finding("S", grade=Grade.E1, anomalies=(CERTAIN, weak), rows=rows, subject_type="staff")
+    assert [s.admitted_by for s in score([ring(own)], 100, PARAMS, clock=True)] == ["personal_contradiction"]
+
+
 def test_families_of_two_findings_add_up():
     one, other = finding(anomalies=(anomaly(Family.TEMPO),)), finding(code="T05", anomalies=(anomaly(),))
     assert admission(ring(one), clock=True) is None
