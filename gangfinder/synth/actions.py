@@ -15,6 +15,7 @@ from gangfinder.synth.paperwork import Desks
 from gangfinder.synth.plot import AWAY, Plot, Scheme
 from gangfinder.synth.standing import FAR
 from gangfinder.synth.streams import Ints
+from gangfinder.synth.windows import opening_hours
 from gangfinder.synth.world import World
 
 ACTIONS = ("account_changed", "contract_switched_off", "contract_switched_on", "quota_raised")
@@ -22,6 +23,7 @@ ACCOUNT, OFF, ON, QUOTA = range(len(ACTIONS))
 TARGETS = ("patient", "institution")
 
 _CHANGED = 0.05  # claims before which the payee's account was changed
+_AT_ONCE = 0.5  # of them, by whoever handles the claim, in the hour before
 _RAISED = 0.3  # houses whose quota is raised in a year
 _HASTY = (0.9, 0.7, 0.4, 0.2)  # by difficulty: files of an insider whose account he changes days before it is paid
 
@@ -44,7 +46,7 @@ def actions_table(world: World, names: Names, plot: Plot, claims: Claims, honest
     bureau = world.bureau
     assert bureau is not None  # noqa: S101 - asked for in towns with offices alone
     own = claims.take(np.arange(honest))
-    rows = [*_accounts(world, bureau, own), *_contracts(world, bureau), *_quotas(world, bureau)]
+    rows = [*_accounts(world, bureau, own, desks), *_contracts(world, bureau), *_quotas(world, bureau)]
     for number, scheme in enumerate(plot.schemes):
         rng = world.streams.rng("insider acts", number)
         rows += _switched(world, rng, scheme) if scheme.house != NONE else _hasty(world, rng, scheme, claims, desks)
@@ -68,20 +70,24 @@ def _on_duty(bureau: Bureau, rng: np.random.Generator, desks: Ints, day: int) ->
             return None
         free = desks[bureau.on_duty[desks, at]]
         if len(free):
-            return int(rng.choice(free)), (day + later) * DAY + int(rng.integers(8 * 3600 + 1800, 17 * 3600 + 1800))
+            return int(rng.choice(free)), (day + later) * DAY + int(opening_hours(rng, 1)[0])
     return None
 
 
-def _accounts(world: World, bureau: Bureau, claims: Claims) -> Iterable[tuple[int, int, int, int]]:
-    """Return the accounts that people changed at a window some time before they claimed, or in any other year."""
-    rng = world.streams.rng("accounts changed")
+def _accounts(world: World, bureau: Bureau, claims: Claims, done: Desks) -> Iterable[tuple[int, int, int, int]]:
+    """Return the accounts that people changed at a window: weeks before they claimed, or when the claim was handled."""
+    rng, table = world.streams.rng("accounts changed"), "reimbursements"
     some = np.flatnonzero(rng.random(len(claims)) < _CHANGED)
     for row in some.tolist():
         patient = int(claims["patient"][row])
+        if rng.random() < _AT_ONCE:
+            handler, at = int(done.handler[table][row]), int(done.at[table][row])
+            yield handler, ACCOUNT, at - int(rng.integers(60, 3_000)), patient
+            continue
         desks = bureau.at(int(bureau.home_office[patient]), REIMBURSEMENT, HANDLER)
-        done = _on_duty(bureau, rng, desks, int(claims["submitted"][row]) - int(rng.integers(0, 60)))
-        if done:
-            yield done[0], ACCOUNT, done[1], patient
+        by = _on_duty(bureau, rng, desks, int(claims["submitted"][row]) - int(rng.integers(0, 60)))
+        if by:
+            yield by[0], ACCOUNT, by[1], patient
 
 
 def _officers(bureau: Bureau, house: int) -> Ints:
@@ -143,7 +149,7 @@ def _switched(world: World, rng: np.random.Generator, scheme: Scheme) -> Rows:
         )
     rows: Rows = []
     for turn in range(1 if alone else 2):
-        day = start + turn * 25 + int(rng.integers(0, 4))
+        day = start + (0 if alone else turn * 25 + int(rng.integers(0, 4)))
         done = _on_duty(bureau, rng, np.array([scheme.handler]), day)
         if done:
             rows.append((scheme.handler, ON if alone else QUOTA, done[1], house))

@@ -15,7 +15,7 @@ from gangfinder.synth.events import DAY, NONE, Claims, Conduct
 from gangfinder.synth.ledgers import Entries, Written
 from gangfinder.synth.names import Names, person_names
 from gangfinder.synth.personal import PHONE
-from gangfinder.synth.plot import AWAY, PAIR, Plot, Scheme
+from gangfinder.synth.plot import AWAY, ONE, PAIR, Plot, Scheme
 from gangfinder.synth.reimbursed import MATERNITY as MATERNITY_BENEFIT
 from gangfinder.synth.reimbursed import SPECIAL_DRUG
 from gangfinder.synth.streams import Flags, Ints
@@ -24,6 +24,7 @@ from gangfinder.synth.windows import Files, Handled, Wishes, handle
 from gangfinder.synth.world import World
 
 _QUICK = (0.9, 0.7, 0.45, 0.25)  # by difficulty: share of the files that a reviewer who looks away passes at once
+_ALONE = (0.4, 0.3, 0.15, 0.05)  # by difficulty: share of a sole insider's files that he also reviews
 _LATE = (0.3, 0.15, 0.06, 0.0)  # by difficulty: share of an insider's files that are done in the evening or on Saturday
 
 
@@ -135,6 +136,9 @@ def _wishes(world: World, plot: Plot, table: str, conduct: Conduct) -> Wishes:
 def _wish(difficulty: int, rng: np.random.Generator, scheme: Scheme, rows: Ints, wishes: Wishes) -> None:
     wishes.handler[rows], wishes.reviewer[rows] = scheme.handler, scheme.reviewer
     wishes.late[rows] = rng.random(len(rows)) < _LATE[difficulty]
+    if scheme.style == ONE:  # now and then he does the reviewer's part as well
+        alone = rows[rng.random(len(rows)) < _ALONE[difficulty]]
+        wishes.reviewer[alone] = scheme.handler
     if scheme.style in {PAIR, AWAY}:
         wishes.passed[rows] = True
         quick = _QUICK[difficulty] * (1.0 if scheme.style == AWAY else 0.5)

@@ -13,17 +13,17 @@ from gangfinder.synth.events import NONE, Conduct
 
 C = TypeVar("C", bound=Conduct)
 
-OWN_ACCOUNT, KIN_ACCOUNT, KIN_AGENT, PHONE, DECLARED, PAST, OWNED = (
-    "own_account", "kin_account", "kin_agent", "phone", "declared", "former_employer", "owner",
+OWN_ACCOUNT, OWN_AGENT, KIN_ACCOUNT, KIN_AGENT, PHONE, DECLARED, PAST, OWNED = (
+    "own_account", "own_agent", "kin_account", "kin_agent", "phone", "declared", "former_employer", "owner",
 )
 _TIES: dict[str, tuple[tuple[str, ...], ...]] = {
     # typology: ties by difficulty
     "T17": (
-        (OWN_ACCOUNT,), (OWN_ACCOUNT, KIN_ACCOUNT, KIN_AGENT, PHONE, DECLARED),
+        (OWN_ACCOUNT, OWN_AGENT), (OWN_ACCOUNT, KIN_ACCOUNT, KIN_AGENT, PHONE, DECLARED),
         (KIN_AGENT, KIN_ACCOUNT, DECLARED, PAST), (DECLARED, PAST),
     ),
-    "T11": ((KIN_AGENT,), (KIN_AGENT, PHONE, DECLARED), (KIN_AGENT, DECLARED, PAST), (DECLARED, PAST)),
-    "T19": ((KIN_AGENT,), (KIN_AGENT, PHONE, DECLARED), (KIN_AGENT, DECLARED), (DECLARED,)),
+    "T11": ((KIN_AGENT, OWN_AGENT), (KIN_AGENT, PHONE, DECLARED), (KIN_AGENT, DECLARED, PAST), (DECLARED, PAST)),
+    "T19": ((KIN_AGENT, OWN_AGENT), (KIN_AGENT, PHONE, DECLARED), (KIN_AGENT, DECLARED), (DECLARED,)),
 }
 """The harder the town, the further away is the tie."""
 
@@ -55,23 +55,22 @@ def tied(scene: Scene, bureau: Bureau, rng: np.random.Generator, staff: int, par
     scene, bureau, rng
         The town and the random stream.
     staff, part
-        The insider, a resident, and the ring.
+        The insider and the ring. Who lives elsewhere has no household here: his tie is a declared one.
     """
     kinds = _TIES[part.kind][scene.world.settings.difficulty]
     kind = kinds[int(rng.integers(len(kinds)))]
-    if kind == OWN_ACCOUNT:
-        return Tie(staff, kind, int(bureau.person[staff])), _paid(rng, part, int(bureau.person[staff]))
-    if kind in {KIN_ACCOUNT, KIN_AGENT}:
-        kin = int(bureau.spare[staff])
-        if kin != NONE:
-            return Tie(staff, kind, kin), _paid(rng, part, kin) if kind == KIN_ACCOUNT else _acting(part, kin)
-        kind = DECLARED
+    himself = int(bureau.person[staff]) if bureau.person[staff] < scene.world.people.count else NONE
+    person = himself if kind in {OWN_ACCOUNT, OWN_AGENT} else int(bureau.spare[staff])
+    if kind in {OWN_ACCOUNT, KIN_ACCOUNT} and person != NONE:
+        return Tie(staff, kind, person), _paid(rng, part, person)
+    if kind in {OWN_AGENT, KIN_AGENT} and person != NONE:
+        return Tie(staff, kind, person), _acting(part, person)
     if kind == PAST:
         house = part.places[0] if part.kind == "T17" else scene.world.places.doctor_place[part.doctors[0]]
         return Tie(staff, kind, int(house)), part
     known = part.agents[~np.isin(part.agents, bureau.person)]
     agent = rng.choice(known if len(known) else part.people)
-    return Tie(staff, kind, int(agent)), part
+    return Tie(staff, PHONE if kind == PHONE else DECLARED, int(agent)), part
 
 
 def _paid(rng: np.random.Generator, part: Part, person: int) -> Part:

@@ -155,14 +155,14 @@ def _host(rings: list[Part], style: str, number: int, busy: set[int]) -> int | N
 def _staff(
     scene: Scene, bureau: Bureau, rng: np.random.Generator, style: str, kind: int, used: set[int]
 ) -> tuple[int, int]:
-    """Return handler and reviewer of one large office, -1 where the style has none; residents with a household."""
+    """Return handler and reviewer of one large office, -1 where the style has none; none who is hardly there."""
     centres = rng.permutation(np.flatnonzero(bureau.sort == CENTRE))
     wanted = {ONE: (HANDLER,), PAIR: (HANDLER, REVIEWER), AWAY: (REVIEWER,)}[style]
     chosen: dict[int, int] = {}
     for office in centres.tolist():
         for role in wanted:
             free = bureau.at(office, kind, role)
-            free = free[(bureau.person[free] < scene.world.people.count) & ~np.isin(free, sorted(used))]
+            free = free[~np.isin(free, sorted(used))]
             free = free[(bureau.since[free] < scene.world.first_day - _SETTLED) & ~_long_away(bureau)[free]]
             if len(free):
                 chosen[role] = int(rng.choice(free))

@@ -16,6 +16,7 @@ from gangfinder.synth.streams import Flags, Floats, Ints
 
 _ELSEWHERE = 0.06  # files that go to some other office
 _OVERTIME = 0.012  # files that are handled or reviewed in the evening
+_SLIPS = 0.0015  # files that are reviewed with the login of their handler
 _PATIENCE = 25  # days for which a file waits for a desk of its wish
 _OPEN, _NOON, _BACK, _SHUT = 8 * 3600 + 1800, 12 * 3600, 13 * 3600 + 1800, 17 * 3600 + 1800
 
@@ -120,11 +121,13 @@ def handle(bureau: Bureau, rng: np.random.Generator, surname: Ints, files: Files
                 first = np.where(wishes.quick[rows], day, _month_end(day + 4))
             wish = np.where(wishes.reviewer[rows] != NONE, wishes.reviewer[rows], _teacher(bureau, out[0, rows], day))
             out[2, rows], out[3, rows] = _taken_up(bureau, judges, first, draw[1][rows], wish, wish != NONE)
+    slips = (rng.random(size) < _SLIPS) & (out[2] != NONE) & (wished == NONE)
+    out[2, slips] = out[0, slips]
     batch = (bureau.sort[office] == BRANCH) & (files.kind == FILING) & ~wishes.quick
     handled, reviewed = _clock(rng, files.arrived, out, batch, wishes)
     strict = bureau.strict[np.maximum(out[2], 0)]
     refused = (rng.random(size) < strict) & ~wishes.passed & (out[2] != NONE)
-    paid = (reviewed // DAY + rng.integers(1, 15, size)) * DAY + _hours(rng, size)
+    paid = (reviewed // DAY + rng.integers(1, 15, size)) * DAY + opening_hours(rng, size)
     return Handled(out[0], out[2], handled, reviewed, paid, refused)
 
 
@@ -203,22 +206,22 @@ def _clock(rng: np.random.Generator, arrived: Ints, out: Ints, batch: Flags, wis
     evening = rng.integers(18 * 3600, 20 * 3600 + 1800, (2, size))
     overtime = rng.random((2, size)) < _OVERTIME
     overtime[0] |= wishes.late & (wishes.handler != NONE)
-    second = np.where(overtime[0], evening[0], _hours(rng, size))
+    second = np.where(overtime[0], evening[0], opening_hours(rng, size))
     early = arrived % DAY + rng.integers(600, 5_400, size)
     second = np.where(arrived // DAY == day, np.maximum(second, early), second)
     handled = day * DAY + second
-    second = np.where(overtime[1], evening[1], _hours(rng, size))
+    second = np.where(overtime[1], evening[1], opening_hours(rng, size))
     second = np.where(batch, _one_by_one(rng, reviewer, back, batch), second)
     reviewed = back * DAY + second
     quick = wishes.quick & (back == day)
     reviewed = np.where(quick, handled + rng.integers(15, 100, size), reviewed)
-    saturday = (day + 5 - (day + 3) % 7) * DAY + _hours(rng, size)
+    saturday = (day + 5 - (day + 3) % 7) * DAY + opening_hours(rng, size)
     reviewed = np.where(wishes.late & (wishes.reviewer != NONE) & ~quick, saturday, reviewed)
     return handled, np.maximum(reviewed, handled + 900 * ~quick)
 
 
-def _hours(rng: np.random.Generator, size: int) -> Ints:
-    """Return seconds of the day at which a window is open."""
+def opening_hours(rng: np.random.Generator, size: int) -> Ints:
+    """Return seconds of the day at which a window is open: not at noon."""
     at = rng.integers(_OPEN, _SHUT - (_BACK - _NOON), size)
     return np.where(at >= _NOON, at + _BACK - _NOON, at)
 

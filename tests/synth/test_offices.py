@@ -129,7 +129,7 @@ def test_honest_files_are_done_by_whoever_is_on_the_roster(clean, who):
 
 def test_honest_files_pass_two_people_in_order(clean):
     files = _files(clean)
-    assert (files["handler_id"] != files["reviewer_id"]).all()
+    assert (files["handler_id"] == files["reviewer_id"]).mean() < 0.005
     assert (files["filed_at"] < files["handled_at"]).all()
     wait = (files["reviewed_at"] - files["handled_at"]).dt.total_seconds()
     assert wait.min() >= 900
@@ -181,6 +181,42 @@ def test_an_insider_has_more_of_the_ring_than_his_office_explains(town):
             his = there[column] == one
             assert his[of_ring].mean() > 2 * his[~of_ring].mean() - 0.35
             assert his[of_ring].mean() > 0.7
+
+
+def test_every_style_is_played_in_towns_of_four():
+    town = build_town(TownSettings(patients=PEOPLE, seed=7, offices=True, rings_per_typology=4, difficulty=0))
+    found = _hosts(town)
+    assert {ring.style for ring, _ in found} == {"one_handler", "pair", "owner", "looks_away"}
+    files = _files(town).set_index("key")
+    for ring, host in found:
+        own = files.loc[[*ring.reimbursements, *ring.entries.get("filings", ())]]
+        wait = (own["reviewed_at"] - own["handled_at"]).dt.total_seconds()
+        if ring.style == "looks_away":
+            assert (wait < 120).mean() > 0.6
+            assert (own["decision"] == "approved").all()
+        if ring.style == "pair":
+            assert (own["handler_id"].isin(ring.staff) & own["reviewer_id"].isin(ring.staff)).mean() > 0.8
+        if ring.style == "one_handler" and host.kind != "T19":
+            assert (own["handler_id"] == own["reviewer_id"]).mean() > 0.1
+        if ring.style == "owner":
+            actions = town.tables["actions"].to_pandas()
+            his = actions[actions["staff_id"].isin(ring.staff) & actions["target_id"].isin(host.institutions)]
+            assert len(his) >= 1
+    assert any(ring.style == "owner" for ring, _ in found)
+
+
+def test_every_insider_of_an_open_town_has_a_tie_that_the_records_show():
+    for seed in (8, 9):
+        town = build_town(TownSettings(patients=PEOPLE, seed=seed, offices=True))
+        staff = town.tables["staff"].to_pandas().set_index("staff_id")
+        claims, ties = town.tables["reimbursements"].to_pandas(), town.tables["ties"].to_pandas()
+        for ring, host in _hosts(town):
+            own = claims[claims["reimbursement_id"].isin(host.reimbursements)]
+            if "own_account" in ring.ties:
+                assert own["payee_account"].isin(staff.loc[list(ring.staff), "bank_account"]).any()
+            if "declared" in ring.ties:
+                mine = ties[ties["source_id"].isin(ring.staff)]
+                assert mine["target_id"].isin([*host.agents, *host.patients]).any()
 
 
 @pytest.mark.parametrize("seed", [3, 4])
