@@ -161,14 +161,15 @@ def sheet(folder: Path, name: str) -> list[dict[str, str]]:
 @pytest.mark.slow
 def test_a_sealed_lead_names_the_insider(outs, insider):
     sealed = outs[0] / "sealed"
-    assert record(sealed)["skipped"] == []
-    named = {r["entity_id"] for r in sheet(sealed, "members.csv") if r["entity_type"] == "staff"}
-    assert named == {insider}
-    assert [r["typologies"] for r in sheet(sealed, "leads.csv")] == ["T97"]
-    assert {r["source_table"] for r in sheet(sealed, "evidence.csv")} == {"reimbursements"}
-    assert {r["explanation"] for r in sheet(sealed, "benign.csv")} == {"local_agent"}
-    assert record(sealed)["n_leads"] == 1
-    assert record(sealed)["n_tests"] == {"one_hand": record(sealed)["n_tests"]["one_hand"]}
+    assert not [part for part in record(sealed)["skipped"] if part["kind"] == "pass" or part["slug"] == "one_hand"]
+    (lead,) = (r["lead_id"] for r in sheet(sealed, "leads.csv") if "T97" in r["typologies"])
+    of = {name: [r for r in sheet(sealed, f"{name}.csv") if r["lead_id"] == lead] for name in ("members", "benign")}
+    assert {r["entity_id"] for r in of["members"] if r["entity_type"] == "staff"} == {insider}
+    own = [r for r in sheet(sealed, "evidence.csv") if r["lead_id"] == lead and r["typology"] == "T97"]
+    assert {r["source_table"] for r in own} == {"reimbursements"}
+    assert "local_agent" in {r["explanation"] for r in of["benign"]}
+    assert record(sealed)["n_leads"] == len(sheet(sealed, "leads.csv"))
+    assert record(sealed)["n_tests"]["one_hand"] >= 1
 
 
 @pytest.mark.slow
@@ -182,7 +183,7 @@ def test_the_sealed_record_tells_of_the_tables_on_staff(outs):
 @pytest.mark.slow
 def test_without_tables_on_staff_the_sealed_part_says_why_not(outs):
     sealed = outs[1] / "sealed"
-    assert sheet(sealed, "leads.csv") == []
+    assert not [r for r in sheet(sealed, "leads.csv") if "T97" in r["typologies"]]
     reasons = {part["slug"]: part["reason"] for part in record(sealed)["skipped"]}
     assert "needs table 'staff', which is absent" in reasons["one_hand"]
 
