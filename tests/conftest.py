@@ -61,17 +61,25 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return request.getfixturevalue(f"{request.param}_engine")
 
 
+DEAR_FIXTURES = ("synth/test_tells.py", "towns/test_hidden_rings.py")
+"""Files whose tests share what takes minutes to make."""
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With ``-n``, keep every test that has "spark" in its id in one worker, so that one JVM serves them all.
 
-    Only the id of a test reaches the scheduler; ``--dist loadgroup`` has no effect under pytest 9.
+    So are the tests of a file whose fixtures take minutes: two workers would make them twice. Only the id of a test
+    reaches the scheduler; ``--dist loadgroup`` has no effect under pytest 9.
     """
     from xdist.scheduler import LoadScopeScheduling
 
     class OneWorkerForSpark(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "spark" if "spark" in nodeid else nodeid
+            if "spark" in nodeid:
+                return "spark"
+            file = nodeid.partition("::")[0]
+            return file if file.endswith(DEAR_FIXTURES) else nodeid
 
     return OneWorkerForSpark(config, log) if config.getvalue("dist") == "load" else None
 

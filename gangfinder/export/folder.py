@@ -32,8 +32,8 @@ class DraftFile:
         self._file = os.fdopen(os.open(self._draft, flags, FILE_MODE), "wb", buffering=1 << 16)
 
     def write(self, text: str) -> None:
-        """Append a text, UTF-8."""
-        self.write_bytes(text.encode("utf-8"))
+        """Append a text, UTF-8; what cannot be encoded (a lone surrogate) is written as its escape, as JSON has it."""
+        self.write_bytes(text.encode("utf-8", "backslashreplace"))
 
     def write_bytes(self, data: bytes) -> None:
         """Append bytes."""

@@ -64,6 +64,10 @@ class Params:
     known_share: float = 0.8
 
 
+ORIGINS = ("m_work", "m_home", "m_enrolled")
+"""Where a person belongs: employer or school of the register, village or street, employer who enrolled him."""
+
+
 def origins_of(patients: ir.Table) -> ir.Table:
     """Return where people belong: patient_id, m_work (employer or school), m_home (village or street)."""
     import ibis
@@ -74,6 +78,15 @@ def origins_of(patients: ir.Table) -> ir.Table:
         cut = ibis.ifelse(at > 0, patients.address.substr(0, at + len(word)), cut)
     placed = patients.select("patient_id", work=patients.employer.nullif(""), home=cut.nullif(""))
     return placed.group_by("patient_id").aggregate(m_work=placed.work.max(), m_home=placed.home.max())
+
+
+def every_origin(patients: ir.Table, enrolments: ir.Table) -> ir.Table:
+    """Return where people belong, with the employer who enrolled each last: patient_id and :data:`ORIGINS`."""
+    spells = enrolments.filter(enrolments.employer_id.nullif("").notnull())
+    last = spells.group_by("patient_id").aggregate(valid_from=spells.valid_from.max())
+    own = spells.inner_join(last, ["patient_id", "valid_from"])
+    own = own.group_by("patient_id").aggregate(m_enrolled=own.employer_id.max())
+    return origins_of(patients).left_join(own, "patient_id").drop("patient_id_right")
 
 
 def claims_of(given: ir.Table, params: Params) -> ir.Table:
@@ -181,7 +194,7 @@ def local_hubs(owned: ir.Table, origins: ir.Table, params: Params) -> ir.Table:
     owned
         Handles of :func:`handles_of` without invoice books.
     origins
-        Where people belong, of :func:`origins_of`.
+        Where people belong, of :func:`every_origin`.
     params
         Parameters.
 
@@ -198,11 +211,11 @@ def local_hubs(owned: ir.Table, origins: ir.Table, params: Params) -> ir.Table:
     size = size.filter(size.n >= params.people)
     placed = people.semi_join(size, "handle").inner_join(origins, "patient_id")
     tops = []
-    for column in ("m_work", "m_home"):
+    for column in ORIGINS:
         known = placed.filter(placed[column].notnull())
         same = known.group_by("handle", origin=known[column]).aggregate(n_same=known.count())
         tops.append(same.select("handle", "n_same"))
-    both = tops[0].union(tops[1], distinct=False)
+    both = tops[0].union(*tops[1:], distinct=False)
     both = both.group_by("handle").aggregate(n_top=both.n_same.max())
     full = size.left_join(both, "handle").drop("handle_right")
     full = full.mutate(n_top=ibis.coalesce(full.n_top, ibis.literal(0)))

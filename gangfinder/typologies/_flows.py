@@ -159,7 +159,7 @@ def visits_of(tables: Tables) -> ir.Table:
     )
 
 
-def before_of(tables: Tables, params: Params) -> ir.Table:
+def _before(tables: Tables, params: Params) -> ir.Table:
     """Return the visits to houses in the time before they stopped."""
     visits, stops = visits_of(tables), tables["stops"]
     before = visits.inner_join(stops, visits.institution_id == stops.house)
@@ -171,10 +171,9 @@ def _came(before: ir.Table) -> ir.Table:
     return before.group_by("house", "patient_id").aggregate(n=before.count(), last_key=before.settlement_id.max())
 
 
-def life_of(tables: Tables, params: Params) -> ir.Table:
+def _life(tables: Tables, params: Params) -> ir.Table:
     """Return what the people of a house that stopped do at other houses, before and after."""
-    del params
-    visits, came = visits_of(tables), _came(tables["before"])
+    visits, came = visits_of(tables), _came(_before(tables, params))
     people = came.inner_join(tables["stops"], "house").select("house", "patient_id", "start", "end", "n")
     life = visits.inner_join(people, "patient_id")
     return life.filter(life.institution_id != life.house).mutate(other=life.institution_id)
@@ -204,9 +203,9 @@ def own_desks_of(tables: Tables, params: Params) -> ir.Table:
 
 def pairs_of(tables: Tables, params: Params) -> ir.Table:
     """Return pairs of houses with a shift, and its numbers."""
-    life = tables["life"]
+    life = _life(tables, params)
     desks = _desk_pairs(visits_of(tables), tables["stops"], tables["own_desks"], params)
-    return _pairs(_came(tables["before"]), _earlier(life, params), _later(life, params), desks, params)
+    return _pairs(_came(_before(tables, params)), _earlier(life, params), _later(life, params), desks, params)
 
 
 def marked_of(tables: Tables, params: Params) -> ir.Table:
@@ -218,7 +217,7 @@ def marked_of(tables: Tables, params: Params) -> ir.Table:
 
 def elsewhere(tables: Tables, params: Params) -> ir.Table:
     """Return, of houses to which many regulars of a stopped house went anew, their visits there and the desks' rows."""
-    before, life, pairs, marked = (tables[name] for name in ("before", "life", "pairs", "marked"))
+    before, life, pairs, marked = _before(tables, params), _life(tables, params), tables["pairs"], tables["marked"]
     visits, came = visits_of(tables), _came(before)
     chosen = pairs.select("house", "other").distinct()
     known = _earlier(life, params).select("house", "patient_id", "other").distinct()

@@ -9,13 +9,14 @@ from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_binomial_tail, log10_corrected, log10_hypergeometric_tail
 from gangfinder.typologies._claim_hubs import (
     HANDLES,
+    ORIGINS,
     SERIES,
     Params,
     claims_of,
+    every_origin,
     handles_of,
     local_hubs,
     names_of,
-    origins_of,
     ties_of,
 )
 from gangfinder.typologies.contract import Tables, Typology
@@ -31,7 +32,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:
     claims, held = tables["claims"], tables["held"]
     owned = held.filter(~held.handle.startswith(SERIES)).inner_join(tables["names"], "handle")
     named = owned.group_by("claim").aggregate(group_id=owned.name.min())
-    origins = origins_of(tables["patients"])
+    origins = every_origin(tables["patients"], tables["enrolments"])
     hubs = local_hubs(owned, origins, params)
     rows = claims.inner_join(named, "claim").left_join(origins, "patient_id").cross_join(hubs)
     measured = [c for c in rows.columns if c.startswith("m_")]
@@ -219,10 +220,10 @@ def _scattered(rows: pd.DataFrame, params: Params) -> Anomaly | None:
 
 
 def _scatter_of(here: pd.DataFrame, params: Params) -> Anomaly | None:
-    n, known = len(here), here["m_work"].notna() | here["m_home"].notna()
+    n, known = len(here), here[list(ORIGINS)].notna().any(axis=1)
     if n < params.people or known.sum() < params.known_share * n:
         return None
-    top = max((int(here[c].value_counts().max()) for c in ("m_work", "m_home") if here[c].notna().any()), default=0)
+    top = max((int(here[c].value_counts().max()) for c in ORIGINS if here[c].notna().any()), default=0)
     if top > params.most_local_share * n:
         return None
     local, outside, hubs = (int(here[c].iloc[0]) for c in ("m_local_people", "m_local_outside", "m_hubs"))
@@ -244,6 +245,7 @@ TYPOLOGY = Typology(
     requires={"reimbursements": frozenset({"reimbursement_id", "patient_id", "fund_amount"})},
     optional={
         "patients": frozenset({"employer", "address"}),
+        "enrolments": frozenset({"employer_id"}),
         "reimbursements": frozenset(
             {
                 *HANDLES,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import stat
 from dataclasses import replace
@@ -11,7 +12,7 @@ from decimal import Decimal
 
 import pytest
 from golden.golden import same_as_golden
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from leads.made import KEY, TEXTS, facts, impersonation, pool
 
@@ -122,6 +123,7 @@ def test_a_neutral_text_can_be_read_back(text: str):
 
 
 @given(st.lists(hostile, min_size=2, max_size=2))
+@example(["", "\ud800"])
 def test_hostile_ids_never_break_the_csv(tmp_path_factory, texts: list[str]):
     folder = tmp_path_factory.mktemp("hostile")
     member = replace(LEADS[0].members[0], entity_id=texts[0], role=texts[1])
@@ -131,6 +133,8 @@ def test_hostile_ids_never_break_the_csv(tmp_path_factory, texts: list[str]):
     assert [len(row) for row in rows] == [len(FIELDS["members"])] * 2
     assert rows[1][2] == neutral(texts[0])
     assert rows[1][3] == neutral(texts[1])
+    for line in (folder / "explain.jsonl").read_bytes().decode("utf-8").splitlines():
+        assert isinstance(json.loads(line), dict)
 
 
 @pytest.mark.parametrize(

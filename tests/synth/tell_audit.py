@@ -261,13 +261,24 @@ def observe(seeds: Sequence[int], **settings: object) -> Observed:
     return found
 
 
-def audit(towns: Sequence[list[Sample]], but: frozenset[str] = frozenset()) -> pd.DataFrame:
-    """Return the AUC in unseen towns for every kind of group and column, with its standard error over towns."""
+Column = tuple[str, str, str]
+"""Table, kind of group, column."""
+
+
+def audit(
+    towns: Sequence[list[Sample]], but: frozenset[str] = frozenset(), only: frozenset[Column] | None = None
+) -> pd.DataFrame:
+    """Return the AUC in unseen towns for every kind of group and column, with its standard error over towns.
+
+    Columns named ``but`` are left out; where ``only`` is given, nothing else is looked at.
+    """
     found = []
     with threadpool_limits(1):  # asked for once: it looks through the libraries of the process each time
         for table, typology in sorted({(s.table, s.typology) for town in towns for s in town}):
             part = [s for town in towns for s in town if (s.table, s.typology) == (table, typology)]
             for name in part[0].rows.columns.drop(list(but), errors="ignore"):
+                if only is not None and (table, typology, name) not in only:
+                    continue
                 aucs = column_aucs(part, name)
                 error = np.std(aucs, ddof=1) / len(aucs) ** 0.5 if len(aucs) > 1 else np.inf
                 found.append((table, typology, name, np.mean(aucs), error))

@@ -39,11 +39,15 @@ less than rings do. Such a column is a tell when it is three standard errors abo
 """
 
 
+def observed(what: str) -> Observed:
+    seeds = [FIRST + n for n in choose(what, SEEDS, TOWNS)]
+    print(f"GANGFINDER_ROTATION={rotation()} gives seeds {seeds} for the {what}")
+    return observe(seeds, **TOWN)
+
+
 @pytest.fixture(scope="module")
 def towns() -> Observed:
-    seeds = [FIRST + n for n in choose("tell audit", SEEDS, TOWNS)]
-    print(f"GANGFINDER_ROTATION={rotation()} gives seeds {seeds} for the tell audit")
-    return observe(seeds, **TOWN)
+    return observed("tell audit")
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +66,24 @@ def tells(audited: pd.DataFrame, conduct: Container[tuple[str, str]]) -> pd.Data
     return audited[(audited["auc"] > limit) & ~np.array(declared)]
 
 
+def told_twice(audited: pd.DataFrame, conduct: Container[tuple[str, str]], which: str) -> pd.DataFrame:
+    """Return what is a tell in these towns and in ten others.
+
+    Of some thousand columns a few are known by ten towns as badly as ids are that a whole ring shares (0.22 to 0.73 in
+    single towns), and pass three errors by chance; a tell is one in other towns, too.
+    """
+    found = tells(audited, conduct)
+    if found.empty:
+        return found
+    named = frozenset(found[["table", "typology", "column"]].itertuples(index=False, name=None))
+    more = getattr(observed("second tell audit"), which)
+    again = tells(audit(more, only=named), conduct)
+    return found.merge(again, on=["table", "typology", "column"], suffixes=("", " again"))
+
+
 @pytest.mark.slow
 def test_no_column_of_a_row_tells_planted_from_honest(audited):
-    found = tells(audited, CONDUCT)
+    found = told_twice(audited, CONDUCT, "rings")
     assert found.empty, found.to_string()
 
 
@@ -86,7 +105,7 @@ def test_every_typology_and_many_columns_were_audited(audited):
 
 @pytest.mark.slow
 def test_no_column_of_a_row_tells_lookalikes_from_other_honest_people(alike):
-    found = tells(alike, ALIKE_CONDUCT)
+    found = told_twice(alike, ALIKE_CONDUCT, "lookalikes")
     assert found.empty, found.to_string()
 
 
