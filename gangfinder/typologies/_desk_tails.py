@@ -123,7 +123,7 @@ def tie_anomalies(staff: str, rows: pd.DataFrame, params: Params) -> tuple[Anoma
 
 
 def _rarity(staff: str, part: str, seen: pd.DataFrame) -> tuple[float, dict[str, str | int | float]]:
-    facts = seen.loc[seen["m_contacts"].idxmin()]  # of several holders' names the rarest
+    facts = seen.sort_values("m_contacts", kind="stable").iloc[0]  # of several holders' names the rarest
     whole = int(facts["m_institutions" if part == HOUSE else "m_patients"])
     n, d = int(facts["m_contacts"]), int(facts["m_circle"])
     tail = float(log10_hypergeometric_tail(1, max(whole, n, d), d, n))
