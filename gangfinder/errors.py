@@ -13,7 +13,10 @@
     │   └── EngineUnavailable   an extra or a runtime is not installed
     ├── ContractError           a typology, explanation, linker, partition or exporter breaks its contract
     ├── OutputError             the result cannot be written where it was asked for
-    └── LeadError               a lead that does not exist or may not be shown
+    ├── LeadError               a lead that does not exist or may not be shown
+    └── RegisterError           a register that cannot be used, or does not know what is asked
+        ├── RegisterBusy        somebody else is writing to it
+        └── RegisterChanged     it is not what its history says
 
 A message says what is wrong and where; a hint says what to do. Neither ever holds a value of an input row.
 """
@@ -36,7 +39,8 @@ class GangfinderError(Exception):
     details
         Further findings of the same kind, one line each, when a check collects before it raises.
     exit_code
-        The process exit status (DESIGN §5): 1 an error of ours, 2 bad usage or unusable input.
+        The process exit status (DESIGN §5): 1 an error of ours, 2 bad usage or unusable input, 3 a failed check of
+        integrity.
     """
 
     exit_code = 1
@@ -98,6 +102,24 @@ class LeadError(GangfinderError):
     """A lead that does not exist or may not be shown."""
 
     exit_code = 2
+
+
+class RegisterError(GangfinderError):
+    """A register that cannot be used, or does not know what is asked."""
+
+    exit_code = 2
+
+
+class RegisterBusy(RegisterError):
+    """Somebody else is writing to the register; the same command can succeed later."""
+
+    exit_code = 1
+
+
+class RegisterChanged(RegisterError):
+    """A register is not what its history says; the details say where, by the number of the history entry."""
+
+    exit_code = 3
 
 
 def nearest(word: str, known: Iterable[str], count: int = 3) -> list[str]:
