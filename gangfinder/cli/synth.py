@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gangfinder.cli._command import Command
 from gangfinder.cli._output import quiet_option, recorder
+
+if TYPE_CHECKING:
+    from gangfinder.synth import TownSettings
 
 
 @click.command(cls=Command, short_help="Write a synthetic town.")
@@ -47,6 +51,14 @@ from gangfinder.cli._output import quiet_option, recorder
     help="Encoding of CSV files.",
 )
 @click.option("--offices", is_flag=True, help="Show the fund's offices: staff, rosters, actions, and insiders (T20).")
+@click.option(
+    "--weeks", type=int, default=0, show_default=True,
+    help="Write so many weekly snapshots (OUT/week-01 …) of a town whose rings come, grow, merge, split and fade, "
+    "and what is to be said of them each week (OUT/changes.json).",
+)
+@click.option(
+    "--window-weeks", type=int, default=26, show_default=True, help="Weeks of data in each weekly snapshot."
+)
 @quiet_option
 def command(
     out: Path,
@@ -61,6 +73,8 @@ def command(
     file_format: str,
     encoding: str,
     offices: bool,  # noqa: FBT001
+    weeks: int,
+    window_weeks: int,
     quiet: bool,  # noqa: FBT001
 ) -> None:
     """Write a synthetic town with planted rings and innocent look-alikes, and the truth about both.
@@ -69,8 +83,9 @@ def command(
 
     Example:
       gangfinder synth town --patients 6000 --seed 1
+      gangfinder synth weekly --weeks 12
     """
-    from gangfinder.synth import TownSettings, build_town, write_town
+    from gangfinder.synth import TownSettings
 
     settings = TownSettings(
         patients=patients,
@@ -84,7 +99,16 @@ def command(
         file_format=file_format,
         encoding=encoding,
         offices=offices,
+        weeks=weeks,
+        window_weeks=window_weeks,
     )
+    (_write_weeks if weeks else _write_once)(settings, out, quiet)
+
+
+def _write_once(settings: TownSettings, out: Path, quiet: bool) -> None:  # noqa: FBT001
+    from gangfinder.synth import build_town, write_town
+
+    patients = settings.patients
     with recorder(quiet=quiet)(f"making a town of {patients:,} people") as stage:
         town = build_town(settings)
         write_town(town, out)
@@ -93,3 +117,12 @@ def command(
     click.echo(
         f"{stage.rows:,} rows in {len(town.tables)} tables, {n_rings} rings, {n_innocent} look-alikes: {out}"
     )
+
+
+def _write_weeks(settings: TownSettings, out: Path, quiet: bool) -> None:  # noqa: FBT001
+    from gangfinder.synth import write_weeks
+
+    with recorder(quiet=quiet)(f"making {settings.weeks} weeks of a town of {settings.patients:,} people"):
+        changes = write_weeks(settings, out)
+    said = sum(len(week["rings"]) for week in changes["weeks"])
+    click.echo(f"{settings.weeks} weekly snapshots, {said} labels of rings in changes.json: {out}")

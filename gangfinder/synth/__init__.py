@@ -10,6 +10,7 @@ from __future__ import annotations
 from gangfinder.synth.settings import CORE_TYPOLOGIES, PLANTABLE, SYNTH_VERSION, TYPOLOGIES, TownSettings
 from gangfinder.synth.town import Town, build_town
 from gangfinder.synth.truth import Group, Truth
+from gangfinder.synth.weekly.build import Snapshot, build_weeks, write_weeks
 from gangfinder.synth.write import write_town
 
 __all__ = [
@@ -18,9 +19,12 @@ __all__ = [
     "SYNTH_VERSION",
     "TYPOLOGIES",
     "Group",
+    "Snapshot",
     "Town",
     "TownSettings",
     "Truth",
     "build_town",
+    "build_weeks",
     "write_town",
+    "write_weeks",
 ]

@@ -10,6 +10,7 @@ import numpy as np
 from gangfinder.synth.events import Claims, Conduct, Events
 from gangfinder.synth.ordinary import Habits, pick
 from gangfinder.synth.streams import Flags, Floats, Ints
+from gangfinder.synth.weekly.stories import Life
 from gangfinder.synth.world import World
 
 
@@ -73,6 +74,8 @@ class Part:
         Conduct for the town's ledgers, by table (see ``ledgers.LEDGERS``).
     staff
         Members of the fund's staff who are the part's subjects, where it is made of staff.
+    life, cells
+        Of a ring with a life over the weeks: what is planned for it, and who makes up each of its cells.
     """
 
     kind: str
@@ -86,6 +89,8 @@ class Part:
     doctors: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     more: Mapping[str, Conduct] = field(default_factory=dict)
     staff: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    life: Life | None = None
+    cells: tuple[Ints, ...] = ()
 
 
 def make_scene(world: World, habits: Habits, ordinary: Events) -> Scene:

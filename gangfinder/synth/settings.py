@@ -26,6 +26,14 @@ STYLES = (
 )
 """Styles of rings that are planted when asked for: in step by dates alone, inside a look-alike, and around one hub."""
 
+LIVES = ("weekly_pool", "weekly_account")
+"""Rings with a life over the weeks: they come, grow, shrink, merge, split, fade and return (see ``weekly``)."""
+
+STORIES = (
+    "quiet", "steady", "appears", "grows", "shrinks", "merges", "splits", "fades", "returns", "worn",
+)
+"""Lives that rings have; each kind of ring lives each of them ``rings_per_typology`` times."""
+
 INSIDE = ("T20",)
 """Typologies whose subjects are staff; planted where the town has offices, on rings of ``HOSTS``."""
 
@@ -78,6 +86,11 @@ class TownSettings:
     offices
         Let the fund's offices be seen: members of staff with rosters and leave, files that follow them, actions,
         ties, look-alikes among them, and insiders (T20) on some rings. Without it every byte stays as it is.
+    weeks
+        Snapshots of the town at the ends of its last weeks, 0 for a town that is seen once. Rings then have a life
+        (:data:`LIVES`).
+    window_weeks
+        Weeks of data that each snapshot holds.
     """
 
     patients: int = 20_000
@@ -95,6 +108,8 @@ class TownSettings:
     file_format: str = "parquet"
     encoding: str = "utf-8"
     offices: bool = False
+    weeks: int = 0
+    window_weeks: int = 26
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot give a town.
@@ -106,8 +121,9 @@ class TownSettings:
         """
         self._check_ranges()
         self._check_inside()
+        self._check_weeks()
         for name in self.typologies or ():
-            if name not in (*PLANTABLE, *INSIDE):
+            if name not in (*PLANTABLE, *INSIDE, *(LIVES if self.weeks else ())):
                 near = ", ".join(nearest(name, PLANTABLE) or PLANTABLE)
                 message = "A typology that cannot be planted was asked for"
                 raise SettingsError(message, hint=f"try {near}")
@@ -129,6 +145,17 @@ class TownSettings:
             message = "Insiders were asked for without a ring that they could let pass"
             raise SettingsError(message, hint=f"ask also for one of {', '.join(HOSTS)}")
 
+    def _check_weeks(self) -> None:
+        if not self.weeks:
+            return
+        if self.only_required or self.dates_only or self.offices:
+            message = "Weekly snapshots are made of whole towns without offices"
+            raise SettingsError(message, hint="leave out only_required, dates_only and offices")
+        if self.window_weeks < self.weeks + 2 or 7 * (self.weeks + self.window_weeks) > 30 * self.months:
+            message = "The period is too short for so many weekly snapshots, or their window is"
+            hint = "give a window of two weeks more than there are snapshots, and enough months for both"
+            raise SettingsError(message, hint=hint)
+
     def _check_ranges(self) -> None:
         ranges: dict[str, tuple[float, float, float]] = {
             "patients": (self.patients, 2_000, 5_000_000),
@@ -138,6 +165,8 @@ class TownSettings:
             "lookalike_density": (self.lookalike_density, 0.0, 20.0),
             "months": (self.months, 3, 60),
             "seed": (self.seed, 0, 2**63),
+            "weeks": (self.weeks, 0, 60),
+            "window_weeks": (self.window_weeks, 4, 200),
         }
         for name, (value, low, high) in ranges.items():
             if not low <= value <= high:
@@ -151,8 +180,14 @@ class TownSettings:
             return ()
         thin = self.only_required and self.dates_only
         usual = (*TYPOLOGIES, *INSIDE) if self.offices and not self.only_required else TYPOLOGIES
+        if self.weeks:
+            usual = LIVES
         chosen = self.typologies or (("T01", "T05", "lockstep") if thin else usual)
-        return tuple(code for code in (*PLANTABLE, *INSIDE) if code in chosen)
+        return tuple(code for code in (*PLANTABLE, *INSIDE, *LIVES) if code in chosen)
+
+    def rings_of(self, typology: str) -> int:
+        """Return how many rings of a typology are planted: of rings with a life, so many for each story."""
+        return self.rings_per_typology * (len(STORIES) if typology in LIVES else 1)
 
     @property
     def participation(self) -> float:
@@ -186,4 +221,6 @@ class TownSettings:
         plain["typologies"] = list(self.planted)
         if not self.offices:  # the truth of such towns is compared byte for byte
             del plain["offices"]
+        if not self.weeks:
+            del plain["weeks"], plain["window_weeks"]
         return plain

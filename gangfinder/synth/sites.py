@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gangfinder.synth.catalogue import PlaceKind
-from gangfinder.synth.settings import STYLES, TYPOLOGIES, TownSettings
+from gangfinder.synth.settings import LIVES, STYLES, TYPOLOGIES, TownSettings
 
 SITES = {
     # typology: (places for each ring, the kinds they are drawn from)
@@ -35,6 +35,7 @@ SITES = {
     "star_clinic": (1, (PlaceKind.CLINIC,)),
     "star_seller": (1, (PlaceKind.PHARMACY,)),
     "lockstep_wide": (6, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
+    "weekly_pool": (2, (PlaceKind.PHARMACY, PlaceKind.CLINIC)),
 }
 
 FOUNDING = ("T01", "T05", "T06", "T08", "T10", "T17", "lockstep")
@@ -43,14 +44,18 @@ FOUNDING = ("T01", "T05", "T06", "T08", "T10", "T17", "lockstep")
 
 def site_needs(settings: TownSettings) -> dict[str, tuple[int, tuple[PlaceKind, ...]]]:
     """Return how many places of which kinds each ring of each typology asked for needs, planted or not."""
-    asked = {*FOUNDING, *(settings.typologies or TYPOLOGIES)}
-    if not asked <= {*FOUNDING, *STYLES}:  # leaving out one of the further typologies leaves the stage as it was
+    asked = {*FOUNDING, *(settings.typologies or (LIVES if settings.weeks else TYPOLOGIES))}
+    # leaving out one of the further typologies leaves the stage as it was
+    if not asked <= {*FOUNDING, *STYLES, *LIVES}:
         asked |= {*TYPOLOGIES}
     return {typology: need for typology, need in SITES.items() if typology in asked}
 
 
 def further_places(settings: TownSettings, kind: PlaceKind) -> int:
     """Return how many places of a kind a town has more, for the rings beyond the founding typologies."""
-    rings = max(3, settings.rings_per_typology)
-    further = [need for typology, need in site_needs(settings).items() if typology not in FOUNDING]
-    return sum(rings * count for count, kinds in further if kind == kinds[0])
+    further = [
+        (max(3, settings.rings_of(typology)) * count, kinds)
+        for typology, (count, kinds) in site_needs(settings).items()
+        if typology not in FOUNDING
+    ]
+    return sum(count for count, kinds in further if kind == kinds[0])

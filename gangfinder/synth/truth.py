@@ -17,6 +17,7 @@ from gangfinder.synth.ledgers import Written
 from gangfinder.synth.names import Names
 from gangfinder.synth.settings import SYNTH_VERSION, TownSettings
 from gangfinder.synth.streams import Ints
+from gangfinder.synth.weekly.stories import Life
 
 SUBJECTS = {"T13": "institution", "T20": "staff", "T21": "doctor", "T22": "institution"}
 """What a ring is made of, where it is not patients."""
@@ -54,6 +55,8 @@ class Group:
         Who of a ring's own side lent a hand from inside a house, as ``operator:<id>``.
     attached_to, style, ties
         Of insiders: the ring they help, how, and by what they can be known.
+    life, cells
+        Of a ring with a life over the weeks: what was planned for it, and the patients of each of its cells.
     """
 
     group_id: str
@@ -79,6 +82,8 @@ class Group:
     attached_to: str = ""
     style: str = ""
     ties: tuple[str, ...] = ()
+    life: Life | None = None
+    cells: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +113,12 @@ class Truth:
         }
 
 
-_OF_STAFF = ("staff", "offices", "insiders", "attached_to", "style", "ties")
+_OF_FEW = ("staff", "offices", "insiders", "attached_to", "style", "ties", "life", "cells")
 
 
 def _plain(group: Group) -> dict[str, Any]:
-    """Return a group as plain values; of staff only where there is something to say."""
-    return {name: value for name, value in asdict(group).items() if value or name not in _OF_STAFF}
+    """Return a group as plain values; of staff and lives only where there is something to say."""
+    return {name: value for name, value in asdict(group).items() if value or name not in _OF_FEW}
 
 
 def _ring_json(group: Group) -> dict[str, Any]:
@@ -221,6 +226,8 @@ def _group(
         subject_type=made_of,
         entries=_entries(record, ledgers, origin, event),
         staff=_ids(names.staff, part.staff),
+        life=part.life,
+        cells=tuple(_ids(names.patients, cell) for cell in part.cells),
     )
 
 

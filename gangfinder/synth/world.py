@@ -166,7 +166,7 @@ def _reserve(settings: TownSettings, streams: Streams, places: Places, seats: Se
     rng = streams.rng("sites")
     chosen: dict[tuple[str, int], Ints] = {}
     for typology, (count, kinds) in site_needs(settings).items():
-        for number in range(max(3, settings.rings_per_typology)):
+        for number in range(max(3, settings.rings_of(typology))):
             free = places.of_kind(*kinds)
             free = free[~seats.place_taken[free] & ~places.shared_login[free]]
             if typology in {"T06", "T08"}:  # recruits need beds, ghosts need a house that has few

@@ -14,6 +14,7 @@ from gangfinder.synth.rings.claims import double_bills, laboratory_ring, shell_e
 from gangfinder.synth.rings.drugs import goods_swap, recycled_drugs, stock_balance
 from gangfinder.synth.rings.entitlements import entitlement_collusion
 from gangfinder.synth.rings.hidden import hidden_dialysis, hidden_home, hidden_village
+from gangfinder.synth.rings.lives import weekly_account, weekly_pool
 from gangfinder.synth.rings.owners import cycling_stays, owner_rotation
 from gangfinder.synth.rings.persons import impersonation
 from gangfinder.synth.rings.prescriptions import fake_prescriptions, special_drugs
@@ -54,6 +55,8 @@ RINGS: Mapping[str, Callable[[Scene, np.random.Generator, int], Part]] = {
     "star_address": star_address,
     "star_clinic": star_clinic,
     "star_seller": star_seller,
+    "weekly_pool": weekly_pool,
+    "weekly_account": weekly_account,
 }
 
 
@@ -74,7 +77,7 @@ def plant(scene: Scene) -> list[Part]:
         RINGS[typology](scene, scene.world.streams.rng("ring", typology, number), number)
         for typology in settings.planted
         if typology in RINGS  # insiders are attached to the others' rings
-        for number in range(settings.rings_per_typology)
+        for number in range(settings.rings_of(typology))
         if _room(scene) >= _ROOM
     )
     return [part for part in played if _at_work(part) >= _FEWEST]

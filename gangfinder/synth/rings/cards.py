@@ -42,8 +42,32 @@ def card_pool(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     sites = world.ring_sites["T01", number][: 1 if rng.random() < 0.6 else 2]
     members = with_families(scene, rng, recruit(scene, rng, size, weight=scene.visit_weight))
     sessions = _meetings(rng, world, number, spread(rng, 10, 34), spread(rng, 3, 7))
-    date, person = attendance(rng, len(sessions), len(members), world.settings.participation)
+    present = attendance(rng, len(sessions), len(members), world.settings.participation)
     site = np.where(rng.random(len(sessions)) < 0.75, sites[0], sites[-1])
+    shop = world.places.kind[sites[0]] == PlaceKind.PHARMACY
+    events = swiped(scene, rng, members, sessions, site, present, at_shop=bool(shop))
+    return Part("T01", members, events, cover=cover_visits(scene, rng, events["patient"]), places=np.unique(site))
+
+
+def swiped(
+    scene: Scene, rng: np.random.Generator, members: Ints, sessions: Ints, site: Ints, present: tuple[Ints, Ints],
+    *, at_shop: bool,
+) -> Events:
+    """Return sessions of a pool: the cards of those present, one after another.
+
+    Parameters
+    ----------
+    scene, rng, members
+        The town, the random stream of the part, and whose cards they are.
+    sessions, site
+        Day and house of each session.
+    present
+        Index pairs of session and member.
+    at_shop
+        Whether they take what is bought at pharmacies.
+    """
+    world = scene.world
+    date, person = present
     start = sessions * DAY + observed_hours(scene, rng, site)
     order = person + rng.normal(0, 0.12 * len(members), len(person))
     rank = _ranks(date, order)
@@ -51,10 +75,10 @@ def card_pool(scene: Scene, rng: np.random.Generator, number: int) -> Part:
     gap[rank == 0] = 0
     at = start[date] + _running(date, rank, gap)
     rows = tills(rng, world, site)
-    repertoire = observed_baskets(scene, rng, spread(rng, 10, 18), world.places.kind[sites[0]] == PlaceKind.PHARMACY)
+    repertoire = observed_baskets(scene, rng, spread(rng, 10, 18), at_shop)
     shared = rng.choice(repertoire, len(sessions))[date]
     own = rng.choice(repertoire, len(date))
-    events = Events.of(
+    return Events.of(
         patient=members[person],
         place=site[date],
         at=shifted(rng, world, at),
@@ -63,7 +87,6 @@ def card_pool(scene: Scene, rng: np.random.Generator, number: int) -> Part:
         terminal=rows[0][date],
         operator=rows[1][date],
     )
-    return Part("T01", members, events, cover=cover_visits(scene, rng, members[person]), places=np.unique(site))
 
 
 def _meetings(rng: np.random.Generator, world: World, number: int, count: int, least_gap: int) -> Ints:
