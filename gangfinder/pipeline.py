@@ -150,7 +150,7 @@ def run(
             write_changes(leads, departures, published.folder, installed_texts())
             stage.rows = len(leads)
         record = _record(source, engine, settings, started, intake, found, stages, len(leads))
-        asked = Sealing(source, profile, settings, key, plugins, record)
+        asked = Sealing(source, profile, settings, key, plugins, record, register)
         second_pass(asked, work, tables, ready, found.scored, published.folder / "sealed")
         if book is not None:
             head = book.record(record.run_id, record.started_at.isoformat(timespec="seconds"))

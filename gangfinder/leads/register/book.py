@@ -166,23 +166,23 @@ def opened(path: Path, key: Key, veil: Veil, *, wait: bool = False) -> Iterator[
 
 
 def _begun(register: Register, key: Key, veil: Veil) -> None:
-    """Write the first entry of a new register, or see that it is one for us."""
+    """Write the first entry of a new register, or see that it is one for us; note what is other than it was."""
     from sqlalchemy import select
 
     from gangfinder.leads.register.schema import facts
 
-    own = {"kind": "sealed" if veil.sealed else "open", "key_check": key.mark("register")}
+    own = {"kind": "sealed" if veil.sealed else "open", "key_check": key.mark("register"), **veil.facts}
     with register.writing() as connection:
         known = {r.name: r.value for r in connection.execute(select(facts).order_by(facts.c.seq))}
-        if not known:
-            append(connection, WHO, CREATED, own)
-            return
-    if known["kind"] != own["kind"]:
-        msg = f"{register.path} is a register for other leads"
-        raise RegisterError(msg, hint="give the file that was --register of earlier runs")
-    if known["key_check"] != own["key_check"]:
-        msg = f"the register {register.path} was begun with another key"
-        raise RegisterError(msg, hint="give that key by GANGFINDER_KEY_FILE or key_file, or begin a new register")
+        if known.get("kind", own["kind"]) != own["kind"]:
+            msg = f"{register.path} is a register for other leads"
+            raise RegisterError(msg, hint="give the file that was --register of earlier runs")
+        if known.get("key_check", own["key_check"]) != own["key_check"]:
+            msg = f"the register {register.path} was begun with another key"
+            hint = "give that key by GANGFINDER_KEY_FILE or key_file, or begin a new register"
+            raise RegisterError(msg, hint=hint)
+        if other := {name: value for name, value in own.items() if known.get(name) != value}:
+            append(connection, WHO, CREATED, other)
 
 
 __all__ = ["Book", "opened"]
