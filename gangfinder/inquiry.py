@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gangfinder.linking.behaviour import behaviour, has_clock
 from gangfinder.linking.blinding import blinded
 from gangfinder.linking.co_presence import Params as PresenceParams
 from gangfinder.linking.execution import Linked, run_linkers
+from gangfinder.linking.forgetting import without_pairs
 from gangfinder.linking.projection import Skipped, count, filled_columns
 from gangfinder.model.lead import ScoredRing
+from gangfinder.model.remembered import NOTHING, Remembered
 from gangfinder.plugins import Plugins
 from gangfinder.rings.merge import merge
 from gangfinder.run import SkippedPart, Stages, light_objects
@@ -59,6 +61,8 @@ class Prepared:
         Typologies that ran, and those that could not.
     windows
         Windows of co-presence, which the groups' tests share.
+    n_never_linked
+        Links that were taken out because somebody decided that they are none.
     """
 
     available: Mapping[str, frozenset[str]]
@@ -69,6 +73,7 @@ class Prepared:
     detected: Sequence[Detected]
     skipped: Sequence[Skipped]
     windows: PresenceParams
+    n_never_linked: int = 0
 
     @property
     def gone(self) -> tuple[SkippedPart, ...]:
@@ -79,7 +84,9 @@ class Prepared:
         )
 
 
-def prepare(engine: Engine, canonical: Mapping[str, ir.Table], stages: Stages, plugins: Plugins) -> Prepared:
+def prepare(
+    engine: Engine, canonical: Mapping[str, ir.Table], stages: Stages, plugins: Plugins, known: Remembered = NOTHING
+) -> Prepared:
     """Read behaviour, explain it, link people, and ask the typologies for candidate rows; nothing is judged yet.
 
     This is the open pass: whatever the tables hold, it is shown nothing about fund staff, and asks no plug-in that is.
@@ -94,6 +101,8 @@ def prepare(engine: Engine, canonical: Mapping[str, ir.Table], stages: Stages, p
         Recorder of the stages.
     plugins
         Linkers, explanations and typologies.
+    known
+        What earlier decisions say of pairs.
     """
     canonical, plugins = blinded(canonical), plugins.open
     with stages("reading behaviour") as stage:
@@ -108,13 +117,15 @@ def prepare(engine: Engine, canonical: Mapping[str, ir.Table], stages: Stages, p
         able = [t for t in plugins.typologies.values() if runnable(t, available, clock=clock) is None]
         wanted = frozenset(kind for t in able for kind in (*t.links, *t.supports))
         linked = run_linkers(engine, plugins.linkers, canonical, derived, available, wanted)
-        derived = {**derived, "links": linked.links}
+        links, n_never = without_pairs(engine, linked.links, known.pairs)
+        linked = replace(linked, links=links)
+        derived = {**derived, "links": links}
         stage.rows = sum(linked.rows.values())
     with stages("reading candidates"):
         detected, skipped = detect(plugins.typologies, canonical, derived, available, clock=clock, engine=engine)
     windows = plugins.linkers["co_presence"].params
     assert isinstance(windows, PresenceParams)  # noqa: S101 - narrows the type of a registry entry
-    return Prepared(available, derived, clock, applied, linked, detected, skipped, windows)
+    return Prepared(available, derived, clock, applied, linked, detected, skipped, windows, n_never)
 
 
 def inquire(
@@ -147,6 +158,7 @@ def conclude(
     stages: Stages,
     plugins: Plugins,
     ready: Prepared,
+    known: Remembered = NOTHING,
 ) -> Inquiry:
     """Judge and rank what was prepared.
 
@@ -158,6 +170,8 @@ def conclude(
         Tables that name known cases; none asks for no proximity.
     ready
         Candidate rows, and what the explanations say of the population.
+    known
+        Known cases of earlier decisions, and for how many dismissed leads others may be ranked.
     """
     derived, clock, applied, detected = ready.derived, ready.clock, ready.applied, ready.detected
     with stages("detecting") as stage:
@@ -178,15 +192,21 @@ def conclude(
         made = merge([(j.finding, j.judgements) for j in judged])
         made = defended(engine, made, plugins.typologies, plugins.explanations, applied, derived)
         n_groups = sum(len(g) for g in groups.values())
-        scored = score(made, n_groups, _scoring(settings), clock=clock)
+        params = _scoring(settings)
+        scored = score(made, n_groups, replace(params, top=params.top + known.spare), clock=clock)
         stage.rows = len(scored)
     with stages("testing robustness") as stage:
         stamp = settings.tuned("stamp", StampParams())
         scored = stamped(scored, judged, grouped, _scoring(settings), stamp, clock=clock, seed=settings.seed)
-        near = expand(engine, canonical, derived["visits"], settings.tuned("proximity", ProximityParams()))
+        near = expand(engine, canonical, derived["visits"], settings.tuned("proximity", ProximityParams()), known.cases)
         scored = near_known(scored, near)
         stage.rows = len(scored)
     return Inquiry(tuple(scored), ready.gone, {slug: len(g) for slug, g in sorted(groups.items())})
+
+
+def most_listed(settings: Settings) -> int:
+    """Return how many leads a run lists at most."""
+    return _scoring(settings).top
 
 
 def _scoring(settings: Settings) -> ScoringParams:
@@ -199,4 +219,4 @@ def skipped_parts(kind: str, skipped: Sequence[Skipped]) -> tuple[SkippedPart, .
     return tuple(SkippedPart(kind, s.slug, s.reason) for s in skipped)
 
 
-__all__ = ["Inquiry", "Prepared", "conclude", "inquire", "prepare", "skipped_parts"]
+__all__ = ["Inquiry", "Prepared", "conclude", "inquire", "most_listed", "prepare", "skipped_parts"]

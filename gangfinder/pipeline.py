@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gangfinder.benign.application import skipped as skipped_explanations
 from gangfinder.engine.duckdb import DuckDBEngine
-from gangfinder.inquiry import Inquiry, Prepared, conclude, inquire, prepare, skipped_parts
+from gangfinder.inquiry import Inquiry, Prepared, conclude, inquire, most_listed, prepare, skipped_parts
 from gangfinder.intake import Intake, QualityFinding
 from gangfinder.intake.loading import canonical_tables, input_digests
 from gangfinder.intake.scope import Scope
-from gangfinder.linking.behaviour import behaviour, has_clock
+from gangfinder.linking.behaviour import behaviour, days_of, has_clock
 from gangfinder.linking.blinding import blinded
+from gangfinder.linking.forgetting import without_values
 from gangfinder.linking.projection import filled_columns
-from gangfinder.model.lead import Lead
+from gangfinder.model.lead import Departure, Lead
+from gangfinder.model.remembered import NOTHING
 from gangfinder.plugins import Plugins
 from gangfinder.run import RunRecord, SkippedPart, Stages, new_run_id
 from gangfinder.sealed import Sealing, second_pass
@@ -23,14 +30,38 @@ from gangfinder.settings import Settings
 from gangfinder.typologies.contract import Typology
 from gangfinder.typologies.detection import runnable
 
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from gangfinder.engine import Engine
+    from gangfinder.leads.register.book import Book
+    from gangfinder.leads.register.history import Head
+    from gangfinder.leads.tokens import Key
+
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """A finished run: its leads, its record, and the folder ``OUT/runs/<run_id>`` it stands in."""
+    """A finished run.
+
+    Parameters
+    ----------
+    leads
+        Its leads, by rank.
+    record
+        What ``run.json`` says.
+    folder
+        ``OUT/runs/<run_id>``.
+    departures
+        Registered leads that are gone.
+    unchanged
+        Whether input, settings and register are those of the run that ``folder`` holds: then nothing was done.
+    """
 
     leads: tuple[Lead, ...]
     record: RunRecord
     folder: Path
+    departures: tuple[Departure, ...] = ()
+    unchanged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +83,12 @@ def run(
     profile: Path | None = None,
     stages: Stages | None = None,
     plugins: Plugins | None = None,
+    register: Path | None = None,
 ) -> RunResult:
     """Read an input, find its rings, and write the leads to ``OUT/runs/<run_id>/``, shown through ``OUT/latest``.
+
+    With a register leads keep their ids, dismissed ones stay out of the list, and the run is written into it when its
+    files are whole and before they are shown (:mod:`gangfinder.leads.register.book` says why in this order).
 
     What the input says of fund staff is read when everything else is done, and written to ``sealed/`` alone; neither
     the result, nor a log line, nor an error tells whether there was any.
@@ -74,12 +109,15 @@ def run(
         Recorder of the stages; default: a silent one.
     plugins
         Linkers, explanations and typologies; default: all there are, with the settings' parameters.
+    register
+        Register of earlier runs; made where there is none.
 
     Raises
     ------
     GangfinderError
         If the input cannot be used, the settings are wrong, or the result cannot be written.
     """
+    from gangfinder.export.changes import write_changes
     from gangfinder.export.contract import RunView
     from gangfinder.export.publish import export_run, publication
     from gangfinder.leads import build_leads, collect_facts, load_key
@@ -92,22 +130,77 @@ def run(
     if settings.sealed_recipient is not None:
         recipients(settings.sealed_recipient)  # a wrong one is said before anything is read
     plugins = plugins or Plugins.tuned(settings)
-    with publication(out) as published, canonical_tables(
+    with _opened(register, key) as book, publication(out) as published, canonical_tables(
         source, settings, engine, profile, published.folder / "rejects", stages
     ) as (work, tables, intake):
-        ready = prepare(work, tables, stages, plugins)
-        found = conclude(work, blinded(tables), settings, stages, plugins, ready)
+        nothing = Inquiry((), (), {})
+        if book is not None and book.face(input_digests(intake), settings) and (done := _shown(out, book.head)):
+            published.nothing_new()
+            record = _record(source, engine, settings, started, intake, nothing, stages, 0)
+            return RunResult((), replace(record, run_id=done.name), done, unchanged=True)
+        known = NOTHING if book is None else book.remembered
+        seen, n_forgotten = without_values(work, tables, known.values, partial(_named, key))
+        ready = prepare(work, seen, stages, plugins, known)
+        found = conclude(work, blinded(seen), settings, stages, plugins, ready, known)
         with stages("writing leads") as stage:
             facts = collect_facts(found.scored, blinded(tables), work)
             leads = build_leads(found.scored, facts, settings, key)
+            leads, departures = _compared(book, leads, work, tables, settings)
             export_run(leads, published.folder, RunView(settings.lang, installed_texts()))
+            write_changes(leads, departures, published.folder, installed_texts())
             stage.rows = len(leads)
         record = _record(source, engine, settings, started, intake, found, stages, len(leads))
-        published.complete(record.run_id, record.to_json())
         asked = Sealing(source, profile, settings, key, plugins, record)
         second_pass(asked, work, tables, ready, found.scored, published.folder / "sealed")
+        if book is not None:
+            head = book.record(record.run_id, record.started_at.isoformat(timespec="seconds"))
+            never = {"rows": n_forgotten, "links": ready.n_never_linked}
+            told = {"seq": head.seq, "hash": head.hash, "n_dismissed": book.n_dismissed, "never_linked": never}
+            record = replace(record, register=told)
+        published.complete(record.run_id, record.to_json())
         folder = published.final
-    return RunResult(tuple(leads), record, folder)
+    return RunResult(tuple(leads), record, folder, tuple(departures))
+
+
+@contextmanager
+def _opened(register: Path | None, key: Key) -> Iterator[Book | None]:
+    if register is None:
+        yield None
+        return
+    from gangfinder.leads.register.book import opened
+    from gangfinder.leads.register.veil import Open
+
+    with opened(register, key, Open()) as book:
+        yield book
+
+
+def _shown(out: Path, head: Head) -> Path | None:
+    """Return the run that is shown if it is the one after which the register ends."""
+    try:
+        known = json.loads((out / "latest" / "run.json").read_text(encoding="utf-8"))["register"]
+        return (out / "latest").resolve() if (known["seq"], known["hash"]) == (head.seq, head.hash) else None
+    except (OSError, ValueError, KeyError, TypeError):  # none, or one without a register
+        return None
+
+
+def _named(key: Key, kind: str, value: str) -> str:
+    from gangfinder.leads.tokens import shown_id
+
+    return shown_id(key, kind, value)
+
+
+def _compared(
+    book: Book | None, leads: list[Lead], work: Engine, tables: Mapping[str, ir.Table], settings: Settings
+) -> tuple[list[Lead], tuple[Departure, ...]]:
+    """Return the leads of the list with their registered ids, and those that are gone."""
+    if book is None:
+        return leads, ()
+    from gangfinder.leads.register.comparing import RegisterParams, Window
+
+    params = settings.tuned("register", RegisterParams())
+    window = Window(*days_of(work, tables["settlements"]))
+    compared = book.compare(leads, window, params, most_listed(settings))
+    return compared.leads, tuple(d for d in compared.departures if d.lead_id not in compared.silent)
 
 
 def _record(

@@ -109,6 +109,9 @@ class RunRecord:
         Typology code → how many groups or pairs were tested.
     n_leads
         Leads written.
+    register
+        Where there is one: the end of its history after this run (``seq``, ``hash``), how many leads stayed out of the
+        list because they were dismissed, and what was never linked.
     """
 
     run_id: str
@@ -123,6 +126,7 @@ class RunRecord:
     n_tests: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     n_leads: int = 0
     notes: tuple[str, ...] = ()
+    register: Mapping[str, Any] | None = None
 
     def to_json(self) -> str:
         """Return ``run.json``: UTF-8 text, indented, keys in a fixed order."""
@@ -142,6 +146,7 @@ class RunRecord:
             "n_tests": dict(sorted(self.n_tests.items())),
             "n_leads": self.n_leads,
             "notes": list(self.notes),
+            "register": None if self.register is None else dict(self.register),
         }
         return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from gangfinder.export.projection import FIELDS, project
 from gangfinder.export.publish import names_staff
 from gangfinder.leads.catalogue import translator
 from gangfinder.leads.texts import Texts, installed_texts
-from gangfinder.model.lead import Lead
+from gangfinder.model.lead import Departure, Lead
 from gangfinder.run import SkippedPart
 
 _COLUMNS = {
@@ -53,6 +54,13 @@ def show_leads(leads: Sequence[Lead], skipped: Sequence[SkippedPart], out: Path,
     click.echo(f"Files: {out / 'leads.csv'}, members.csv, evidence.csv, benign.csv, run.json")
     if leads:
         click.echo(f"Next:  gangfinder explain {out} {leads[0].lead_id}")
+
+
+def show_changes(leads: Sequence[Lead], departures: Sequence[Departure]) -> None:
+    """Print how many leads there are of every status, and how many are gone."""
+    counts = Counter([*(lead.status for lead in leads), *(gone.status for gone in departures)])
+    told = ", ".join(f"{n:,} {status}" for status, n in sorted(counts.items()))
+    click.echo(f"Since the last run: {told or 'nothing'}; changes.json has them")
 
 
 def _row(lead: Lead, lang: str) -> dict[str, Any]:

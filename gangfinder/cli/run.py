@@ -19,6 +19,10 @@ from gangfinder.cli._output import json_option, lang_option, quiet_option, recor
 @click.option(
     "--profile", type=click.Path(path_type=Path), help="Mapping profile (TOML) for other column names."
 )
+@click.option(
+    "--register", type=click.Path(path_type=Path, dir_okay=False),
+    help="Register of all leads and decisions (SQLite); made where there is none.",
+)
 @click.option("--engine", type=click.Choice(["duckdb", "spark"]), default="duckdb", show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), help="Root of random choices; default 1.")
 @click.option(
@@ -36,6 +40,7 @@ def command(
     out: Path,
     settings_file: Path | None,
     profile: Path | None,
+    register: Path | None,
     engine: str,
     seed: int | None,
     threads: int | None,
@@ -51,25 +56,35 @@ def command(
     mandatory.
 
     Example:
-      gangfinder run town --out out
+      gangfinder run town --out out --register leads.db
+
+    With a register leads keep their ids from run to run, the list says what is new, grown or reopened
+    (OUT/changes.json too), and dismissed leads stay out of it until they grow; gangfinder review decides.
+    A run over an input that the last run has seen ends at once.
 
     Leads on fund staff are written to OUT/sealed alone, which is always there; nothing else tells whether
     there are any, nor whether the tables on staff could be read (gangfinder check does).
 
     Settings file: seed, threads, memory_gb, reject_share (0 to 1), minimum_amount (yuan), top, lang,
     key_file, sealed_recipient (age1… encrypts OUT/sealed), and sections [typologies.<slug>],
-    [benign.<slug>], [linking.<slug>], [rings], [scoring], [leads].
+    [benign.<slug>], [linking.<slug>], [rings], [scoring], [leads], [register].
     """
     from gangfinder import pipeline
-    from gangfinder.cli._listing import lead_records, show_leads
+    from gangfinder.cli._listing import lead_records, show_changes, show_leads
     from gangfinder.settings import read_settings
 
     settings = read_settings(
         settings_file, seed=seed, threads=threads, memory_gb=memory_gb, top=top, lang=lang
     )
     stages = recorder(quiet=quiet)
-    result = pipeline.run(source, out, settings, engine=engine, profile=profile, stages=stages)
-    if as_json:
+    result = pipeline.run(
+        source, out, settings, engine=engine, profile=profile, stages=stages, register=register
+    )
+    if result.unchanged:
+        click.echo(f"Nothing is new: run {result.record.run_id} has seen this input; see {out / 'leads.csv'}", err=True)
+    elif as_json:
         show_json(lead_records(result.leads))
     else:
         show_leads(result.leads, result.record.skipped, out, settings.lang)
+        if register is not None:
+            show_changes(result.leads, result.departures)

@@ -9,7 +9,7 @@ from functools import cache
 from gangfinder.export.contract import Artifact, Exporter
 from gangfinder.model.registry import discover
 
-NOT_PLUGINS = ("contract", "projection", "publish", "cells", "folder")
+NOT_PLUGINS = ("contract", "projection", "publish", "cells", "changes", "folder")
 
 __all__ = ["Artifact", "Exporter", "exporters"]
 

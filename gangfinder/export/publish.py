@@ -22,7 +22,7 @@ from gangfinder.model.sealing import SEALED_ENTITIES
 if TYPE_CHECKING:
     from gangfinder.settings import Settings
 
-TOP_LEVEL = ("run.json", "leads.csv", "members.csv", "evidence.csv", "benign.csv", "rejects", "sealed")
+TOP_LEVEL = ("run.json", "leads.csv", "members.csv", "evidence.csv", "benign.csv", "changes.json", "rejects", "sealed")
 """Names that stand in OUT as links through ``latest``, where the newest run has them."""
 
 _PARTIAL = ".partial-"
@@ -43,6 +43,11 @@ class Publication:
         self.out = out
         self.folder = folder
         self._run_id: str | None = None
+        self._nothing_new = False
+
+    def nothing_new(self) -> None:
+        """Declare that the run shown already is all there is to say: nothing is published when the block ends."""
+        self._nothing_new = True
 
     def complete(self, run_id: str, record: str) -> None:
         """Write ``run.json`` and declare the run whole; it becomes visible when the ``with`` block ends.
@@ -56,6 +61,11 @@ class Publication:
         """
         write_file(self.folder / "run.json", record)
         self._run_id = run_id
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether there is nothing to publish."""
+        return self._nothing_new
 
     @property
     def final(self) -> Path:
@@ -103,7 +113,8 @@ def publication(out: Path) -> Iterator[Publication]:
             lock = stack.enter_context(_held(folder))
         made = Publication(out, folder)
         yield made
-        _show(made, lock)
+        if not made.abandoned:
+            _show(made, lock)
 
 
 def export_run(leads: Sequence[Lead], folder: Path, run: RunView) -> list[Artifact]:

@@ -47,9 +47,9 @@ def open_sealed(out: Path, wanted: str, reason: str, identity: Path | None = Non
     try:
         found = chosen(narratives, wanted)
     except LeadError:
-        _record(folder, wanted, None, reason)
+        record_access(folder, wanted, None, reason)
         raise
-    _record(folder, wanted, found.lead_id, reason)
+    record_access(folder, wanted, found.lead_id, reason)
     return found
 
 
@@ -73,10 +73,26 @@ def _text(folder: Path, identity: Path | None) -> str:
     return decrypted(data, identity).decode("utf-8")
 
 
-def _record(folder: Path, wanted: str, lead_id: str | None, reason: str) -> None:
+def record_access(folder: Path, wanted: str, lead_id: str | None, reason: str) -> None:
+    """Record that somebody asked for sealed leads.
+
+    Parameters
+    ----------
+    folder
+        Where the record stands.
+    wanted, lead_id
+        What was asked for, and which lead that is.
+    reason
+        Why.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; nothing may be shown then.
+    """
     entry = {
         "at": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "user": _user(), "uid": os.getuid(), "asked": wanted, "lead_id": lead_id, "reason": reason.strip(),
+        "user": user_name(), "uid": os.getuid(), "asked": wanted, "lead_id": lead_id, "reason": reason.strip(),
     }
     path = folder / ACCESS_FILE
     try:
@@ -90,11 +106,12 @@ def _record(folder: Path, wanted: str, lead_id: str | None, reason: str) -> None
         raise OutputError(msg, hint="sealed leads are shown only where that can be recorded") from error
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Return the name under which somebody reads or decides."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user id without a name
         return str(os.getuid())
 
 
-__all__ = ["ACCESS_FILE", "open_sealed"]
+__all__ = ["ACCESS_FILE", "open_sealed", "record_access", "user_name"]

@@ -12,6 +12,7 @@ from typing import Any
 
 from gangfinder.leads.amounts import stake
 from gangfinder.leads.catalogue import Phrase, Value
+from gangfinder.leads.changes import change_lines
 from gangfinder.leads.members import CORE
 from gangfinder.leads.phrases import PHRASES, chance, phrase, role_title
 from gangfinder.leads.printed import PrintedFinding, printed
@@ -96,6 +97,7 @@ def narrate(lead: Lead, texts: Texts) -> Narrative:
     """
     parts: dict[str, Iterable[Phrase]] = {
         "section.routing": routing_lines(lead.routing),
+        "section.change": change_lines(lead, texts),
         "section.who": _who(lead.members),
         "section.what": _what(lead, texts),
         "section.when": _when(lead),

@@ -10,8 +10,8 @@ from gangfinder.linking.contract import Linker
 from gangfinder.model.registry import discover
 
 NOT_PLUGINS = (
-    "contract", "behaviour", "blinding", "convolution", "execution", "neighbouring", "pairing", "paper_bills",
-    "projection",
+    "contract", "behaviour", "blinding", "convolution", "execution", "forgetting", "neighbouring", "pairing",
+    "paper_bills", "projection",
 )
 
 __all__ = ["Linker", "linkers"]

@@ -11,6 +11,8 @@ from gangfinder.linking.projection import project
 from gangfinder.model.tables import INPATIENT_VISIT_TYPES, TABLES
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import ibis.expr.types as ir
 
     from gangfinder.engine import Engine
@@ -191,6 +193,21 @@ class _WholeSettlements:
     @property
     def uses(self) -> frozenset[str]:
         return frozenset()
+
+
+def days_of(engine: Engine, settlements: ir.Table) -> tuple[date | None, date | None]:
+    """Return the first and the last day of the data, ``None`` where there is none.
+
+    Notes
+    -----
+    A day counts when more than one bill was settled on it, and more than one in 100,000 of all: a mistyped year is no
+    day of the data.
+    """
+    days = settlements.filter(settlements.settled_at.notnull()).select(on=settlements.settled_at.date())
+    found = engine.fetch(days.group_by("on").aggregate(n=days.count())).to_pylist()
+    least = max(2.0, sum(row["n"] for row in found) / 100_000)
+    real = [row["on"] for row in found if row["n"] >= least] or [row["on"] for row in found]
+    return min(real, default=None), max(real, default=None)
 
 
 def has_clock(engine: Engine, relation: ir.Table) -> bool:

@@ -192,6 +192,68 @@ class Routing:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What is different about a lead since the register saw it last.
+
+    Parameters
+    ----------
+    previous_rank
+        Its rank in the run before, ``None`` where it was not listed.
+    joined, left
+        Core members who came, and who went, as ids or tokens.
+    aged
+        Those of ``left`` all of whose evidence is older than the data of this run: that is no shrinking.
+    n_new_evidence, n_gone_evidence
+        Evidence rows that came; and those that went although they are in the window of the data.
+    new_typologies
+        Codes that came.
+    previous_amount
+        ``amount_high`` before, in yuan; ``None`` where it is not known.
+    merged_from
+        Registered leads that went into this one, sorted.
+    split_from
+        Registered leads of which it was a part, oldest first.
+    reopened_because
+        Of a reopened lead: ``vanished`` (it was gone), ``expired`` (its dismissal was), ``members``, ``typology``,
+        ``evidence`` or ``merged`` (what a dismissed one gained); else empty.
+    """
+
+    previous_rank: int | None = None
+    joined: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    aged: tuple[str, ...] = ()
+    n_new_evidence: int = 0
+    n_gone_evidence: int = 0
+    new_typologies: tuple[str, ...] = ()
+    previous_amount: Decimal | None = None
+    merged_from: tuple[str, ...] = ()
+    split_from: tuple[str, ...] = ()
+    reopened_because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A registered lead that is not in the data any more.
+
+    Parameters
+    ----------
+    lead_id
+        Its id.
+    status
+        ``merged`` or ``vanished``.
+    previous_rank
+        Its rank in the run before.
+    merged_into
+        The lead that took it in; empty where it vanished.
+    """
+
+    lead_id: str
+    status: str
+    previous_rank: int | None
+    merged_into: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Lead:
     """A case lead: a suspicion with its own defence. Immutable; a correction is a new version.
 
@@ -211,6 +273,7 @@ class Lead:
     last_seen: datetime | None
     headline: str
     routing: Routing | None = None  # of sealed leads alone
+    change: Change | None = None  # with a register alone
 
     @property
     def typologies(self) -> tuple[str, ...]:

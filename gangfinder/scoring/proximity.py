@@ -9,7 +9,7 @@ The steps are those of a prosecutor's model that went from known cards to pharma
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gangfinder.engine import Engine
+
+
+_CASES = ("patient", "institution")
+"""Entity types from which the expansion begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,10 @@ class Expansion:
 
 
 def expand(
-    engine: Engine, canonical: Mapping[str, ir.Table], visits: ir.Table, params: ProximityParams
+    engine: Engine, canonical: Mapping[str, ir.Table], visits: ir.Table, params: ProximityParams,
+    confirmed: Collection[tuple[str, str]] = (),
 ) -> Expansion | None:
-    """Expand from the known cases of the table ``signals``; ``None`` where there are none.
+    """Expand from the known cases of the table ``signals`` and of decisions; ``None`` where there are none.
 
     Parameters
     ----------
@@ -85,8 +90,10 @@ def expand(
         All visits.
     params
         Parameters.
+    confirmed
+        Entity type and id of members of leads that were confirmed: known cases, too.
     """
-    known = _known(engine, canonical, params)
+    known = _known(engine, canonical, params) | {(kind, i) for kind, i in confirmed if kind in _CASES}
     if not known:
         return None
     met = engine.keep("card_houses", visits.select("patient_id", "institution_id").distinct())
@@ -115,7 +122,7 @@ def _known(
     signals = canonical.get("signals")
     if signals is None or not {"entity_type", "entity_id", "kind"} <= set(signals.columns):
         return set()
-    told = signals.filter(signals.kind.isin(list(params.kinds)) & signals.entity_type.isin(["patient", "institution"]))
+    told = signals.filter(signals.kind.isin(list(params.kinds)) & signals.entity_type.isin(list(_CASES)))
     rows = engine.fetch(told.select("entity_type", "entity_id").distinct()).to_pylist()
     return {(r["entity_type"], r["entity_id"]) for r in rows}
 

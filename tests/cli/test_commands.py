@@ -23,7 +23,9 @@ from gangfinder.leads import build_leads
 from gangfinder.settings import Settings
 
 LEADS = build_leads([pool(), impersonation()], facts(), Settings(), KEY, TEXTS)
-COMMANDS = ("benign", "check", "demo", "evaluate", "explain", "run", "selftest", "synth", "typologies")
+COMMANDS = (
+    "benign", "check", "demo", "evaluate", "explain", "review", "run", "selftest", "synth", "typologies", "verify",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -243,7 +245,10 @@ def finished(monkeypatch, tmp_path):
     from gangfinder.run import SkippedPart
 
     skipped = (SkippedPart("typology", "ghost_beds", "needs beds"), SkippedPart("linker", "x", "needs y"))
-    result = SimpleNamespace(leads=tuple(LEADS), record=SimpleNamespace(skipped=skipped), folder=tmp_path)
+    record = SimpleNamespace(skipped=skipped, run_id="r1")
+    result = SimpleNamespace(
+        leads=tuple(LEADS), record=record, folder=tmp_path, departures=(), unchanged=False
+    )
     monkeypatch.setattr(pipeline, "run", lambda *_, **__: result)
     return result
 
@@ -273,6 +278,22 @@ def test_leads_on_staff_are_not_printed(finished):
         said = call("run", "town", "--out", "out", "--quiet", *form).stdout
         assert insider.lead_id not in said
         assert LEADS[1].lead_id in said
+
+
+def test_run_over_a_known_input_says_so(finished):
+    finished.unchanged = True
+    done = call("run", "town", "--out", "out", "--quiet", "--register", "leads.db")
+    assert done.exit_code == 0
+    assert "run r1 has seen this input" in done.stderr
+    assert not done.stdout
+
+
+def test_run_with_a_register_counts_what_changed(finished):
+    from gangfinder.model.lead import Departure
+
+    finished.departures = (Departure("L-AAAAAAAA", "vanished", 3),)
+    said = call("run", "town", "--out", "out", "--quiet", "--register", "leads.db").stdout
+    assert "Since the last run: 2 new, 1 vanished" in said
 
 
 def test_run_without_leads_says_so(finished):

@@ -64,12 +64,15 @@ class Registered:
         Whether the last run saw it. Ids go to live leads before they go to vanished ones.
     trace
         What it left behind.
+    lasting
+        Whether it never goes into another lead: what was dismissed has to be recognised for ever.
     """
 
     lead_id: str
     age: int
     live: bool
     trace: Trace
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +88,16 @@ class Matching:
     split
         Position of a current lead without an id → registered ids of which it was a part, oldest first.
     vanished
-        Registered ids that the last run saw and that nothing touches now, sorted.
+        Registered ids that the last run saw and that are neither kept nor merged, sorted.
+    tied
+        Position of the current lead → all registered ids that it touches, oldest first.
     """
 
     kept: Mapping[int, str]
     merged: Mapping[str, int]
     split: Mapping[int, tuple[str, ...]]
     vanished: tuple[str, ...]
+    tied: Mapping[int, tuple[str, ...]]
 
 
 def match(current: Sequence[Trace], known: Sequence[Registered], window_from: date | None = None) -> Matching:
@@ -216,14 +222,18 @@ def _told(
     split: dict[int, tuple[str, ...]] = {}
     for j, one in enumerate(known):
         into = [(-w, i) for (i, k), w in ties.items() if k == j]
-        if one.live and one.lead_id not in taken and into:
+        if one.live and not one.lasting and one.lead_id not in taken and into:
             merged[one.lead_id] = order[min(into)[1]]
+    tied: dict[int, tuple[str, ...]] = {}
     for i, place in enumerate(order):
-        parts = tuple(known[j].lead_id for (k, j) in sorted(ties) if k == i and known[j].live)
+        touched = [known[j] for (k, j) in sorted(ties) if k == i]
+        if touched:
+            tied[place] = tuple(one.lead_id for one in touched)
+        parts = tuple(one.lead_id for one in touched if one.live or one.lead_id in taken)
         if place not in kept and parts:
             split[place] = parts
     gone = {one.lead_id for one in known if one.live} - taken - set(merged)
-    return Matching(dict(sorted(kept.items())), merged, split, tuple(sorted(gone)))
+    return Matching(dict(sorted(kept.items())), merged, split, tuple(sorted(gone)), tied)
 
 
 __all__ = ["LEAST_SHARED", "Matching", "Registered", "Trace", "match"]

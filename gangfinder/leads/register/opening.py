@@ -112,10 +112,12 @@ def explained(path: Path) -> Iterator[None]:
     GangfinderError
         With what to do about it.
     """
-    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.exc import DBAPIError, IntegrityError
 
     try:
         yield
+    except IntegrityError:
+        raise  # an error of ours, and no damage
     except DBAPIError as error:
         raise _ours(path, str(error.orig)) from error
     except sqlite3.Error as error:
@@ -250,6 +252,11 @@ def head_file(path: Path) -> Path:
     return path.with_name(path.name + ".head")
 
 
+def sealed_path(path: Path) -> Path:
+    """Return where the sealed register stands beside an open one: in a folder of its own, for others to guard."""
+    return path.with_name(path.name + ".sealed") / "register.db"
+
+
 def read_anchor(path: Path) -> Head | None:
     """Return the head as the file beside a register has it; ``None`` where there is no such file.
 
@@ -287,4 +294,4 @@ def _anchor(path: Path, head: Head) -> None:
         draft.replace(head_file(path))
 
 
-__all__ = ["Register", "explained", "head_file", "locked", "open_register", "read_anchor"]
+__all__ = ["Register", "explained", "head_file", "locked", "open_register", "read_anchor", "sealed_path"]
