@@ -72,7 +72,7 @@ ORDER BY last.rank IS NULL, last.rank, l.lead_id
 _INSTITUTIONS = """
 SELECT s.lead_id, m.entity_id FROM sightings s
 JOIN members m ON m.run_id = s.members_run AND m.lead_id = s.lead_id
-WHERE m.entity_type = 'institution' AND s.seq = (
+WHERE m.entity_type IN ('institution', 'office') AND s.seq = (
     SELECT max(o.seq) FROM sightings o
     WHERE o.lead_id = s.lead_id AND o.seq < :cut AND o.status NOT IN ('merged', 'vanished'))
 ORDER BY s.lead_id, m.entity_id
@@ -82,33 +82,44 @@ STATUSES = (
     "new", "grown", "shrunk", "unchanged", "split", "reopened", "dismissed", "merged", "vanished",
 )
 
+_WAS_LISTED = """(
+    SELECT p.rank FROM sightings p WHERE p.lead_id = s.lead_id AND p.seq < s.seq
+    AND p.status NOT IN ('merged', 'vanished') ORDER BY p.seq DESC LIMIT 1) IS NOT NULL"""
+
+_TOLD = f"(s.status NOT IN ('merged', 'vanished') OR {_WAS_LISTED})"
+"""Nobody is told that a lead is gone which was dismissed when it was last seen."""
+
 _TREND = f"""
-WITH human AS (SELECT d.* FROM decisions d WHERE d.seq < :cut AND d.target_seq IS NULL)
+WITH human AS (SELECT d.* FROM decisions d WHERE d.seq < :cut AND d.target_seq IS NULL),
+told AS (SELECT s.* FROM sightings s WHERE s.seq < :cut AND {_TOLD})
 SELECT r.run_id, r.seq, r.started_at, r.window_from, r.window_to, r.n_leads,
     {", ".join(f"COALESCE(sum(s.status = '{one}'), 0) AS n_{one}" for one in STATUSES)},
     COALESCE(sum(s.rank IS NOT NULL), 0) AS listed,
     sum(CASE WHEN s.rank IS NOT NULL THEN s.amount_high_fen END) AS amount_fen,
+    group_concat(CASE WHEN s.rank IS NOT NULL THEN s.lead_id END, ' ') AS listed_ids,
     (SELECT count(*) FROM human d WHERE d.run_id = r.run_id AND d.kind = 'dismiss') AS dismissals,
     (SELECT count(*) FROM human d WHERE d.run_id = r.run_id AND d.kind = 'transfer') AS transfers,
     (SELECT count(*) FROM human d WHERE d.run_id = r.run_id AND d.result = 'verified') AS verifications,
     (SELECT count(*) FROM human d WHERE d.run_id = r.run_id) AS decisions,
     (SELECT COALESCE(sum(d.amount_fen), 0) FROM ({_STANDING}) d WHERE d.run_id = r.run_id AND d.kind = 'outcome')
         AS recovered_fen
-FROM runs r LEFT JOIN sightings s ON s.run_id = r.run_id
+FROM runs r LEFT JOIN told s ON s.run_id = r.run_id
 WHERE r.seq < :cut
 GROUP BY r.run_id ORDER BY r.seq
 """
 
-_CHANGES = """
+_CHANGES = f"""
 SELECT s.*, (SELECT group_concat(r.other, ' ') FROM relations r
              WHERE r.run_id = s.run_id AND r.lead_id = s.lead_id) AS others,
     (SELECT p.amount_high_fen FROM sightings p WHERE p.lead_id = s.lead_id AND p.seq < s.seq
         AND p.status NOT IN ('merged', 'vanished') ORDER BY p.seq DESC LIMIT 1) AS before_fen,
     (SELECT p.headline FROM sightings p WHERE p.lead_id = s.lead_id AND p.seq <= s.seq
         AND p.status NOT IN ('merged', 'vanished') ORDER BY p.seq DESC LIMIT 1) AS last_headline
-FROM sightings s WHERE s.run_id = :run_id
+FROM sightings s WHERE s.run_id = :run_id AND {_TOLD}
 ORDER BY s.rank IS NULL, s.rank, s.lead_id
 """
+
+_TEXTS = "SELECT lead_id, seq, text FROM sealings WHERE seq < :cut ORDER BY seq, lead_id"
 
 _DECISIONS = """
 SELECT d.*, EXISTS (SELECT 1 FROM decisions r WHERE r.kind = 'revoke' AND r.target_seq = d.seq AND r.seq < :cut)
@@ -194,6 +205,11 @@ def changes(connection: Connection, at: Period) -> list[Record]:
 def decisions(connection: Connection, at: Period) -> list[Record]:
     """Return what people decided after the run and before the next one, oldest first."""
     return _all(connection, _DECISIONS, {"cut": at.cut, "run_id": at.run["run_id"]})
+
+
+def texts(connection: Connection, at: Period) -> list[Record]:
+    """Return what can be read of sealed leads, as the sealed register holds it, oldest first."""
+    return _all(connection, _TEXTS, {"cut": at.cut})
 
 
 def _all(connection: Connection, query: str, given: Record) -> list[Record]:

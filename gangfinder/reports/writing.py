@@ -16,6 +16,7 @@ from gangfinder.reports.as_xlsx import workbook
 from gangfinder.reports.document import Document
 from gangfinder.reports.pages import Matter, Words, ledger, weekly
 from gangfinder.reports.pictures import svg
+from gangfinder.reports.unveiling import unveiled
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -51,7 +52,10 @@ def documents(matter: Matter, lang: str = "zh") -> tuple[Document, Document]:
     return weekly(matter, words), ledger(matter, words)
 
 
-def write_reports(register: Register, folder: Path, week: str | None = None, lang: str = "zh") -> list[Path]:
+def write_reports(
+    register: Register, folder: Path, week: str | None = None, lang: str = "zh", *, sealed: bool = False,
+    identity: Path | None = None,
+) -> list[Path]:
     """Write the weekly report and the ledger of a register as XLSX, HTML and Markdown, and return the files.
 
     Parameters
@@ -64,16 +68,22 @@ def write_reports(register: Register, folder: Path, week: str | None = None, lan
         See :func:`gather`.
     lang
         ``zh`` or ``en``.
+    sealed, identity
+        Whether it is a sealed register, and the file with the secret key where it is encrypted.
 
     Raises
     ------
     RegisterError
         If there is no such run.
+    LeadError
+        If it is encrypted and the identity is missing or does not fit.
     OutputError
         If the files cannot be written.
     """
     with register.reading() as connection:
         matter = gather(connection, week)
+        if sealed:
+            matter = unveiled(matter, connection, identity)
     return write_documents(documents(matter, lang), folder)
 
 

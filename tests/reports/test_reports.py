@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import sqlite3
 from collections import Counter
+from decimal import Decimal
 from html import unescape
 
 import openpyxl
+import pyrage
 import pytest
 from click.testing import CliRunner
 from scipy.stats import beta
 
 from gangfinder.cli import root
 from gangfinder.errors import RegisterError
+from gangfinder.leads.register.opening import sealed_path
+from gangfinder.leads.register.veil import Tokens
 from gangfinder.leads.report_phrases import REPORT_PHRASES
 from gangfinder.reports.as_html import html
 from gangfinder.reports.as_markdown import markdown
@@ -22,6 +27,8 @@ from gangfinder.reports.as_xlsx import workbook
 from gangfinder.reports.document import Document, Kind, Table, shown
 from gangfinder.reports.numbers import interval
 from gangfinder.reports.writing import documents, gather
+from tests.leads.made import KEY
+from tests.leads.register.weeks import Office, ring
 from tests.reports.registers import Story, story
 
 WEEKS = (None, "2025-W09", "2025-W11", "2025-W14")
@@ -61,6 +68,13 @@ class Recount:
             members.setdefault((m["run_id"], m["lead_id"]), []).append(m)
         known = {run["run_id"]: run["known_seq"] for run in runs}
         self.leads: dict[str, dict] = {}
+        self.untold = set()
+        shown = {}
+        for s in self.sightings:
+            if s["status"] not in {"merged", "vanished"}:
+                shown[s["lead_id"]] = s["rank"] is not None
+            elif not shown[s["lead_id"]]:
+                self.untold.add((s["run_id"], s["lead_id"]))
         for s in self.sightings:
             one = self.leads.setdefault(
                 s["lead_id"], {"found": False, "words": [], "recovered": 0, "assignee": "", "verdict": None}
@@ -157,6 +171,7 @@ def test_the_weekly_report_counts_what_a_replay_counts(path, week):
     assert [row["last_day"] for row in trend] == [run["window_to"] for run in mine.runs]
     for row, run in zip(trend, mine.runs, strict=True):
         own = [s for s in mine.sightings if s["run_id"] == run["run_id"]]
+        own = [s for s in own if (s["run_id"], s["lead_id"]) not in mine.untold]
         counts = Counter(s["status"] for s in own)
         for status in ("new", "grown", "shrunk", "unchanged", "split", "reopened", "merged", "vanished"):
             assert row[f"n_{status}"] == counts[status], status
@@ -172,6 +187,7 @@ def test_the_weekly_report_counts_what_a_replay_counts(path, week):
     changed = {s["lead_id"] for s in now if s["rank"] is not None and s["status"] != "unchanged"}
     assert {row["lead"] for row in _table(weekly, "changes").rows} == changed
     gone = {s["lead_id"] for s in now if s["status"] in {"merged", "vanished"}}
+    gone -= {lead for run, lead in mine.untold if run == mine.run}
     assert {row["lead"] for row in _table(weekly, "gone").rows} == gone
     made = [d for d in mine.all_decisions if d["run_id"] == mine.run]
     assert len(_table(weekly, "decisions").rows) == len(made)
@@ -289,3 +305,57 @@ def test_command_writes_private_files(path, tmp_path):
     assert all(file.stat().st_mode & 0o077 == 0 for file in [out, *out.iterdir()])
     again = CliRunner().invoke(root, ["report", str(path), "--out", str(out), "--week", "next"])
     assert again.exit_code == 2
+
+
+@pytest.fixture
+def sealed_office(tmp_path):
+    """A register with sealed leads beside it, encrypted; and the file with the key."""
+    identity = pyrage.x25519.Identity.generate()
+    key_file = tmp_path / "identity.txt"
+    key_file.write_text(str(identity))
+    key_file.chmod(0o600)
+    path = tmp_path / "leads.db"
+    Office(path).run(ring("ABC"))
+    sealed_path(path).parent.mkdir(mode=0o700)
+    beside = Office(sealed_path(path), veil=Tokens(str(identity.to_public()), KEY))
+    beside.run(ring("UVW", kind="staff", code="T20"))
+    week = beside.run(ring("UVWX", kind="staff", code="T20"), ring("RST", kind="staff", code="T20"))
+    lead = week.ids["UVWX"]
+    beside.decide(lead, "outcome", result="verified", amount=Decimal("123.45"), reason="测试：已核实")
+    return path, key_file, lead
+
+
+def _cli(*arguments: object):
+    return CliRunner().invoke(root, ["report", *map(str, arguments), "-q"])
+
+
+def test_sealed_leads_are_reported_on_for_a_reason_alone(sealed_office, tmp_path):
+    path, key_file, lead = sealed_office
+    out = tmp_path / "sealed reports"
+    assert _cli(path, "--out", out, "--sealed", "--identity", key_file).exit_code != 0
+    assert _cli(path, "--out", out, "--sealed", "--reason", "测试案号", ).exit_code != 0
+    assert not out.exists(), "without the key nothing is written"
+    done = _cli(path, "--out", out, "--sealed", "--reason", "测试案号", "--identity", key_file)
+    assert done.exit_code == 0, done.stderr
+    accesses = (sealed_path(path).parent / "access.jsonl").read_text(encoding="utf-8")
+    assert accesses.count("测试案号") == 2
+    assert {file.name.split("-")[0] for file in out.iterdir()} == {"sealed"}
+    (page,) = out.glob("sealed-ledger-*.html")
+    text = page.read_text(encoding="utf-8")
+    assert lead in text
+    assert "T20" in text
+    assert "¥123.45" in text
+    (weekly,) = out.glob("sealed-weekly-*.html")
+    assert "测试：已核实" in weekly.read_text(encoding="utf-8")
+    assert "封存线索" in text
+
+
+def test_open_reports_say_nothing_of_sealed_leads(sealed_office, tmp_path):
+    path, _, lead = sealed_office
+    with_, without = tmp_path / "with", tmp_path / "without"
+    assert _cli(path, "--out", with_).exit_code == 0
+    shutil.rmtree(sealed_path(path).parent)
+    assert _cli(path, "--out", without).exit_code == 0
+    assert {f.name: f.read_bytes() for f in with_.iterdir()} == {f.name: f.read_bytes() for f in without.iterdir()}
+    assert not any(lead.encode() in f.read_bytes() for f in with_.iterdir())
+    assert _cli(path, "--out", with_, "--reason", "why").exit_code == 2
