@@ -83,7 +83,7 @@ def command(
 
     Example:
       gangfinder synth town --patients 6000 --seed 1
-      gangfinder synth weekly --weeks 12
+      gangfinder synth weekly --patients 6000 --months 6 --weeks 4 --window-weeks 14
     """
     from gangfinder.synth import TownSettings
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from gangfinder.leads.catalogue import DOMAIN
 from gangfinder.leads.phrases import PHRASES
+from gangfinder.leads.report_phrases import REPORT_PHRASES
 from gangfinder.leads.texts import installed_texts, plugin_messages
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ FOLDER = Path(__file__).parent.parent / "locale" / "en" / "LC_MESSAGES"
 
 def messages() -> list[str]:
     """Return every message id: our own sentences and those of all installed plug-ins, sorted."""
-    return sorted({*PHRASES.values(), *plugin_messages(installed_texts())})
+    return sorted({*PHRASES.values(), *REPORT_PHRASES.values(), *plugin_messages(installed_texts())})
 
 
 def read_po(path: Path) -> Catalog:

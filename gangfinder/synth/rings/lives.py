@@ -15,7 +15,7 @@ from gangfinder.synth.weekly.calendar import calendar_of
 from gangfinder.synth.weekly.stories import MAIN, Act, Life, life
 
 _ACCOUNTS = COMMON + 3_000_000
-_PER_RING = 3  # accounts a ring can use
+_PER_RING = 2  # accounts a ring can use
 _SIZES = {"a": (12, 18), "b": (7, 9)}
 """People of each cell: the first stays the larger, and each is enough for a lead of its own."""
 

@@ -129,16 +129,11 @@ def _state(
         label, other = _came(ring, name, before, known)
         return State(name, ring, label, tuple(rows), other, tuple(sorted(members)), (), came, members)
     # who left the window with his last row did not leave the ring
-    stays = {d.patient for d in before.deeds if d.day >= span[0]} | _elsewhere(name, seen)
+    stays = {d.patient for d in before.deeds if d.day >= span[0]}
     left = (before.members - members) & stays
     joined = members - before.members
     label = "grown" if joined else "shrunk" if left else "grown" if came else "unchanged"
     return State(name, ring, label, tuple(rows), "", tuple(sorted(joined)), tuple(sorted(left)), came, members)
-
-
-def _elsewhere(name: str, seen: Mapping[str, list[Deed]]) -> set[str]:
-    """Return who is seen now in another identity of the ring."""
-    return {d.patient for other, rows in seen.items() if other != name for d in rows}
 
 
 def _gone(ring: Group, before: State | None, seen: Mapping[str, list[Deed]]) -> tuple[str, str]:

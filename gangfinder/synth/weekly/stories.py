@@ -70,7 +70,8 @@ def life(story: str, calendar: Calendar, rng: np.random.Generator) -> Life:
     Parameters
     ----------
     story
-        What shall become of it. ``worn``: what it was first known by leaves the window while it lives on.
+        What shall become of it. ``splits``: what ties its cells leaves the window, what each did alone stays. ``worn``:
+        what it was first known by leaves the window while it lives on.
     calendar, rng
         The weeks, and the ring's random stream.
     """
@@ -91,8 +92,8 @@ def life(story: str, calendar: Calendar, rng: np.random.Generator) -> Life:
         return Life(story, (first, other, Act(turn, MAIN + SECOND, _BURST)))
     leaving = turn - window  # the last week in whose snapshot it is seen is the one before the turn
     if story == "splits":
-        joint = Act(leaving, MAIN + SECOND, _BURST)
-        return Life(story, (joint, Act(turn, MAIN, _BURST, 1), Act(turn, SECOND, _BURST, 2)))
+        other = Act(_early(calendar, rng), SECOND, _BURST, 1)
+        return Life(story, (Act(leaving, MAIN + SECOND, _BURST), first, other))
     if story == "worn":
         return Life(story, (Act(leaving, MAIN, _BURST), first))
     gone = Act(leaving, MAIN, _BURST)

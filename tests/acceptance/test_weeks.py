@@ -1,0 +1,25 @@
+"""Six weeks of a small town through one register: ids, labels, dismissals, a week without news (bench: 12 of 20 k)."""
+
+from __future__ import annotations
+
+import pytest
+
+from gangfinder.synth import TownSettings
+from tests.bench.weeks import measure, report
+
+TOWN = TownSettings(patients=6_000, seed=6201, weeks=6, window_weeks=14, months=6, rings_per_typology=1)
+
+
+@pytest.mark.slow
+def test_rings_keep_their_ids_and_are_told_of_as_they_are(tmp_path):
+    score, truth = measure(TOWN, tmp_path)
+    figures = report(score, truth)
+    assert figures["survivors"] >= 18
+    assert figures["kept_share"] >= 0.97
+    assert figures["ids_reused"] == []
+    assert figures["still_week_changed_nothing"]
+    right, due = (sum(pair[n] for pair in figures["labels"].values()) for n in (0, 1))
+    assert right >= 0.9 * due, score.wrong  # too few of each label here for a bound on each
+    assert figures["dismissed"] >= 5
+    assert figures["came_back_unchanged"] == 0
+    assert figures["came_back_with_reason"] == figures["dismissed_and_grown"]
