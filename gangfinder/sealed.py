@@ -111,6 +111,39 @@ def second_pass(
         _written(asked, leads, record, _Files(work, tables, draft, target))
 
 
+def nothing_new(asked: Sealing, work: Engine, tables: Tables) -> bool:
+    """Return whether the sealed register has seen these tables on staff, and nothing was decided in it since.
+
+    Whether somebody is found in them has no part in that. Tables that cannot be used are nothing new.
+
+    Parameters
+    ----------
+    asked
+        What the run was asked; with a register.
+    work, tables
+        As :func:`second_pass` has them.
+    """
+    assert asked.register is not None  # noqa: S101 - only asked where there is one
+    with tempfile.TemporaryDirectory(prefix="gangfinder-") as scratch, _unheard():
+        try:
+            with _also_staff(asked, work, tables, Stages(quiet=True), Path(scratch)) as (_, intake):
+                digests = (*asked.record.inputs, *input_digests(intake))
+            with _sealed_book(asked, asked.register) as book:
+                return book.face(digests, asked.settings, asked.plugins.names)
+        except Exception:  # noqa: BLE001 - as in second_pass(); the same would happen again
+            return True
+
+
+@contextmanager
+def _sealed_book(asked: Sealing, register: Path) -> Iterator[Book]:
+    from gangfinder.leads.register.book import opened
+    from gangfinder.leads.register.opening import sealed_path
+    from gangfinder.leads.register.veil import Tokens
+
+    with opened(sealed_path(register), asked.key, Tokens(asked.settings.sealed_recipient, asked.key)) as book:
+        yield book
+
+
 @dataclass(frozen=True, slots=True)
 class _Files:
     """Where the tables are, and where the files go: first to a draft, then to the run."""
@@ -135,13 +168,8 @@ def _written(asked: Sealing, leads: Sequence[Lead] | None, record: RunRecord, fi
     if asked.register is None:
         files.write(leads or (), (), asked, record)
         return
-    from gangfinder.leads.register.book import opened
-    from gangfinder.leads.register.opening import sealed_path
-    from gangfinder.leads.register.veil import Tokens
-
-    veil = Tokens(asked.settings.sealed_recipient, asked.key)
     try:
-        with opened(sealed_path(asked.register), asked.key, veil) as book:
+        with _sealed_book(asked, asked.register) as book:
             if leads is not None:
                 _kept(asked, book, leads, record, files)
                 return
@@ -156,7 +184,7 @@ def _kept(asked: Sealing, book: Book, leads: Sequence[Lead], record: RunRecord, 
     """Give sealed leads their registered ids, write their files, and record them: in this order, as pipeline.run."""
     from gangfinder.leads.register.comparing import RegisterParams, Window
 
-    book.face((*asked.record.inputs, *record.inputs), asked.settings)
+    book.face((*asked.record.inputs, *record.inputs), asked.settings, asked.plugins.names)
     window = Window(*days_of(files.work, files.tables["settlements"]))
     params = asked.settings.tuned("register", RegisterParams())
     compared = book.compare(leads, window, params, most_listed(asked.settings))
@@ -263,4 +291,4 @@ def _places(error: Exception) -> tuple[str, ...]:
     return tuple(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames)
 
 
-__all__ = ["Sealing", "second_pass"]
+__all__ = ["Sealing", "nothing_new", "second_pass"]

@@ -293,7 +293,7 @@ def test_no_identifier_of_staff_stands_in_a_register_that_anybody_reads(outs, ta
 
 @pytest.mark.slow
 def test_a_sealed_lead_is_decided_on_for_a_reason_that_is_recorded(outs, insider, tmp_path):
-    for name in ("leads.db", "leads.db.sealed"):
+    for name in ("leads.db", "leads.db.head", "leads.db.sealed"):
         source = outs[0].parent / name
         shutil.copytree(source, tmp_path / name) if source.is_dir() else shutil.copy(source, tmp_path / name)
     register = str(tmp_path / "leads.db")
@@ -311,8 +311,8 @@ def test_a_sealed_lead_is_decided_on_for_a_reason_that_is_recorded(outs, insider
     assert insider in {m["entity_id"] for m in shown["members"]}
     assert [(d["kind"], d["reason"]) for d in shown["decisions"]] == [("confirm", "seen")]
     assert review(lead, "--sealed").exit_code == 2
-    asked = [json.loads(line)["reason"] for line in (tmp_path / "leads.db.sealed" / "access.jsonl").open()]
-    assert asked == ["file 7", "seen", "file 8"]
+    lines = (tmp_path / "leads.db.sealed" / "access.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["reason"] for line in lines] == ["file 7", "seen", "file 8"]
     assert CliRunner().invoke(root, ["verify", register]).exit_code == 0
 
 
@@ -436,6 +436,24 @@ def test_a_database_tells_no_more_than_files(tmp_path):
     assert {i["table"] for i in record(sealed)["inputs"]} == {"staff", "ties"}
     plain = json.loads((tmp_path / "out-with" / "run.json").read_text(encoding="utf-8"))
     assert len({one["sha256"] for one in plain["inputs"]}) == len(plain["inputs"])
+
+
+def test_new_tables_on_staff_are_something_new(tmp_path):
+    """A run over a known input ends at once; one over known open tables and other tables on staff does not."""
+    (tmp_path / "loose.toml").write_text(LOOSE[1])
+    source = small(tmp_path / "town", staff=STAFF)
+
+    def ended_at_once() -> bool:
+        more = ["--out", tmp_path / "out", "--register", tmp_path / "leads.db", "--settings", tmp_path / "loose.toml"]
+        done = CliRunner().invoke(root, ["run", str(source), *map(str, more)])
+        assert done.exit_code == 0, done.stderr
+        return "Nothing is new" in done.stderr
+
+    assert [ended_at_once(), ended_at_once()] == [False, True]
+    (source / "staff.csv").write_text(STAFF + f"{CANARY}2,测试经办,测试医保中心\n")
+    assert [ended_at_once(), ended_at_once()] == [False, True]
+    (source / "staff.csv").write_text("")  # cannot be used: that is for check to say, and nothing new
+    assert ended_at_once()
 
 
 def test_an_error_in_the_sealed_pass_stays_inside(tmp_path, monkeypatch):

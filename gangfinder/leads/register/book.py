@@ -69,19 +69,22 @@ class Book:
         """How many leads of the run stay out of the list."""
         return sum(not one.listed for one in self._compared.seen)
 
-    @property
-    def last_run(self) -> str | None:
-        """The run that was recorded last."""
-        return None if self._state.last_run is None else str(self._state.last_run.run_id)
+    def face(self, digests: Iterable[InputDigest], settings: Settings, parts: Iterable[str] = ()) -> bool:
+        """Say what the run is made of, and return whether the last run was made of the same and nothing came after.
 
-    def face(self, digests: Iterable[InputDigest], settings: Settings) -> bool:
-        """Say what the run is made of, and return whether the last entry is a run made of the same.
+        If so, this one is compared with what the register knew before that one.
 
-        If so, the run is compared with what the register knew before that one.
+        Parameters
+        ----------
+        digests
+            Of the input tables.
+        settings
+            Of the run.
+        parts
+            Names of the plug-ins.
         """
-        content = "\n".join(sorted(f"{d.table} {d.sha256}" for d in digests))
-        input_digest = hashlib.sha256(content.encode()).hexdigest()
-        self._facts = RunFacts(input_digest, settings.digest, __version__)
+        made_of = _digest(f"{d.table} {d.sha256}" for d in digests)
+        self._facts = RunFacts(made_of, _digest([settings.digest, *parts]), __version__)
         last = self._state.last_run
         self._replayed = last is not None and self._facts.same_as(last) and not self._decided_since(last.known_seq)
         if self._replayed and last is not None:
@@ -135,6 +138,10 @@ class Book:
                     connection, run_id, started_at, self._facts, self._compared, self._state, self._veil
                 )
         return self._head
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
 
 
 @contextmanager
