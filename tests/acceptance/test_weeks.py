@@ -7,7 +7,7 @@ import pytest
 from gangfinder.synth import TownSettings
 from tests.bench.weeks import measure, report
 
-TOWN = TownSettings(patients=6_000, seed=6201, weeks=6, window_weeks=14, months=6, rings_per_typology=1)
+TOWN = TownSettings(patients=8_000, seed=6201, weeks=6, window_weeks=14, months=6, rings_per_typology=1)
 
 
 @pytest.mark.slow
