@@ -25,7 +25,7 @@ from gangfinder.model.lead import Departure, Lead
 from gangfinder.model.remembered import NOTHING
 from gangfinder.plugins import Plugins
 from gangfinder.run import RunRecord, SkippedPart, Stages, new_run_id
-from gangfinder.sealed import Sealing, second_pass
+from gangfinder.sealed import Sealing, nothing_new, second_pass
 from gangfinder.settings import Settings
 from gangfinder.typologies.contract import Typology
 from gangfinder.typologies.detection import runnable
@@ -133,11 +133,13 @@ def run(
     with _opened(register, key) as book, publication(out) as published, canonical_tables(
         source, settings, engine, profile, published.folder / "rejects", stages
     ) as (work, tables, intake):
-        nothing = Inquiry((), (), {})
-        if book is not None and book.face(input_digests(intake), settings) and (done := _shown(out, book.head)):
-            published.nothing_new()
-            record = _record(source, engine, settings, started, intake, nothing, stages, 0)
-            return RunResult((), replace(record, run_id=done.name), done, unchanged=True)
+        if book is not None and book.face(input_digests(intake), settings, plugins.names) and (
+            done := _shown(out, book.head)
+        ):
+            record = _record(source, engine, settings, started, intake, Inquiry((), (), {}), stages, 0)
+            if nothing_new(Sealing(source, profile, settings, key, plugins, record, register), work, tables):
+                published.nothing_new()
+                return RunResult((), replace(record, run_id=done.name), done, unchanged=True)
         known = NOTHING if book is None else book.remembered
         seen, n_forgotten = without_values(work, tables, known.values, partial(_named, key))
         ready = prepare(work, seen, stages, plugins, known)
@@ -150,7 +152,7 @@ def run(
             write_changes(leads, departures, published.folder, installed_texts())
             stage.rows = len(leads)
         record = _record(source, engine, settings, started, intake, found, stages, len(leads))
-        asked = Sealing(source, profile, settings, key, plugins, record)
+        asked = Sealing(source, profile, settings, key, plugins, record, register)
         second_pass(asked, work, tables, ready, found.scored, published.folder / "sealed")
         if book is not None:
             head = book.record(record.run_id, record.started_at.isoformat(timespec="seconds"))

@@ -328,9 +328,9 @@ deeds = st.sampled_from(["", "", "dismiss", "confirm", "revoke", "note"])
 def test_whatever_happens_a_register_stays_sound(tmp_path_factory, weeks):
     """Arbitrary weeks and decisions: ids are unique and never reused, replays change nothing, the history verifies."""
     office = Office(tmp_path_factory.mktemp("any") / "leads.db")
-    last_core: dict[str, set[str]] = {}
+    ever: dict[str, set[str]] = {}
     merged: set[str] = set()
-    dismissed: dict[str, object] = {}
+    dismissed: set[str] = set()
     for world, deed, which in weeks:
         rings = [ring(people, sorted(days)) for people, days in world]
         told = office.run(*rings)
@@ -339,19 +339,20 @@ def test_whatever_happens_a_register_stays_sound(tmp_path_factory, weeks):
         assert [lead.rank for lead in leads] == list(range(1, len(leads) + 1))
         assert not merged & {lead.lead_id for lead in leads}
         for lead in leads:
-            if lead.lead_id in last_core and lead.status != "new":
-                assert last_core[lead.lead_id] & set(lead.scored.ring.core)
-            assert (lead.status == "new") == (lead.lead_id not in last_core and not lead.change.split_from)
+            if lead.lead_id in ever:
+                assert ever[lead.lead_id] & set(lead.scored.ring.core)
+            assert (lead.status == "new") == (lead.lead_id not in ever and not lead.change.split_from)
             if lead.lead_id in dismissed:
                 assert lead.status == "reopened"
-                dismissed.pop(lead.lead_id)
+                dismissed.remove(lead.lead_id)
         merged |= {d.lead_id for d in told.compared.departures if d.status == "merged"}
-        last_core.update({one.lead.lead_id: set(one.lead.scored.ring.core) for one in told.compared.seen})
+        for one in told.compared.seen:
+            ever.setdefault(one.lead.lead_id, set()).update(one.lead.scored.ring.core)
         again = office.run(*rings, same=True)
         assert again.replayed
         assert again.compared.leads == leads
         assert again.head == told.head
-        alive = sorted(set(last_core) - merged)
+        alive = sorted(set(ever) - merged)
         if deed and alive:
             wanted = alive[which % len(alive)]
             try:
@@ -359,7 +360,7 @@ def test_whatever_happens_a_register_stays_sound(tmp_path_factory, weeks):
             except RegisterError:
                 continue
             if deed == "dismiss":
-                dismissed[wanted] = True
-            else:
-                dismissed.pop(wanted, None) if deed in ("confirm", "revoke") else None
+                dismissed.add(wanted)
+            elif deed in ("confirm", "revoke"):
+                dismissed.discard(wanted)
     verify(office.path)
