@@ -4,9 +4,9 @@ A ring is the people with rows in the window that were not taken back, three at 
 without a line sent days later is no ring. Two cells are one ring while a common act is in the window. What merely
 leaves the window is no shrinking.
 
-Labels: ``new``; ``grown``: people or rows came; ``shrunk``: people left, with no one new; ``unchanged``; ``merged`` into
-another; ``split`` from another; ``vanished``; ``reopened``: it was vanished and is back; ``""`` while there is nothing
-to say.
+Labels: ``new``; ``grown``: people or rows came; ``shrunk``: people left, with no one new; ``unchanged``; ``merged``
+into another; ``split`` from another; ``vanished``; ``reopened``: it was vanished and is back; ``""`` while there is
+nothing to say.
 """
 
 from __future__ import annotations
