@@ -47,6 +47,10 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "reviewer_share": _done(_SHARE, "复核"),
         "handler_share_unrostered": _done(_UNROSTERED, "受理"),
         "reviewer_share_unrostered": _done(_UNROSTERED, "复核"),
+        "pair_share": (
+            "该团伙由同一受理人员受理的可比业务 {n_ring} 件中有 {n_own} 件由 {staff} 复核，"
+            "按其复核这些受理人员其他业务的份额应约 {expected} 件（连同其他业务共 {n_all} 件，其中由其复核 {n_all_own} 件）"
+        ),
         "quick": (
             "{staff} 复核的该团伙 {n_own} 件业务中有 {n_odd} 件在受理后随即通过；可比业务共 {n_all} 件，"
             "其中随即通过 {n_all_odd} 件，应约 {expected} 件"
