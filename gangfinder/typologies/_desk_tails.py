@@ -21,12 +21,6 @@ _FAMILIES = {
     "quick": Family.TEMPO, "off": Family.CALENDAR, "limit": Family.AMOUNT, "changed": Family.CONTROL,
     "passed": Family.CONTROL,
 }
-_HOW = {
-    "self": "本人", "household": "同户家属", "relative": "申报的亲属", "address": "同住址人员",
-    "owner": "亲属或本人所办机构",
-    "former_employer": "原工作单位", "shareholder": "持股机构", "employee": "任职机构",
-    "legal_representative": "任法定代表人机构",
-}
 _SHOWN_DATES = 8
 
 
@@ -165,7 +159,7 @@ def _rarity(staff: str, part: str, seen: pd.DataFrame) -> tuple[float, dict[str,
     facts = seen.sort_values("m_contacts", kind="stable").iloc[0]  # of several holders' names the rarest
     n, tail = int(facts["m_contacts"]), _chance_of(part, facts, int(facts["m_contacts"]))
     detail: dict[str, str | int | float] = {
-        "staff": staff, "how": "、".join(sorted({_HOW.get(str(h), str(h)) for h in seen["m_how"]})),
+        "staff": staff, "how": " ".join(sorted({str(h) for h in seen["m_how"]})),
         "n_tied": int(seen["m_tied"].nunique()), "n_rows": len(seen.drop_duplicates(["source_table", "source_key"])),
         "n_contacts": n, "n_circle": int(facts["m_houses" if part == HOUSE else "m_people"]),
         "n_whole": int(facts["m_institutions" if part == HOUSE else "m_patients"]), "chance_alone": round(tail, 4),
