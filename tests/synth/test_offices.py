@@ -252,6 +252,41 @@ def test_relatives_of_insiders_can_be_known_and_those_of_innocents_own_houses_to
     assert all(ring.ties for ring, _ in _hosts(town))
 
 
+def _ids_of(town: Town, table: str, *columns: str) -> set[str]:
+    return {one for column in columns for one in town.tables[table][column].to_pylist()} - {None}
+
+
+@pytest.mark.parametrize("which", ["town", "clean"])
+def test_who_works_for_the_fund_works_and_owns_nowhere_else(which, request):
+    town = request.getfixturevalue(which)
+    staff = town.tables["staff"].to_pandas()
+    assert not staff[["id_number", "phone", "bank_account"]].stack().duplicated().any()
+    elsewhere = _ids_of(town, "doctors", "id_number") | _ids_of(town, "operators", "id_number")
+    elsewhere |= _ids_of(town, "institutions", "legal_rep_id_number")
+    assert not elsewhere & set(staff["id_number"])
+    phones = _ids_of(town, "doctors", "phone") | _ids_of(town, "institutions", "phone")
+    assert not phones & set(staff["phone"])
+    # some of them are insured elsewhere, and are nobody else's neighbours either
+    assert 0 < (~staff["id_number"].isin(_ids_of(town, "patients", "id_number"))).mean() < 0.3
+
+
+def test_no_honest_member_of_staff_hands_in_for_strangers_again_and_again():
+    for seed in (3, 21, 22):
+        town = build_town(TownSettings(patients=PEOPLE, seed=seed, offices=True))
+        staff = town.tables["staff"].to_pandas().set_index("id_number")["staff_id"]
+        home = town.tables["patients"].to_pandas().set_index("patient_id")
+        household = home.dropna(subset=["id_number", "household_id"]).set_index("id_number")["household_id"]
+        insiders = {one for ring, _ in _hosts(town) for one in ring.staff}
+        for table in ("reimbursements", "filings", "enrolments"):
+            rows = town.tables[table].to_pandas()
+            rows = rows[rows["agent_id_number"].isin(staff.index.intersection(household.index))]
+            far = rows["patient_id"].map(home["household_id"]).ne(rows["agent_id_number"].map(household))
+            far &= rows["patient_id"].map(home["household_id"]).notna()
+            own = rows["agent_id_number"].map(staff)
+            strangers = rows[far & ~own.isin(insiders)].groupby("agent_id_number")["patient_id"].nunique()
+            assert strangers.max() <= 1 or strangers.empty, table
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
