@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gangfinder.errors import GangfinderError, OutputError
@@ -41,6 +42,22 @@ if TYPE_CHECKING:
     from gangfinder.settings import Settings
 
 Tables = Mapping[str, "ir.Table"]
+
+UNKNOWN_WITHOUT: Mapping[str, str] = MappingProxyType(
+    {
+        "staff": "people of the fund are not known, so nobody is named; the process of offices is judged all the same",
+        "roster": "shares of a desk are compared without the days on which somebody was there",
+        "ties": "declared relatives, shareholders and former employers are not known",
+        "actions": "switched contracts, raised quotas and changed accounts are not known",
+        "reimbursements": "desks of manual reimbursement are not looked at",
+        "filings": "desks of filings are not looked at",
+        "enrolments": "desks of enrolment are not looked at",
+        "reimbursements.reviewer_id": "who reviewed claims is not known, so only handlers are looked at",
+        "filings.reviewer_id": "who reviewed filings is not known, so only handlers are looked at",
+        "patients.household_id": "households of staff are not known",
+    }
+)
+"""What the sealed pass cannot see without a table or a column; the rest runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +178,32 @@ def _inquire(
         linked = _linked(work, plugins, canonical, derived, available, ready.linked)
         derived["links"] = linked.links
         detected, skipped = detect(plugins.typologies, canonical, derived, available, clock=ready.clock, engine=work)
+    unseen = not_seen(available)
     if not detected:
-        return Inquiry((), skipped_parts("typology", skipped), {})
+        return Inquiry((), (*skipped_parts("typology", skipped), *unseen), {})
     with stages("applying innocent explanations"):
         applied = apply(work, plugins.explanations, canonical, derived, available)
     prepared = Prepared(available, derived, ready.clock, applied, linked, detected, skipped, ready.windows)
     # how near somebody on the staff is to known cases is not asked: signals about him are evidence or nothing
-    return conclude(work, {}, asked.settings, stages, plugins, prepared)
+    judged = conclude(work, {}, asked.settings, stages, plugins, prepared)
+    return replace(judged, skipped=(*judged.skipped, *unseen))
+
+
+def not_seen(available: Mapping[str, frozenset[str]]) -> tuple[SkippedPart, ...]:
+    """Return what a sealed pass does without, and what that costs.
+
+    Parameters
+    ----------
+    available
+        Table → columns with at least one value. Of a table that is absent no column is told besides.
+    """
+    said = []
+    for name, cost in UNKNOWN_WITHOUT.items():
+        table, _, column = name.partition(".")
+        lacking = column not in available.get(table, ()) if column else table not in available
+        if lacking and (not column or table in available):
+            said.append(SkippedPart("column" if column else "table", name, f"absent or empty: {cost}"))
+    return tuple(said)
 
 
 def _linked(
@@ -207,4 +243,4 @@ def _places(error: Exception) -> tuple[str, ...]:
     return tuple(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames)
 
 
-__all__ = ["Sealing", "second_pass"]
+__all__ = ["UNKNOWN_WITHOUT", "Sealing", "not_seen", "second_pass"]

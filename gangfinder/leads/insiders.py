@@ -133,12 +133,15 @@ def _binding(ring: Ring, facts: EntityFacts, params: InsiderParams) -> Iterator[
 def _lent(ring: Ring, facts: EntityFacts, params: InsiderParams) -> Iterator[tuple[str, str]]:
     """Yield the operators whose login is used where they are not registered, or after they left."""
     away: Counter[str] = Counter()
-    rows = {(e.source_table, e.source_key): e for f in ring.findings for e in f.evidence}
-    for key, row in rows.items():
-        for kind, i, _ in facts.at(*key):
+    rows = {(e.source_table, e.source_key): e.event_at for f in ring.findings for e in f.evidence}
+    for key, at in rows.items():
+        named = facts.at(*key)
+        # the house of the input row: a row may be evidence of another house's case
+        houses = [i for kind, i, role in named if kind == "institution" and role == "institution"]
+        for kind, i, _ in named:
             spells = facts.registers.operators.get(i, ())
-            if kind == "operator" and row.event_at is not None and row.institution_id and spells:
-                away[i] += not any(_there(one, row.institution_id, row.event_at.date()) for one in spells)
+            if kind == "operator" and at is not None and houses and spells:
+                away[i] += not any(_there(one, houses[0], at.date()) for one in spells)
     yield from (("operator", i) for i, n in away.items() if n >= params.lent_rows)
 
 

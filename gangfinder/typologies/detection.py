@@ -63,8 +63,10 @@ def detect(
 def runnable(typology: Typology, available: Mapping[str, frozenset[str]], *, clock: bool) -> str | None:
     """Say why a typology cannot run on this data, or return ``None``."""
     reason = missing(typology, available) or _none_of(typology, available)
-    if reason is not None or clock or not typology.needs_clock:
-        return reason
+    if reason is not None:
+        return f"{reason}: {typology.without}" if typology.without else reason
+    if clock or not typology.needs_clock:
+        return None
     others = {f"{t}.{c}": c in available.get(t, ()) for t, own in typology.instead_of_clock.items() for c in own}
     if any(others.values()):
         return None

@@ -205,6 +205,7 @@ TYPOLOGY = Typology(
     grade=Grade.E2,
     requires={"staff": frozenset({"staff_id"})},
     one_of=ONE_OF,
+    without="who sits at a desk is named only with a tie of his own, and a share of papers alone names nobody",
     optional={**PAPERS, **REGISTERS},
     uses=frozenset({"rings", "ring_rows"}),
     detect=detect,

@@ -164,6 +164,7 @@ TYPOLOGY = Typology(
     grade=Grade.E1,
     requires={"staff": frozenset({"staff_id"})},
     one_of=ONE_OF,
+    without="whose account, hand or house it is cannot be known",
     optional={
         **PAPERS, **{name: columns for name, columns in REGISTERS.items() if name != "roster"},
     },

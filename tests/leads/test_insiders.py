@@ -14,7 +14,8 @@ ROWS = [(e.source_table, e.source_key) for f in pool().ring.findings for e in f.
 
 
 def facts(kind, name, rows, **registers):
-    return EntityFacts(dict.fromkeys(rows, ((kind, name, kind),)), Registers(**registers))
+    named = ((kind, name, kind), ("institution", "H1", "institution"))
+    return EntityFacts(dict.fromkeys(rows, named), Registers(**registers))
 
 
 def bound(kind, name, role):
