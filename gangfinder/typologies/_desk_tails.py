@@ -21,7 +21,7 @@ _FAMILIES = {
     "quick": Family.TEMPO, "off": Family.CALENDAR, "limit": Family.AMOUNT, "changed": Family.CONTROL,
     "passed": Family.CONTROL,
 }
-_SHOWN_DATES = 8
+_SHOWN_DATES = 5
 
 
 def desk_anomalies(staff: str, rows: pd.DataFrame, params: Params) -> tuple[Anomaly, ...]:
@@ -152,7 +152,8 @@ def tie_anomalies(staff: str, rows: pd.DataFrame, params: Params) -> tuple[Anoma
         tail, detail = _rarity(staff, part, seen)
         if tail <= (params.weak_tie_log10_p if part == HOLDER else params.tie_log10_p):
             found.append(Anomaly(Family.PERSONAL, f"tie_{part}", tail, 1, detail))
-    return tuple(found)
+    # beside a tie that counts by itself a namesake adds nothing
+    return tuple([a for a in found if a.log10_p <= params.tie_log10_p] or found)
 
 
 def _rarity(staff: str, part: str, seen: pd.DataFrame) -> tuple[float, dict[str, str | int | float]]:

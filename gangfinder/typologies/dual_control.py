@@ -144,7 +144,7 @@ def _of_house(house: str, rows: pd.DataFrame) -> Anomaly:
         "house": house, "acted_on": str(rows["m_on"].min()), "n_rows": int(rows["source_key"].nunique()),
         "last_on": f"{rows['event_at'].max():%Y-%m-%d}",
     }
-    return Anomaly(Family.CONTRADICTION, "switched_on", 0.0, 1, detail)
+    return Anomaly(Family.CONTROL, "switched_on", 0.0, 1, detail)
 
 
 def _of_hands(rows: pd.DataFrame, params: Params) -> Anomaly | None:
@@ -158,7 +158,7 @@ def _of_hands(rows: pd.DataFrame, params: Params) -> Anomaly | None:
         "n_both": k, "n_papers": n, "n_hands": int(facts["m_hands"]), "slip_share": params.slip_share,
         "first_on": days[0] if days else "", "last_on": days[-1] if days else "",
     }
-    return Anomaly(Family.CONTRADICTION, "one_pair_of_hands", tail, offices, detail)
+    return Anomaly(Family.CONTROL, "one_pair_of_hands", tail, offices, detail)
 
 
 TYPOLOGY = Typology(
