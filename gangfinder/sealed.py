@@ -25,6 +25,7 @@ from gangfinder.intake.scope import Scope
 from gangfinder.linking.execution import Linked, run_linkers
 from gangfinder.linking.projection import filled_columns
 from gangfinder.model.lead import Lead, ScoredRing
+from gangfinder.model.sealing import SEALED_PARTS
 from gangfinder.run import RunRecord, SkippedPart, Stages
 from gangfinder.scoring.defence import apply
 from gangfinder.typologies.detection import detect
@@ -153,7 +154,8 @@ def _inquire(
 ) -> Inquiry:
     plugins = asked.plugins.sealed
     with stages("reading candidates"):
-        available = filled_columns(work, canonical)
+        theirs = {name: table for name, table in canonical.items() if name in SEALED_PARTS}
+        available = {**ready.available, **filled_columns(work, theirs)}
         known = {"rings": rings(found), "ring_rows": ring_rows(found)}
         derived = {**ready.derived, **{name: work.put(name, rows) for name, rows in known.items()}}
         linked = _linked(work, plugins, canonical, derived, available, ready.linked)

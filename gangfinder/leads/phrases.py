@@ -154,6 +154,7 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "role.address": "地址",
         "role.staff": "经办人员",
         "role.official": "公职人员",
+        "role.insider": "机构内部人员",
         "role.office": "经办机构",
         "role.doctor.operates": "经手医师",
         "role.operator.operates": "经手操作员",

@@ -149,8 +149,14 @@ def best_by_family(ring: Ring) -> Mapping[Family, Anomaly]:
 def combined_tail(ring: Ring) -> float:
     """Return the log10 tail of a ring: its most surprising anomaly, corrected for the tests of its kind.
 
-    Families are tested apart; the smallest corrected tail times the number of families bounds all of them.
+    Families are tested apart; the smallest corrected tail times the number of families bounds all of them. Where a
+    typology names a person by what his desk and his tie show together, it says so (``together_log10_p`` in the detail
+    of the tie, corrected for the desks).
     """
+    anomalies = [a for f in ring.findings for a in f.anomalies]
+    joint = [float(a.detail["together_log10_p"]) for a in anomalies if "together_log10_p" in a.detail]
+    if joint:
+        return min(0.0, *joint)
     best = [_corrected(a) for a in best_by_family(ring).values()]
     return min(0.0, min(best, default=0.0) + log10(max(1, len(best))))
 

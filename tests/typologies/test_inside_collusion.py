@@ -79,17 +79,18 @@ def test_a_share_that_the_roster_makes_says_nothing():
      ("passed", Family.CONTROL)],
 )
 def test_what_is_odd_about_his_papers(flag, family):
-    """Twelve odd papers of twelve, where sixty hold fourteen of them, surprise; where all are odd they do not."""
-    rare = desk(12, 0, **{flag: 1, f"{flag}_all": 14})
+    """Twelve odd papers of twelve, where his forty hold fourteen, surprise; where all his are odd they do not."""
+    rare = desk(12, 0, marked=40, **{flag: 1, f"{flag}_all": 14})
     found = {a.name: a for a in desk_anomalies("S1", rare, Params())}
     assert found[flag].family is family
-    common = desk(12, 0, **{flag: 1, f"{flag}_all": 60})
+    common = desk(12, 0, marked=40, **{flag: 1, f"{flag}_all": 40})
     assert flag not in {a.name for a in desk_anomalies("S1", common, Params())}
 
 
 def tie(part="hub", contacts=4, circle=5, whole=5_000, rivals=1):
     return pd.DataFrame([{
-        "m_part": part, "m_how": "household", "m_tied": "A1", "m_contacts": contacts, "m_circle": circle,
+        "m_part": part, "m_how": "household", "m_tied": "A1", "m_contacts": contacts, "m_people": circle,
+        "m_houses": circle, **{f"m_n_{p}": contacts if p == part else 0 for p in ("member", "hub", "holder", "house")},
         "m_patients": whole, "m_institutions": whole, "m_staff_tied": rivals, "m_staff_all": 70,
         "source_table": "reimbursements", "source_key": "r0",
     }])
