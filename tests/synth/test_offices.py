@@ -7,6 +7,7 @@ import io
 import json
 from collections import Counter
 
+import numpy as np
 import pandas as pd
 import pyarrow.csv as pacsv
 import pytest
@@ -16,6 +17,7 @@ from gangfinder.evaluate.reading import ring_of
 from gangfinder.model.tables import TABLES
 from gangfinder.synth import Town, TownSettings, build_town
 from gangfinder.synth.innocents import OFFICE_LOOKALIKES
+from gangfinder.synth.limits import LIMITS
 
 BEFORE = {
     # digests of all tables and the truth of small towns, taken before there were offices
@@ -270,19 +272,86 @@ def test_who_works_for_the_fund_works_and_owns_nowhere_else(which, request):
     assert 0 < (~staff["id_number"].isin(_ids_of(town, "patients", "id_number"))).mean() < 0.3
 
 
+def _declared(town: Town) -> set[tuple[str, str]]:
+    """Return staff and the relatives whom they have declared."""
+    ties = town.tables["ties"].to_pandas()
+    kin = ties[(ties["source_type"] == "staff") & (ties["target_type"] == "patient")]
+    return set(zip(kin["source_id"], kin["target_id"], strict=True))
+
+
+@pytest.mark.parametrize("which", ["town", "clean"])
+def test_staff_and_towns_people_have_honest_things_in_common(which, request):
+    town = request.getfixturevalue(which)
+    staff = town.tables["staff"].to_pandas().set_index("staff_id")
+    people = town.tables["patients"].to_pandas().set_index("patient_id")
+    claims = town.tables["reimbursements"].to_pandas()
+    alike = {kind: [a for a in town.truth.lookalikes if a.kind == kind] for kind in OFFICE_LOOKALIKES}
+    for one in alike["number_of_kin"]:
+        assert set(people.loc[list(one.patients), "phone"]) == set(staff.loc[list(one.staff), "phone"])
+    for one in alike["helped_neighbour"]:
+        paper = claims[claims["reimbursement_id"].isin(one.reimbursements)]
+        assert len(paper) == 1
+        assert set(paper["agent_id_number"].dropna()) <= set(staff.loc[list(one.staff), "id_number"])
+    for one in alike["large_family"]:
+        assert {(s, kin) for s in one.staff for kin in one.patients} <= _declared(town)
+        assert len(one.patients) >= 5
+    for one in alike["flat_rates"]:
+        paper = claims[claims["reimbursement_id"].isin(one.reimbursements)]
+        paid = paper.loc[paper["decision"] == "approved", "fund_amount"].astype(float)
+        assert sum((0.95 * limit <= paid).all() and (paid < limit).all() for limit in LIMITS) == 1
+
+
+def test_half_of_the_families_of_staff_are_paid_into_accounts_known_for_theirs(town, clean):
+    for t in (town, clean):
+        families = [a for a in t.truth.lookalikes if a.kind == "staff_as_patients" and a.reimbursements]
+        claims = t.tables["reimbursements"].to_pandas().set_index("reimbursement_id")
+        names = t.tables["patients"].to_pandas().set_index("patient_id")["name"]
+        for one in families:
+            paper = claims.loc[list(one.reimbursements)]
+            assert (paper["payee_name"] == paper["patient_id"].map(names)).all()
+        assert 0.3 * 46 < len(families) < 0.8 * 46  # members of staff at large offices
+
+
+def test_kin_of_honest_staff_are_among_the_people_of_rings_now_and_then():
+    met = []
+    for seed in (3, 21, 22):
+        town = build_town(TownSettings(patients=PEOPLE, seed=seed, offices=True))
+        insiders = {one for ring, _ in _hosts(town) for one in ring.staff}
+        members = {one for ring in town.truth.rings for one in (*ring.patients, *ring.agents)}
+        met.append(sum(kin in members for one, kin in _declared(town) if one not in insiders))
+    assert min(met) >= 1
+    assert sum(met) >= 6
+
+
+def test_bills_over_the_desk_of_an_insider_lie_just_below_limits_more_often_than_others():
+    near, far = [], []
+    for seed in (23, 24, 25):
+        town = build_town(TownSettings(patients=PEOPLE, seed=seed, offices=True, typologies=("T17", "T20")))
+        claims = town.tables["reimbursements"].to_pandas().set_index("reimbursement_id")
+        fund = claims["fund_amount"].astype(float)
+        just = pd.concat([(fund >= 0.97 * limit) & (fund < limit) for limit in LIMITS], axis=1).any(axis=1)
+        told = {host.group_id for ring, host in _hosts(town) if ring.style in {"one_handler", "pair"}}
+        for ring in town.truth.rings:
+            if ring.kind == "T17":
+                (near if ring.group_id in told else far).append(just[list(ring.reimbursements)].mean())
+    assert max(far) < 0.1
+    assert 0.05 < sum(near) / len(near) < 0.3
+
+
 def test_no_honest_member_of_staff_hands_in_for_strangers_again_and_again():
     for seed in (3, 21, 22):
         town = build_town(TownSettings(patients=PEOPLE, seed=seed, offices=True))
         staff = town.tables["staff"].to_pandas().set_index("id_number")["staff_id"]
         home = town.tables["patients"].to_pandas().set_index("patient_id")
         household = home.dropna(subset=["id_number", "household_id"]).set_index("id_number")["household_id"]
-        insiders = {one for ring, _ in _hosts(town) for one in ring.staff}
+        insiders, kin = {one for ring, _ in _hosts(town) for one in ring.staff}, _declared(town)
         for table in ("reimbursements", "filings", "enrolments"):
             rows = town.tables[table].to_pandas()
             rows = rows[rows["agent_id_number"].isin(staff.index.intersection(household.index))]
             far = rows["patient_id"].map(home["household_id"]).ne(rows["agent_id_number"].map(household))
             far &= rows["patient_id"].map(home["household_id"]).notna()
             own = rows["agent_id_number"].map(staff)
+            far &= np.array([pair not in kin for pair in zip(own, rows["patient_id"], strict=True)], dtype=bool)
             strangers = rows[far & ~own.isin(insiders)].groupby("agent_id_number")["patient_id"].nunique()
             assert strangers.max() <= 1 or strangers.empty, table
 
