@@ -169,6 +169,15 @@ def _entry(town: Town, ring_id: str) -> dict[str, object]:
     return next(ring for ring in town.truth.to_json()["rings"] if ring["ring_id"] == ring_id)
 
 
+@pytest.mark.parametrize("more", [{"difficulty": 3}, {"lookalike_density": 2.0}, {"patients": 2_000}, {"months": 3}])
+def test_insiders_and_lookalikes_are_cast_in_hidden_dense_small_and_short_towns(more):
+    town = build_town(TownSettings(**{"patients": 3_000, "seed": 26, "offices": True, **more}))
+    assert len(_hosts(town)) == 3
+    assert all(ring.n_rows >= 3 or ring.style == "owner" for ring, _ in _hosts(town))
+    counts, least = town.truth.to_json()["lookalike_counts"], 3 * more.get("lookalike_density", 1)
+    assert min(counts[kind] for kind in OFFICE_LOOKALIKES) >= least
+
+
 def test_an_insider_has_more_of_the_ring_than_his_office_explains(town):
     office = town.tables["staff"].to_pandas().set_index("staff_id")
     files = _files(town)
@@ -339,8 +348,8 @@ def test_bills_over_the_desk_of_an_insider_lie_just_below_limits_more_often_than
 
 
 def test_no_honest_member_of_staff_hands_in_for_strangers_again_and_again():
-    for seed in (3, 21, 22):
-        town = build_town(TownSettings(patients=PEOPLE, seed=seed, offices=True))
+    for more in ({"seed": 3}, {"seed": 21, "difficulty": 3}, {"seed": 22, "lookalike_density": 2.0}):
+        town = build_town(TownSettings(patients=PEOPLE, offices=True, **more))
         staff = town.tables["staff"].to_pandas().set_index("id_number")["staff_id"]
         home = town.tables["patients"].to_pandas().set_index("patient_id")
         household = home.dropna(subset=["id_number", "household_id"]).set_index("id_number")["household_id"]
