@@ -188,7 +188,10 @@ def test_a_sealed_lead_names_the_insider(outs, insider):
     assert not [part for part in record(sealed)["skipped"] if part["kind"] == "pass" or part["slug"] == "one_hand"]
     (lead,) = (r["lead_id"] for r in sheet(sealed, "leads.csv") if "T97" in r["typologies"])
     of = {name: [r for r in sheet(sealed, f"{name}.csv") if r["lead_id"] == lead] for name in ("members", "benign")}
-    assert {r["entity_id"] for r in of["members"] if r["entity_type"] == "staff"} == {insider}
+    named = {r["entity_id"] for r in of["members"] if r["entity_type"] == "staff"}
+    # the ring's insiders are two: who took in most of its claims, and who reviewed them
+    planted = {f"{CANARY}{s}" for r in build_town(OFFICES).truth.rings if r.kind == "T20" for s in r.staff}
+    assert {insider} <= named <= planted
     own = [r for r in sheet(sealed, "evidence.csv") if r["lead_id"] == lead and r["typology"] == "T97"]
     assert {r["source_table"] for r in own} == {"reimbursements"}
     assert "local_agent" in {r["explanation"] for r in of["benign"]}
