@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ import numpy as np
 from gangfinder.synth.bureau import Bureau
 from gangfinder.synth.casting import Part, Scene
 from gangfinder.synth.events import NONE, Conduct
+from gangfinder.synth.streams import Ints
 
 C = TypeVar("C", bound=Conduct)
 
@@ -47,7 +49,9 @@ class Tie:
     target: int
 
 
-def tied(scene: Scene, bureau: Bureau, rng: np.random.Generator, staff: int, part: Part) -> tuple[Tie, Part]:
+def tied(
+    scene: Scene, bureau: Bureau, rng: np.random.Generator, staff: int, part: Part, others: Sequence[Tie] = ()
+) -> tuple[Tie, Part]:
     """Return a tie of a member of staff to a ring, and the ring as it is with it.
 
     Parameters
@@ -56,6 +60,8 @@ def tied(scene: Scene, bureau: Bureau, rng: np.random.Generator, staff: int, par
         The town and the random stream.
     staff, part
         The insider and the ring. Who lives elsewhere has no household here: his tie is a declared one.
+    others
+        Ties of other insiders of the ring: whom they lead to stays in it.
     """
     kinds = _TIES[part.kind][scene.world.settings.difficulty]
     kind = kinds[int(rng.integers(len(kinds)))]
@@ -63,8 +69,9 @@ def tied(scene: Scene, bureau: Bureau, rng: np.random.Generator, staff: int, par
     person = himself if kind in {OWN_ACCOUNT, OWN_AGENT} else int(bureau.spare[staff])
     if kind in {OWN_ACCOUNT, KIN_ACCOUNT} and person != NONE:
         return Tie(staff, kind, person), _paid(rng, part, person)
-    if kind in {OWN_AGENT, KIN_AGENT} and person != NONE:
-        return Tie(staff, kind, person), _acting(part, person)
+    free = _free(part, others)
+    if kind in {OWN_AGENT, KIN_AGENT} and person != NONE and len(free):
+        return Tie(staff, kind, person), _acting(part, person, free)
     if kind == PAST:
         house = part.places[0] if part.kind == "T17" else scene.world.places.doctor_place[part.doctors[0]]
         return Tie(staff, kind, int(house)), part
@@ -83,9 +90,14 @@ def _paid(rng: np.random.Generator, part: Part, person: int) -> Part:
     return replace(part, claims=claims.having(account=account), accounts=np.unique(account[account != members]))
 
 
-def _acting(part: Part, person: int) -> Part:
-    """Return the ring with a person in place of its first agent."""
-    old = _acted(part)
+def _free(part: Part, others: Sequence[Tie]) -> Ints:
+    """Return the ring's agents whom no tie of another insider leads to."""
+    return part.agents[~np.isin(part.agents, [tie.target for tie in others])]
+
+
+def _acting(part: Part, person: int, free: Ints) -> Part:
+    """Return the ring with a person in place of the first of its free agents."""
+    old = _acted(part, free)
     fresh = part.agents.copy()
     fresh[part.agents == old] = person
     more = {table: _instead(conduct, old, person) for table, conduct in part.more.items()}
@@ -97,12 +109,12 @@ def _acting(part: Part, person: int) -> Part:
     )
 
 
-def _acted(part: Part) -> int:
-    """Return the agent who acts most often."""
+def _acted(part: Part, free: Ints) -> int:
+    """Return the free agent who acts most often."""
     seen = [part.claims["agent"], *(one["agent"] for one in part.more.values() if "agent" in one.schema)]
     acted = np.concatenate(seen)
-    acted = acted[np.isin(acted, part.agents)]
-    return int(np.bincount(acted).argmax()) if len(acted) else int(part.agents[0])
+    acted = acted[np.isin(acted, free)]
+    return int(np.bincount(acted).argmax()) if len(acted) else int(free[0])
 
 
 def _instead(conduct: C, old: int, new: int) -> C:

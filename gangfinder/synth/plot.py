@@ -135,10 +135,10 @@ def _scheme(
     handler, reviewer = _staff(scene, bureau, rng, style, _BUSINESS[part.kind], used)
     if max(handler, reviewer) == NONE:
         return None
-    ties = []
+    ties: list[Tie] = []
     for staff in (handler, reviewer):
         if staff != NONE and rng.random() < _KNOWN[scene.world.settings.difficulty]:
-            tie, part = tied(scene, bureau, rng, staff, part)
+            tie, part = tied(scene, bureau, rng, staff, part, ties)
             ties.append(tie)
     if part.kind == "T17" and style in {ONE, PAIR}:
         part = lowered(scene, scene.world.streams.rng("insider limits", number), part)

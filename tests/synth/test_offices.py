@@ -15,7 +15,7 @@ import pytest
 from gangfinder.errors import SettingsError
 from gangfinder.evaluate.reading import ring_of
 from gangfinder.model.tables import TABLES
-from gangfinder.synth import Town, TownSettings, build_town
+from gangfinder.synth import Town, TownSettings, build_town, personal
 from gangfinder.synth.innocents import OFFICE_LOOKALIKES
 from gangfinder.synth.limits import LIMITS
 
@@ -228,6 +228,22 @@ def test_every_insider_of_an_open_town_has_a_tie_that_the_records_show():
             if "declared" in ring.ties:
                 mine = ties[ties["source_id"].isin(ring.staff)]
                 assert mine["target_id"].isin([*host.agents, *host.patients]).any()
+
+
+def test_kin_of_both_insiders_of_a_pair_act_for_the_ring(monkeypatch):
+    """The second's kin took the first's place among the agents, and nothing on record tied the first to the ring."""
+    monkeypatch.setattr(personal, "_TIES", dict.fromkeys(("T11", "T17", "T19"), ((personal.KIN_AGENT,),) * 4))
+    town = build_town(TownSettings(patients=PEOPLE, seed=7, offices=True, rings_per_typology=4, difficulty=0))
+    staff, people = (town.tables[name].to_pandas() for name in ("staff", "patients"))
+    home = people.set_index("patient_id")["household_id"]
+    lives = staff.merge(people[["id_number", "household_id"]], on="id_number").set_index("staff_id")["household_id"]
+    pairs = [(ring, host) for ring, host in _hosts(town) if ring.style == "pair"]
+    assert pairs
+    for ring, host in pairs:
+        acting = {home[agent] for agent in host.agents if agent in home}
+        known = [lives[one] for one in ring.staff if one in lives]
+        assert len(known) == 2
+        assert set(known) <= acting
 
 
 @pytest.mark.parametrize("seed", [3, 4])
