@@ -195,8 +195,10 @@ def _others(part: str, facts: pd.Series, tail: float) -> float:
     return float(10.0 ** min(whole, tail))
 
 
-def named(desk: Mapping[str, Sequence[Anomaly]], ties: Mapping[str, Sequence[Anomaly]], params: Params) -> list[str]:
-    """Return whom desk and tie together name.
+def named(
+    desk: Mapping[str, Sequence[Anomaly]], ties: Mapping[str, Sequence[Anomaly]], params: Params
+) -> dict[str, float]:
+    """Return whom desk and tie together name, with the log10 tail that names him.
 
     Parameters
     ----------
@@ -209,12 +211,25 @@ def named(desk: Mapping[str, Sequence[Anomaly]], ties: Mapping[str, Sequence[Ano
     -----
     Over whose desk a ring's papers go and who is whose kin are independent where nobody lets the ring pass, so the two
     tails are combined after Fisher; the desks of the ring are the tests. Once one person is named, others of the ring
-    are tested by themselves (M. Benjamini and M. Bogomolov, *J. R. Stat. Soc. B* 76 (2014) 297–318).
+    are tested by themselves (M. Benjamini and M. Bogomolov, *J. R. Stat. Soc. B* 76 (2014) 297–318). A handler and a
+    reviewer, each with a tie of his own, may be named by what both show: their tails are combined in the same way.
     """
     tails = {s: together(desk[s], ties.get(s, ()), params) for s in sorted(desk)}
-    if min(tails.values(), default=0.0) > params.person_log10_p:
-        return []
-    return [s for s, tail in tails.items() if tail <= params.second_log10_p]
+    likely = {s: tail for s, tail in tails.items() if tail <= params.second_log10_p}
+    if min(tails.values(), default=0.0) <= params.person_log10_p:
+        return likely
+    pairs = [
+        (fisher(np.array([likely[h], likely[r]])), h, r)
+        for h in likely if _does(desk[h], "handler")
+        for r in likely if h != r and _does(desk[r], "reviewer")
+    ]
+    joint, *both = min(pairs, default=(0.0, "", ""))
+    return dict.fromkeys(sorted(both), joint) if joint <= params.person_log10_p else {}
+
+
+def _does(desk: Sequence[Anomaly], role: str) -> bool:
+    """Say whether a person stands out in a role by the share of the ring's papers that he had."""
+    return any(a.name.startswith(f"{role}_share") for a in desk)
 
 
 def together(desk: Sequence[Anomaly], ties: Sequence[Anomaly], params: Params) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 PROVISIONS = (
-    "医疗保障基金使用监督管理条例 第三十六条、第四十三条",
+    "医疗保障基金使用监督管理条例 第三十六条、第四十二条",
     "社会保险法 第八十九条、第九十三条",
     "公职人员政务处分法 第三十三条",
 )

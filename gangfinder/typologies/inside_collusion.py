@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from gangfinder.model.evidence import Anomaly, Grade
 from gangfinder.model.group import Group, Verdict
 from gangfinder.typologies._circle import CHANCE, accounts_of, circle, contacts, kin_of, tied
-from gangfinder.typologies._desk_tails import desk_anomalies, named, tie_anomalies, together
+from gangfinder.typologies._desk_tails import desk_anomalies, named, tie_anomalies
 from gangfinder.typologies._inside_texts import CLEARS, PROVISIONS, RECORDS, SENTENCES
 from gangfinder.typologies._office_desks import (
     FLAGS,
@@ -185,13 +185,12 @@ def confirm(group: Group, params: Params) -> Verdict | None:
         return None
     kept = rows["subject_id"].isin(who) & (rows["m_role"].isna() | (rows["m_own"] == 1))
     kept &= rows["source_table"] != "enrolments"  # an enrolment has no key to cite: what was drawn on it stands for it
-    return Verdict(tuple(who), tuple(a for s in who for a in (*desk[s], *_with(desk[s], met[s], params))), kept)
+    return Verdict(tuple(who), tuple(a for s in who for a in (*desk[s], *_with(met[s], who[s]))), kept)
 
 
-def _with(desk: tuple[Anomaly, ...], ties: tuple[Anomaly, ...], params: Params) -> tuple[Anomaly, ...]:
+def _with(ties: tuple[Anomaly, ...], tail: float) -> tuple[Anomaly, ...]:
     """Return the ties with how surprising they and the desk are together: by this the lead is admitted."""
-    tail = round(together(desk, ties, params), 4)
-    return tuple(replace(tie, detail={**tie.detail, "together_log10_p": tail}) for tie in ties)
+    return tuple(replace(tie, detail={**tie.detail, "together_log10_p": round(tail, 4)}) for tie in ties)
 
 
 def _by_staff(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

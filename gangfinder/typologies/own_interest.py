@@ -35,13 +35,12 @@ class Params(DeskParams):
     Parameters
     ----------
     strangers
-        Fewest people outside his family on whose papers he is paid or hands in: one may be a slip of the pen.
-    kin_strangers
-        The same where the account is a relative's, and he dealt with the papers himself.
+        Fewest households outside his own on whose papers he is paid or hands in, or a relative is paid whose papers
+        he dealt with himself: whoever works for the fund helps an old neighbour now and then. One household more where
+        the register of patients does not know him, for it may be his own.
     """
 
-    strangers: int = 2
-    kin_strangers: int = 3
+    strangers: int = 3
 
 
 def detect(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the thresholds are asked of the group
@@ -62,7 +61,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the th
     by_him = ibis.coalesce(met.handler_id == met.staff_id, no) | ibis.coalesce(met.reviewer_id == met.staff_id, no)
     parts.append(_row(met.filter(by_him), KIN_ACCOUNT))
     every = parts[0].union(*parts[1:], distinct=True).anti_join(kin, ["staff_id", "patient_id"])
-    return _evidence(every).union(_evidence(_houses(tables)), distinct=False)
+    return _evidence(_at_home(every, tables)).union(_evidence(_houses(tables)), distinct=False)
 
 
 def _mine(tables: Tables, whose: str) -> ir.Table:
@@ -92,6 +91,19 @@ def _row(met: ir.Table, shows: str) -> ir.Table:
     )
 
 
+def _at_home(rows: ir.Table, tables: Tables) -> ir.Table:
+    """Add the household of whose paper it is, and whether the register of patients knows the member of staff."""
+    import ibis
+
+    patients, kin = tables["patients"], tables["kin"]
+    homes = patients.filter(patients.household_id.nullif("").notnull())
+    homes = homes.group_by("patient_id").aggregate(m_home=homes.household_id.min())
+    known = kin.filter(kin.how == "self").group_by("staff_id").aggregate(m_known=ibis._.patient_id.nunique())
+    rows = rows.left_join(homes, "patient_id").drop("patient_id_right")
+    rows = rows.left_join(known, "staff_id").drop("staff_id_right")
+    return rows.mutate(m_home=ibis.coalesce(rows.m_home, rows.patient_id), m_known=ibis.coalesce(rows.m_known, 0))
+
+
 def _houses(tables: Tables) -> ir.Table:
     """Return the money of houses of open leads for which somebody acted although the owner is of his circle."""
     import ibis
@@ -111,6 +123,7 @@ def _houses(tables: Tables) -> ir.Table:
     return met.select(
         "staff_id", "amount", "source_table", "source_key", "event_at", "m_house", "m_action", "m_acted_on",
         patient_id=ibis.null().cast("string"), shows=ibis.literal(OWN_HOUSE), institution_id=met.m_house,
+        m_home=ibis.null().cast("string"), m_known=ibis.literal(1),
     )
 
 
@@ -122,7 +135,7 @@ def _evidence(rows: ir.Table) -> ir.Table:
         institution_id=rows.institution_id, source_table=rows.source_table, source_key=rows.source_key,
         event_at=rows.event_at.cast("timestamp"), amount=rows.amount.cast("decimal(18,2)"),
         grade=ibis.literal(Grade.E1.value), shows=ibis.literal("row_").concat(rows.shows), m_patient=rows.patient_id,
-        m_house=rows.m_house,
+        m_house=rows.m_house, m_home=rows.m_home, m_known=rows.m_known.cast("int64"),
         m_action=rows.m_action, m_acted_on=rows.m_acted_on.cast("string"), m_strangers=ibis.literal(1),
     )
 
@@ -149,9 +162,10 @@ def _said(shows: str, rows: pd.DataFrame, params: Params) -> Anomaly | None:
         first = rows.iloc[0]
         detail |= {"house": str(first["m_house"]), "acted_on": str(first["m_acted_on"])}
         return Anomaly(Family.PERSONAL, shows, 0.0, 1, detail)
-    people = int(rows["m_patient"].nunique())
-    if people < (params.kin_strangers if shows == KIN_ACCOUNT else params.strangers):
+    homes, known = int(rows["m_home"].nunique()), bool(rows["m_known"].max())
+    if homes < params.strangers + (0 if known else 1):
         return None
+    people = int(rows["m_patient"].nunique())
     days = sorted({f"{at:%Y-%m-%d}" for at in rows["event_at"].dropna()})
     detail |= {"n_people": people, "first_on": days[0] if days else "", "last_on": days[-1] if days else ""}
     return Anomaly(Family.PERSONAL, shows, 0.0, 1, detail)
@@ -178,7 +192,7 @@ TYPOLOGY = Typology(
     grouping="hub",
     benign=("staff_as_patients",),
     provisions=(
-        "医疗保障基金使用监督管理条例 第四十三条", "公职人员政务处分法 第三十三条", "公务员法 第七十六条（公务回避）",
+        "医疗保障基金使用监督管理条例 第四十二条", "公职人员政务处分法 第三十三条", "公务员法 第七十六条（公务回避）",
     ),
     clears=(
         "账户、证件号码登记有误或已转让他人的证明", "受单位指派代收代办的书面记录", "已申报亲属关系并经批准办理的记录",
