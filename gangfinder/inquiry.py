@@ -21,7 +21,7 @@ from gangfinder.scoring.judging import judge_groups
 from gangfinder.scoring.proximity import ProximityParams, expand, near_known
 from gangfinder.scoring.ranking import ScoringParams, score
 from gangfinder.scoring.stamp import StampParams, stamped
-from gangfinder.typologies.detection import Detected, detect, runnable
+from gangfinder.typologies.detection import Detected, detect, let_go, runnable
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -168,6 +168,7 @@ def conclude(
         )
         groups = grouped.groups
         stage.rows = sum(len(g) for g in groups.values())
+        let_go(engine, detected)
     with stages("judging") as stage:
         judged = [
             j for d in detected

@@ -17,7 +17,7 @@ from gangfinder.linking.blinding import blinded
 from gangfinder.linking.projection import filled_columns
 from gangfinder.model.lead import Lead
 from gangfinder.plugins import Plugins
-from gangfinder.run import RunRecord, SkippedPart, Stages, new_run_id
+from gangfinder.run import RunRecord, SkippedPart, Stages, new_run_id, seldom_collected
 from gangfinder.sealed import Sealing, second_pass
 from gangfinder.settings import Settings
 from gangfinder.typologies.contract import Typology
@@ -43,6 +43,7 @@ class CheckReport:
     skipped: tuple[SkippedPart, ...]
 
 
+@seldom_collected()
 def run(
     source: Path | str,
     out: Path,

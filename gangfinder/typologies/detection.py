@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,13 @@ def detect(
         )
         detected.append(Detected(typology, _checked(typology, rows)))
     return detected, skipped
+
+
+def let_go(engine: Engine, detected: Sequence[Detected]) -> None:
+    """Drop the kept steps of typologies whose rows have been fetched: nothing reads them any more."""
+    for one in detected:
+        for name, _ in one.typology.steps:
+            engine.drop(f"{one.typology.slug}_{name}")
 
 
 def runnable(typology: Typology, available: Mapping[str, frozenset[str]], *, clock: bool) -> str | None:
