@@ -147,6 +147,7 @@ def conclude(
     stages: Stages,
     plugins: Plugins,
     ready: Prepared,
+    scoring: ScoringParams | None = None,
 ) -> Inquiry:
     """Judge and rank what was prepared.
 
@@ -158,7 +159,10 @@ def conclude(
         Tables that name known cases; none asks for no proximity.
     ready
         Candidate rows, and what the explanations say of the population.
+    scoring
+        How leads are admitted and ordered; default: as in the open list.
     """
+    scoring = scoring or open_scoring(settings)
     derived, clock, applied, detected = ready.derived, ready.clock, ready.applied, ready.detected
     with stages("detecting") as stage:
         rings = settings.tuned("rings", RingSettings())
@@ -179,18 +183,19 @@ def conclude(
         made = merge([(j.finding, j.judgements) for j in judged])
         made = defended(engine, made, plugins.typologies, plugins.explanations, applied, derived)
         n_groups = sum(len(g) for g in groups.values())
-        scored = score(made, n_groups, _scoring(settings), clock=clock)
+        scored = score(made, n_groups, scoring, clock=clock)
         stage.rows = len(scored)
     with stages("testing robustness") as stage:
         stamp = settings.tuned("stamp", StampParams())
-        scored = stamped(scored, judged, grouped, _scoring(settings), stamp, clock=clock, seed=settings.seed)
+        scored = stamped(scored, judged, grouped, scoring, stamp, clock=clock, seed=settings.seed)
         near = expand(engine, canonical, derived["visits"], settings.tuned("proximity", ProximityParams()))
         scored = near_known(scored, near)
         stage.rows = len(scored)
     return Inquiry(tuple(scored), ready.gone, {slug: len(g) for slug, g in sorted(groups.items())})
 
 
-def _scoring(settings: Settings) -> ScoringParams:
+def open_scoring(settings: Settings) -> ScoringParams:
+    """Return how the open list is admitted and ordered."""
     base = ScoringParams(minimum_amount=settings.minimum_amount, top=settings.top)
     return settings.tuned("scoring", base)
 
@@ -200,4 +205,4 @@ def skipped_parts(kind: str, skipped: Sequence[Skipped]) -> tuple[SkippedPart, .
     return tuple(SkippedPart(kind, s.slug, s.reason) for s in skipped)
 
 
-__all__ = ["Inquiry", "Prepared", "conclude", "inquire", "prepare", "skipped_parts"]
+__all__ = ["Inquiry", "Prepared", "conclude", "inquire", "open_scoring", "prepare", "skipped_parts"]

@@ -43,6 +43,11 @@ if TYPE_CHECKING:
 
 Tables = Mapping[str, "ir.Table"]
 
+FALSE_SHARE = 0.01
+"""Expected share of false leads in the sealed list (``[sealed] false_discovery_share``): it holds a few leads, not
+hundreds, and each of them has a tie of the person besides; one in a thousand would keep every short ring's helper off.
+"""
+
 UNKNOWN_WITHOUT: Mapping[str, str] = MappingProxyType(
     {
         "staff": "people of the fund are not known, so nobody is named; the process of offices is judged all the same",

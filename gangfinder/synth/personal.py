@@ -69,15 +69,25 @@ def tied(
     person = himself if kind in {OWN_ACCOUNT, OWN_AGENT} else int(bureau.spare[staff])
     if kind in {OWN_ACCOUNT, KIN_ACCOUNT} and person != NONE:
         return Tie(staff, kind, person), _paid(rng, part, person)
-    free = _free(part, others)
+    acting = _agents(part)
+    free = acting[~np.isin(acting, [tie.target for tie in others])]
     if kind in {OWN_AGENT, KIN_AGENT} and person != NONE and len(free):
-        return Tie(staff, kind, person), _acting(part, person, free)
+        return Tie(staff, kind, person), _instead_of(part, int(free[0]), person)
     if kind == PAST:
         house = part.places[0] if part.kind == "T17" else scene.world.places.doctor_place[part.doctors[0]]
         return Tie(staff, kind, int(house)), part
-    known = part.agents[~np.isin(part.agents, bureau.person)]
-    agent = rng.choice(known if len(known) else part.people)
-    return Tie(staff, PHONE if kind == PHONE else DECLARED, int(agent)), part
+    if kind == PHONE and len(free):
+        return Tie(staff, kind, int(rng.choice(free))), part
+    known = acting[~np.isin(acting, bureau.person)]
+    return Tie(staff, DECLARED, int(rng.choice(known if len(known) else part.people))), part
+
+
+def _agents(part: Part) -> Ints:
+    """Return the agents who stand on papers of the ring, who acts most often first: a tie to another shows nowhere."""
+    rows = [part.claims["agent"], *(one["agent"] for one in part.more.values() if "agent" in one.schema)]
+    who, times = np.unique(np.concatenate(rows), return_counts=True)
+    acts = np.isin(who, part.agents)
+    return who[acts][np.argsort(-times[acts], kind="stable")]
 
 
 def _paid(rng: np.random.Generator, part: Part, person: int) -> Part:
@@ -90,14 +100,8 @@ def _paid(rng: np.random.Generator, part: Part, person: int) -> Part:
     return replace(part, claims=claims.having(account=account), accounts=np.unique(account[account != members]))
 
 
-def _free(part: Part, others: Sequence[Tie]) -> Ints:
-    """Return the ring's agents whom no tie of another insider leads to."""
-    return part.agents[~np.isin(part.agents, [tie.target for tie in others])]
-
-
-def _acting(part: Part, person: int, free: Ints) -> Part:
-    """Return the ring with a person in place of the first of its free agents."""
-    old = _acted(part, free)
+def _instead_of(part: Part, old: int, person: int) -> Part:
+    """Return the ring with a person in place of one of its agents."""
     fresh = part.agents.copy()
     fresh[part.agents == old] = person
     more = {table: _instead(conduct, old, person) for table, conduct in part.more.items()}
@@ -107,14 +111,6 @@ def _acting(part: Part, person: int, free: Ints) -> Part:
         part, claims=claims.having(account=account), agents=fresh, more=more,
         accounts=np.where(part.accounts == old, person, part.accounts),
     )
-
-
-def _acted(part: Part, free: Ints) -> int:
-    """Return the free agent who acts most often."""
-    seen = [part.claims["agent"], *(one["agent"] for one in part.more.values() if "agent" in one.schema)]
-    acted = np.concatenate(seen)
-    acted = acted[np.isin(acted, free)]
-    return int(np.bincount(acted).argmax()) if len(acted) else int(free[0])
 
 
 def _instead(conduct: C, old: int, new: int) -> C:

@@ -94,7 +94,7 @@ class Params:
     tie_log10_p: float = -1.0
     surprise_log10_p: float = -3.0
     weak_tie_log10_p: float = -0.5
-    person_log10_p: float = -4.0
+    person_log10_p: float = -3.0
     second_log10_p: float = -2.0
 
 
