@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gangfinder.errors import GangfinderError, OutputError
-from gangfinder.inquiry import Inquiry, Prepared, conclude, skipped_parts
+from gangfinder.inquiry import Inquiry, Prepared, conclude, open_scoring, skipped_parts
 from gangfinder.intake.loading import canonical_tables, handed_over, input_digests
 from gangfinder.intake.scope import Scope
 from gangfinder.linking.execution import Linked, run_linkers
@@ -190,7 +190,8 @@ def _inquire(
         applied = apply(work, plugins.explanations, canonical, derived, available)
     prepared = Prepared(available, derived, ready.clock, applied, linked, detected, skipped, ready.windows)
     # how near somebody on the staff is to known cases is not asked: signals about him are evidence or nothing
-    judged = conclude(work, {}, asked.settings, stages, plugins, prepared)
+    scoring = asked.settings.tuned("sealed", replace(open_scoring(asked.settings), false_discovery_share=FALSE_SHARE))
+    judged = conclude(work, {}, asked.settings, stages, plugins, prepared, scoring)
     return replace(judged, skipped=(*judged.skipped, *unseen))
 
 
