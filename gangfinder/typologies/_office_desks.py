@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from gangfinder.engine.portable import (
     days_between,
     epoch_seconds,
+    floor_divide,
     is_midnight,
     minute_of_day,
     month_index,
@@ -45,6 +46,9 @@ class Params:
         Fewest papers of a ring over one desk before the desk is looked at.
     ring_share
         Least share of a ring's papers over one desk before it is looked at.
+    months
+        Papers are compared within so many months of the calendar: in one month a ring is most of what a desk does in
+        a kind of business, and explains itself.
     quick_seconds
         A review is quick when it follows the handling within so many seconds: nobody reads a file in that time.
     open_minute, shut_minute
@@ -81,6 +85,7 @@ class Params:
 
     rows: int = 3
     ring_share: float = 0.3
+    months: int = 3
     quick_seconds: int = 120
     open_minute: int = 7 * 60
     shut_minute: int = 18 * 60
@@ -167,7 +172,7 @@ def acts(tables: Tables, params: Params) -> ir.Table:
     done = _placed(done.mutate(day=done["at"].cast("date")), tables["desks"])
     done = _flagged(done, tables, params)
     group = string_key(done.role, done.office, done["kind"])
-    return done.mutate(queue=group, stratum=string_key(group, month_index(done.day)))
+    return done.mutate(queue=group, stratum=string_key(group, floor_divide(month_index(done.day), params.months)))
 
 
 def _placed(done: ir.Table, desk: ir.Table) -> ir.Table:
