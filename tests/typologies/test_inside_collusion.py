@@ -141,7 +141,7 @@ def bound(log10_p):
 
 def test_a_handler_and_a_reviewer_are_named_by_what_both_show():
     """Neither is surprising enough alone; that both have a tie of their own is."""
-    desk, ties = {"S1": shown("handler", -3.6), "S2": shown("reviewer", -3.6)}, {"S1": bound(-1.5), "S2": bound(-1.5)}
+    desk, ties = {"S1": shown("handler", -3.1), "S2": shown("reviewer", -3.1)}, {"S1": bound(-1.5), "S2": bound(-1.5)}
     alone = together(desk["S1"], ties["S1"], Params())
     assert Params().person_log10_p < alone < Params().second_log10_p
     assert named({"S1": desk["S1"]}, ties, Params()) == {}
@@ -153,13 +153,13 @@ def test_a_handler_and_a_reviewer_are_named_by_what_both_show():
 
 @pytest.mark.parametrize("second", ["handler", "untied"])
 def test_two_of_one_role_or_one_without_a_tie_are_no_pair(second):
-    desk = {"S1": shown("handler", -3.6), "S2": shown("handler" if second == "handler" else "reviewer", -3.6)}
+    desk = {"S1": shown("handler", -3.1), "S2": shown("handler" if second == "handler" else "reviewer", -3.1)}
     ties = {"S1": bound(-1.5)} if second == "untied" else {"S1": bound(-1.5), "S2": bound(-1.5)}
     assert named(desk, ties, Params()) == {}
 
 
 def test_whoever_is_named_alone_is_named_by_his_own_tail():
-    desk = {"S1": shown("handler", -9.0), "S2": shown("reviewer", -3.6), "S3": shown("reviewer", -1.5)}
+    desk = {"S1": shown("handler", -9.0), "S2": shown("reviewer", -3.1), "S3": shown("reviewer", -1.5)}
     ties = {one: bound(-1.5) for one in desk}
     assert named(desk, ties, Params()) == {one: together(desk[one], ties[one], Params()) for one in ("S1", "S2")}
 
