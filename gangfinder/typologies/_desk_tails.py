@@ -74,14 +74,14 @@ def _pair(staff: str, own: pd.DataFrame) -> Anomaly | None:
     detail: dict[str, str | int | float] = {
         "staff": staff, "n_own": k, "n_ring": sum(d for _, _, d in strata),
         "expected": round(sum(m * d / n for n, m, d in strata), 4),
-        "n_all": sum(n for n, _, _ in strata), "n_all_own": sum(m for _, m, _ in strata), "strata": _written(strata),
+        "n_all": sum(n for n, _, _ in strata), "n_all_own": sum(m for _, m, _ in strata), "strata": written(strata),
     }
     return Anomaly(Family.CONTROL, "pair_share", strata_tail(strata, k), 1, detail)
 
 
 def _share(staff: str, role: str, seen: pd.DataFrame, own: pd.DataFrame) -> Anomaly:
     """Test how many of the ring's papers went over this desk, against all papers of the same strata."""
-    tail, expected, strata = _stratified(seen, "m_marked", len(own))
+    tail, expected, strata = stratified(seen, "m_marked", len(own))
     rostered = bool(seen["m_rostered"].max())
     days = sorted({f"{at:%Y-%m-%d}" for at in own["event_at"]})
     shown = "、".join(days[:_SHOWN_DATES]) + ("…" if len(days) > _SHOWN_DATES else "")
@@ -89,7 +89,7 @@ def _share(staff: str, role: str, seen: pd.DataFrame, own: pd.DataFrame) -> Anom
     detail: dict[str, str | int | float] = {
         "staff": staff, "n_ring": len(seen), "n_own": len(own), "expected": round(expected, 4),
         "n_all": sum(n for n, _, _ in strata), "n_all_own": sum(m for _, m, _ in strata), "dates": shown,
-        "strata": _written(strata),
+        "strata": written(strata),
     }
     return Anomaly(Family.CONTROL, name, tail, 1, detail)
 
@@ -99,15 +99,15 @@ def _oddity(staff: str, flag: str, own: pd.DataFrame) -> Anomaly | None:
     k = int(own[f"m_{flag}"].sum())
     if k < 2:
         return None
-    tail, expected, strata = _stratified(own, f"m_{flag}_marked", k, "m_marked")
+    tail, expected, strata = stratified(own, f"m_{flag}_marked", k, "m_marked")
     detail: dict[str, str | int | float] = {
         "staff": staff, "n_own": len(own), "n_odd": k, "expected": round(expected, 4),
-        "n_all": sum(n for n, _, _ in strata), "n_all_odd": sum(m for _, m, _ in strata), "strata": _written(strata),
+        "n_all": sum(n for n, _, _ in strata), "n_all_odd": sum(m for _, m, _ in strata), "strata": written(strata),
     }
     return Anomaly(_FAMILIES[flag], flag, tail, 1, detail)
 
 
-def _stratified(
+def stratified(
     rows: pd.DataFrame, marked: str, k: int, slots: str = "m_slots"
 ) -> tuple[float, float, list[tuple[int, int, int]]]:
     """Return log10 P(X ≥ k), the expectation, and (slots, marked, drawn) of each stratum in order."""
@@ -126,7 +126,7 @@ def strata_tail(strata: list[tuple[int, int, int]], k: int) -> float:
     return float(log10_hypergeometric_sum_tail(group, slots, marked, drawn, np.array([k]))[0])
 
 
-def _written(strata: list[tuple[int, int, int]]) -> str:
+def written(strata: list[tuple[int, int, int]]) -> str:
     """Return strata as ``slots/marked/drawn`` joined by blanks, from which the tail can be recomputed."""
     return " ".join(f"{n}/{m}/{d}" for n, m, d in strata)
 

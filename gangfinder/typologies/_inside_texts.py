@@ -23,15 +23,15 @@ RECORDS = (
 )
 
 _SHARE = (
-    "该团伙可比业务 {n_ring} 件中有 {n_own} 件由 {staff} {done}；比照其在岗日内同一经办机构、同类业务、同月的份额，"
+    "该团伙可比业务 {n_ring} 件中有 {n_own} 件由 {staff} {done}；比照其在岗日内同一经办机构、同类业务、同一季度的份额，"
     "应约 {expected} 件（共 {n_all} 件，由其{done} {n_all_own} 件）；日期：{dates}"
 )
 _UNROSTERED = (
     "该团伙可比业务 {n_ring} 件中有 {n_own} 件由 {staff} {done}；没有其排班记录，未按在岗日比较，"
-    "比照同一经办机构、同类业务、同月的份额，应约 {expected} 件（共 {n_all} 件，由其{done} {n_all_own} 件）；"
+    "比照同一经办机构、同类业务、同一季度的份额，应约 {expected} 件（共 {n_all} 件，由其{done} {n_all_own} 件）；"
     "日期：{dates}"
 )
-_AMONG = "；比照其本人同月同类业务（共 {n_all} 件，其中如此 {n_all_odd} 件），应约 {expected} 件"
+_AMONG = "；比照其本人同一季度同类业务（共 {n_all} 件，其中如此 {n_all_odd} 件），应约 {expected} 件"
 
 
 def _done(text: str, word: str) -> str:

@@ -169,13 +169,13 @@ def acts(tables: Tables, params: Params) -> ir.Table:
         one = p.mutate(role=ibis.literal(role), actor=actor, at=ibis.coalesce(at, p.handled_at))
         parts.append(one.filter(one.actor.notnull() & one["at"].notnull()))
     done = parts[0].union(parts[1], distinct=False)
-    done = _placed(done.mutate(day=done["at"].cast("date")), tables["desks"])
+    done = placed(done.mutate(day=done["at"].cast("date")), tables["desks"])
     done = _flagged(done, tables, params)
     group = string_key(done.role, done.office, done["kind"])
     return done.mutate(queue=group, stratum=string_key(group, floor_divide(month_index(done.day), params.months)))
 
 
-def _placed(done: ir.Table, desk: ir.Table) -> ir.Table:
+def placed(done: ir.Table, desk: ir.Table) -> ir.Table:
     """Add the office of whoever acted, and whether he was off the roster on that day."""
     import ibis
 
@@ -303,6 +303,6 @@ def district_of(patients: ir.Table) -> ir.Table:
 
 
 __all__ = [
-    "FLAGS", "Params", "acts", "desks", "district_of", "looked_at", "papers", "ring_acts", "ring_papers",
+    "FLAGS", "Params", "acts", "desks", "district_of", "looked_at", "papers", "placed", "ring_acts", "ring_papers",
     "slots",
 ]
