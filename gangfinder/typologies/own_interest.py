@@ -1,4 +1,4 @@
-"""T27: a member of staff on both sides of the counter: own account or hand, and kin who are paid, hand in or own a house.
+"""T27: a member of staff on both sides of the counter: own account or hand, kin who are paid, hand in, or own a house.
 
 These are contradictions about the person: whoever decides on a paper must not be paid by it, hand it in, or decide for
 his own kin (回避). His own claims, and those of his household and declared kin, are his as a patient and count for
