@@ -15,7 +15,7 @@ from gangfinder.typologies.contract import Tables
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-KIN_AGENT = "kin_agent"
+KIN_AGENT, KIN_DRAWN = "kin_agent", "kin_drawn"
 
 _ROLES = (("handler", "handler_id", "handled_at"), ("reviewer", "reviewer_id", "reviewed_at"))
 
@@ -78,13 +78,30 @@ def kin_rows(tables: Tables) -> ir.Table:
     slots, handed = tables["kin_slots"], tables["handed_in"]
     whole = slots.group_by("staff_id", "stratum").aggregate(m_slots=slots.count(), m_marked=slots.mine.sum())
     seen = slots.inner_join(handed.select("staff_id", "paper", "agent"), ["staff_id", "paper"])
-    pairs = handed.select("staff_id", "agent").distinct()
-    seen = seen.inner_join(whole, ["staff_id", "stratum"]).cross_join(pairs.aggregate(m_pairs=pairs.count()))
+    desks = seen.filter(seen.mine == 1).select("staff_id", "agent", "role").distinct()
+    seen = seen.inner_join(whole, ["staff_id", "stratum"]).cross_join(desks.aggregate(m_asked=desks.count()))
     return seen.select(
-        "staff_id", "patient_id", "amount", "institution_id", "m_slots", "m_marked", "m_pairs",
+        "staff_id", "patient_id", "amount", "institution_id", "m_slots", "m_marked", "m_asked",
         source_table=seen.source, source_key=seen.key, event_at=seen["at"], shows=ibis.literal(KIN_AGENT),
         m_role=seen.role, m_stratum=seen.stratum, m_own=seen.mine, m_agent=seen.agent,
     )
 
 
-__all__ = ["KIN_AGENT", "handed_in", "kin_rows", "kin_slots"]
+def kin_drawn(tables: Tables) -> ir.Table:
+    """Return what the fund paid for whom kin enrolled over his desk: an enrolment has no key to cite."""
+    import ibis
+
+    came = kin_rows(tables)
+    came = came.filter((came.source_table == "enrolments") & (came.m_own == 1))
+    came = came.select("staff_id", "patient_id", "m_role", "m_agent", since=came.event_at).distinct()
+    s = tables["settlements"]
+    paid = came.inner_join(s, "patient_id")
+    paid = paid.filter(paid.settled_at >= paid.since)
+    return paid.select(
+        "staff_id", "patient_id", "institution_id", "m_role", "m_agent", amount=paid.fund_amount,
+        source_table=ibis.literal("settlements"), source_key=paid.settlement_id,
+        event_at=paid.settled_at.cast("timestamp"), shows=ibis.literal(KIN_DRAWN),
+    )
+
+
+__all__ = ["KIN_AGENT", "KIN_DRAWN", "handed_in", "kin_drawn", "kin_rows", "kin_slots"]

@@ -15,7 +15,7 @@ from gangfinder.model.group import Group, Verdict
 from gangfinder.model.tails import log10_corrected
 from gangfinder.typologies import _circle
 from gangfinder.typologies._desk_tails import stratified, written
-from gangfinder.typologies._kin_desk import KIN_AGENT, handed_in, kin_rows, kin_slots
+from gangfinder.typologies._kin_desk import KIN_AGENT, KIN_DRAWN, handed_in, kin_drawn, kin_rows, kin_slots
 from gangfinder.typologies._office_desks import Params as DeskParams
 from gangfinder.typologies._office_desks import desks, papers, ring_papers
 from gangfinder.typologies._staff_tables import ONE_OF, PAPERS, REGISTERS
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 OWN_ACCOUNT, KIN_ACCOUNT, OWN_AGENT, OWN_HOUSE = "own_account", "kin_account", "own_agent", "own_house"
 
 _TEXTS = ("m_house", "m_action", "m_role", "m_stratum", "m_agent")
-_COUNTS = ("m_own", "m_slots", "m_marked", "m_pairs")
+_COUNTS = ("m_own", "m_slots", "m_marked", "m_asked")
 
 FAVOURS = ("contract_switched_on", "contract_approved", "quota_raised")
 """Actions by which a house gains."""
@@ -38,7 +38,7 @@ FAVOURS = ("contract_switched_on", "contract_approved", "quota_raised")
 
 @dataclass(frozen=True, slots=True)
 class Params(DeskParams):
-    """Parameters of T27 (of T20's, ``holders``, ``rows``, ``months`` and ``person_log10_p`` are read).
+    """Parameters of T27 (of T20's, ``holders``, ``rows``, ``months`` and ``second_log10_p`` are read).
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def detect(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the th
     by_him = ibis.coalesce(met.handler_id == met.staff_id, no) | ibis.coalesce(met.reviewer_id == met.staff_id, no)
     parts.append(_paper(met.filter(by_him), KIN_ACCOUNT))
     every = parts[0].union(*parts[1:], distinct=True).anti_join(kin, ["staff_id", "patient_id"])
-    handed = _row(kin_rows(tables))
+    handed = _row(kin_rows(tables)).union(_row(kin_drawn(tables)), distinct=True)
     own = _at_home(every.union(handed, distinct=True), tables)
     return _evidence(own).union(_evidence(_houses(tables)), distinct=False)
 
@@ -106,7 +106,8 @@ def _row(met: ir.Table) -> ir.Table:
 
     columns = {**dict.fromkeys(_TEXTS, "string"), "m_acted_on": "date", **dict.fromkeys(_COUNTS, "int64")}
     return met.select(
-        "staff_id", "patient_id", "amount", "institution_id", "source_table", "source_key", "event_at", "shows",
+        "staff_id", "patient_id", "institution_id", "source_table", "source_key", "shows",
+        amount=met.amount.cast("decimal(18,2)"), event_at=met.event_at.cast("timestamp"),
         **{c: (met[c] if c in met.columns else ibis.null()).cast(kind) for c, kind in columns.items()},
     )
 
@@ -151,7 +152,7 @@ def _evidence(rows: ir.Table) -> ir.Table:
     return rows.select(
         group_id=rows.staff_id, subject_type=ibis.literal("staff"), subject_id=rows.staff_id,
         institution_id=rows.institution_id, source_table=rows.source_table, source_key=rows.source_key,
-        event_at=rows.event_at.cast("timestamp"), amount=rows.amount.cast("decimal(18,2)"),
+        event_at=rows.event_at, amount=rows.amount,
         grade=ibis.literal(Grade.E1.value), shows=ibis.literal("row_").concat(rows.shows), m_patient=rows.patient_id,
         m_house=rows.m_house, m_home=rows.m_home, m_known=rows.m_known.cast("int64"),
         m_action=rows.m_action, m_acted_on=rows.m_acted_on.cast("string"), m_strangers=ibis.literal(1),
@@ -166,14 +167,20 @@ def confirm(group: Group, params: Params) -> Verdict | None:
         name = str(shows).removeprefix("row_")
         asked = _of_agents(rows, params) if name == KIN_AGENT else [(rows, name, dict[str, str | int | float]())]
         for part, said, more in asked:
-            anomaly = _said(said, part, params, more)
+            anomaly = _said(said, part, params, more) if name != KIN_DRAWN else None
             if anomaly is not None:
                 found.append(anomaly)
-                kept |= group.rows.index.isin(part.index)
+                kept |= group.rows.index.isin(part.index) | _drawn_on(part, group.rows)
     if not found:
         return None
+    kept &= group.rows["source_table"] != "enrolments"  # what was drawn on it stands for it
     houses = sorted({str(h) for h in group.rows.loc[kept, "m_house"].dropna()})
     return Verdict(group.members, tuple(found), kept, tuple(("institution", h, "settles") for h in houses))
+
+
+def _drawn_on(part: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
+    """Return which rows are what was drawn on the enrolments of some papers."""
+    return (rows["shows"] == f"row_{KIN_DRAWN}") & rows["m_agent"].isin(part["m_agent"].dropna())
 
 
 def _of_agents(rows: pd.DataFrame, params: Params) -> Iterator[tuple[pd.DataFrame, str, dict[str, str | int | float]]]:
@@ -182,8 +189,8 @@ def _of_agents(rows: pd.DataFrame, params: Params) -> Iterator[tuple[pd.DataFram
     Notes
     -----
     Under the null what an agent hands in within a stratum (office, kind of business, quarter, days on which the person
-    was there) is drawn from all papers of the stratum, as in T20. Everybody with an agent among his kin is a test, in
-    each role.
+    was there) is drawn from all papers of the stratum, as in T20. Each desk to which kin of whoever sits there brought
+    anything is a test.
     """
     for (_, role), seen in rows.groupby(["m_agent", "m_role"], sort=True):
         seen = seen.drop_duplicates(["m_stratum", "source_table", "source_key"])
@@ -191,11 +198,12 @@ def _of_agents(rows: pd.DataFrame, params: Params) -> Iterator[tuple[pd.DataFram
         if own.empty:
             continue
         tail, expected, strata = stratified(seen, "m_marked", len(own))
-        if log10_corrected(tail, 2 * int(seen["m_pairs"].iloc[0])) > params.person_log10_p:
+        n_tests = int(seen["m_asked"].iloc[0])
+        if log10_corrected(tail, n_tests) > params.second_log10_p:
             continue
         share: dict[str, str | int | float] = {
             "n_ring": len(seen), "n_own": len(own), "expected": round(expected, 4), "strata": written(strata),
-            "share_log10_p": round(tail, 4), "n_tests": 2 * int(seen["m_pairs"].iloc[0]),
+            "share_log10_p": round(tail, 4), "n_tests": n_tests,
         }
         yield own, f"{KIN_AGENT}_{role}", share
 
@@ -228,7 +236,7 @@ TYPOLOGY = Typology(
     one_of=ONE_OF,
     without="whose account, hand or house it is cannot be known",
     optional={
-        **PAPERS, **REGISTERS,
+        **PAPERS, **REGISTERS, "settlements": frozenset({"fund_amount"}),
     },
     uses=frozenset({"rings", "ring_rows"}),
     detect=detect,
@@ -252,6 +260,7 @@ TYPOLOGY = Typology(
         f"row_{KIN_ACCOUNT}": "由其受理或复核的该笔业务，款项付至其亲属账户",
         f"row_{OWN_AGENT}": "该笔业务由经办人员本人代办",
         f"row_{KIN_AGENT}": "由其受理或复核的该笔业务，由其亲属代办",
+        f"row_{KIN_DRAWN}": "由其亲属代办、由其受理参保登记的人员的结算",
         f"row_{OWN_HOUSE}": "其为之办理恢复结算或额度调整的机构的结算",
         OWN_ACCOUNT: (
             "{n_people} 名非亲属参保人的 {n_rows} 笔业务付至 {staff} 本人账户（{first_on} 至 {last_on}）"
