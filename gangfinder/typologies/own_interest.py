@@ -18,6 +18,7 @@ from gangfinder.typologies._desk_tails import stratified, written
 from gangfinder.typologies._kin_desk import KIN_AGENT, KIN_DRAWN, handed_in, kin_drawn, kin_rows, kin_slots
 from gangfinder.typologies._office_desks import Params as DeskParams
 from gangfinder.typologies._office_desks import desks, papers, ring_papers
+from gangfinder.typologies._own_house import HOUSE_OF_RING, OWN_HOUSE, own_houses
 from gangfinder.typologies._staff_tables import ONE_OF, PAPERS, REGISTERS
 from gangfinder.typologies.contract import Tables, Typology
 
@@ -27,13 +28,10 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
 
-OWN_ACCOUNT, KIN_ACCOUNT, OWN_AGENT, OWN_HOUSE = "own_account", "kin_account", "own_agent", "own_house"
+OWN_ACCOUNT, KIN_ACCOUNT, OWN_AGENT = "own_account", "kin_account", "own_agent"
 
 _TEXTS = ("m_house", "m_action", "m_role", "m_stratum", "m_agent")
-_COUNTS = ("m_own", "m_slots", "m_marked", "m_asked")
-
-FAVOURS = ("contract_switched_on", "contract_approved", "quota_raised")
-"""Actions by which a house gains."""
+_COUNTS = ("m_own", "m_slots", "m_marked", "m_asked", "m_others")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +44,15 @@ class Params(DeskParams):
         Fewest households outside his own on whose papers he is paid or hands in, or on whose papers, dealt with by
         himself, a relative is paid or hands in: whoever works for the fund helps an old neighbour now and then. One
         household more where the register of patients does not know him, for it may be his own.
+    settled
+        Of a favoured house of which nothing else is known, so many settlements after the act are cited.
     """
 
     strangers: int = 3
+    settled: int = 50
 
 
-def detect(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the thresholds are asked of the group
+def detect(tables: Tables, params: Params) -> ir.Table:
     """Return papers of strangers that pay or are handed in by a member of staff, and money of a house he favoured."""
     import ibis
 
@@ -71,7 +72,8 @@ def detect(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the th
     every = parts[0].union(*parts[1:], distinct=True).anti_join(kin, ["staff_id", "patient_id"])
     handed = _row(kin_rows(tables)).union(_row(kin_drawn(tables)), distinct=True)
     own = _at_home(every.union(handed, distinct=True), tables)
-    return _evidence(own).union(_evidence(_houses(tables)), distinct=False)
+    houses = _row(own_houses(tables, params)).mutate(m_home=ibis.null().cast("string"), m_known=ibis.literal(1))
+    return _evidence(own).union(_evidence(houses), distinct=False)
 
 
 def _mine(tables: Tables, whose: str) -> ir.Table:
@@ -123,27 +125,6 @@ def _at_home(rows: ir.Table, tables: Tables) -> ir.Table:
     rows = rows.left_join(homes, "patient_id").drop("patient_id_right")
     rows = rows.left_join(known, "staff_id").drop("staff_id_right")
     return rows.mutate(m_home=ibis.coalesce(rows.m_home, rows.patient_id), m_known=ibis.coalesce(rows.m_known, 0))
-
-
-def _houses(tables: Tables) -> ir.Table:
-    """Return the money of houses of open leads for which somebody acted although the owner is of his circle."""
-    import ibis
-
-    circle, a, rows = tables["circle"], tables["actions"], tables["ring_rows"]
-    owned = circle.filter((circle.entity_type == "institution") & (circle.how != "former_employer"))
-    owned = owned.select("staff_id", target_id="entity_id")
-    done = a.filter((a.target_type == "institution") & a.action.isin(FAVOURS))
-    done = done.inner_join(owned, ["staff_id", "target_id"])
-    first = done.group_by("staff_id", m_house=done.target_id).aggregate(
-        m_action=done.action.min(), m_acted_on=done.acted_at.min().cast("date")
-    )
-    rings = tables["rings"].filter(tables["rings"].subject_type == "institution")
-    rings = rings.select("ring_id", m_house="subject_id").distinct()
-    own = rows.select("ring_id", "source_table", "source_key", "event_at", "amount").distinct()
-    met = first.inner_join(rings, "m_house").inner_join(own, "ring_id")
-    return _row(met.mutate(
-        patient_id=ibis.null().cast("string"), shows=ibis.literal(OWN_HOUSE), institution_id=met.m_house,
-    )).mutate(m_home=ibis.null().cast("string"), m_known=ibis.literal(1))
 
 
 def _evidence(rows: ir.Table) -> ir.Table:
@@ -214,9 +195,10 @@ def _said(
     staff = str(rows["subject_id"].iloc[0])
     papers_ = rows.drop_duplicates(["source_table", "source_key"])
     detail: dict[str, str | int | float] = {"staff": staff, "n_rows": len(papers_), **more}
-    if shows == OWN_HOUSE:
+    if shows in {HOUSE_OF_RING, OWN_HOUSE}:
         first = rows.iloc[0]
         detail |= {"house": str(first["m_house"]), "acted_on": str(first["m_acted_on"])}
+        detail |= {"n_others": int(first["m_others"])} if shows == OWN_HOUSE else {}
         return Anomaly(Family.PERSONAL, shows, 0.0, 1, detail)
     homes, known = int(rows["m_home"].nunique()), bool(rows["m_known"].max())
     if homes < params.strangers + (0 if known else 1):
@@ -261,7 +243,9 @@ TYPOLOGY = Typology(
         f"row_{OWN_AGENT}": "该笔业务由经办人员本人代办",
         f"row_{KIN_AGENT}": "由其受理或复核的该笔业务，由其亲属代办",
         f"row_{KIN_DRAWN}": "由其亲属代办、由其受理参保登记的人员的结算",
-        f"row_{OWN_HOUSE}": "其为之办理恢复结算或额度调整的机构的结算",
+        **{
+            f"row_{shows}": "其为之办理恢复结算或额度调整的机构的结算" for shows in (HOUSE_OF_RING, OWN_HOUSE)
+        },
         OWN_ACCOUNT: (
             "{n_people} 名非亲属参保人的 {n_rows} 笔业务付至 {staff} 本人账户（{first_on} 至 {last_on}）"
         ),
@@ -280,9 +264,13 @@ TYPOLOGY = Typology(
             )
             for role, done in (("handler", "受理"), ("reviewer", "复核"))
         },
-        OWN_HOUSE: (
+        HOUSE_OF_RING: (
             "{staff} 于 {acted_on} 为本人或亲属所办机构 {house} 恢复结算或调增额度，未见回避；"
             "该机构涉及另一条线索，所涉结算 {n_rows} 笔"
+        ),
+        OWN_HOUSE: (
+            "{staff} 于 {acted_on} 为本人或亲属所办机构 {house} 恢复结算或调增额度，未见回避，"
+            "同期另有 {n_others} 人可办理此类事项；列出该机构此后最先的 {n_rows} 笔结算"
         ),
     },
     params=Params(),
