@@ -23,7 +23,7 @@ from gangfinder.scoring.judging import judge_groups
 from gangfinder.scoring.proximity import ProximityParams, expand, near_known
 from gangfinder.scoring.ranking import ScoringParams, score
 from gangfinder.scoring.stamp import StampParams, stamped
-from gangfinder.typologies.detection import Detected, detect, runnable
+from gangfinder.typologies.detection import Detected, detect, let_go, runnable
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -159,6 +159,7 @@ def conclude(
     plugins: Plugins,
     ready: Prepared,
     known: Remembered = NOTHING,
+    scoring: ScoringParams | None = None,
 ) -> Inquiry:
     """Judge and rank what was prepared.
 
@@ -172,7 +173,10 @@ def conclude(
         Candidate rows, and what the explanations say of the population.
     known
         Known cases of earlier decisions, and for how many dismissed leads others may be ranked.
+    scoring
+        How leads are admitted and ordered; default: as in the open list.
     """
+    scoring = scoring or open_scoring(settings)
     derived, clock, applied, detected = ready.derived, ready.clock, ready.applied, ready.detected
     with stages("detecting") as stage:
         rings = settings.tuned("rings", RingSettings())
@@ -182,6 +186,7 @@ def conclude(
         )
         groups = grouped.groups
         stage.rows = sum(len(g) for g in groups.values())
+        let_go(engine, detected)
     with stages("judging") as stage:
         judged = [
             j for d in detected
@@ -192,24 +197,19 @@ def conclude(
         made = merge([(j.finding, j.judgements) for j in judged])
         made = defended(engine, made, plugins.typologies, plugins.explanations, applied, derived)
         n_groups = sum(len(g) for g in groups.values())
-        params = _scoring(settings)
-        scored = score(made, n_groups, replace(params, top=params.top + known.spare), clock=clock)
+        scored = score(made, n_groups, replace(scoring, top=scoring.top + known.spare), clock=clock)
         stage.rows = len(scored)
     with stages("testing robustness") as stage:
         stamp = settings.tuned("stamp", StampParams())
-        scored = stamped(scored, judged, grouped, _scoring(settings), stamp, clock=clock, seed=settings.seed)
+        scored = stamped(scored, judged, grouped, scoring, stamp, clock=clock, seed=settings.seed)
         near = expand(engine, canonical, derived["visits"], settings.tuned("proximity", ProximityParams()), known.cases)
         scored = near_known(scored, near)
         stage.rows = len(scored)
     return Inquiry(tuple(scored), ready.gone, {slug: len(g) for slug, g in sorted(groups.items())})
 
 
-def most_listed(settings: Settings) -> int:
-    """Return how many leads a run lists at most."""
-    return _scoring(settings).top
-
-
-def _scoring(settings: Settings) -> ScoringParams:
+def open_scoring(settings: Settings) -> ScoringParams:
+    """Return how the open list is admitted and ordered."""
     base = ScoringParams(minimum_amount=settings.minimum_amount, top=settings.top)
     return settings.tuned("scoring", base)
 
@@ -219,4 +219,4 @@ def skipped_parts(kind: str, skipped: Sequence[Skipped]) -> tuple[SkippedPart, .
     return tuple(SkippedPart(kind, s.slug, s.reason) for s in skipped)
 
 
-__all__ = ["Inquiry", "Prepared", "conclude", "inquire", "most_listed", "prepare", "skipped_parts"]
+__all__ = ["Inquiry", "Prepared", "conclude", "inquire", "open_scoring", "prepare", "skipped_parts"]

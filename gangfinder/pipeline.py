@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from gangfinder.benign.application import skipped as skipped_explanations
 from gangfinder.engine.duckdb import DuckDBEngine
-from gangfinder.inquiry import Inquiry, Prepared, conclude, inquire, most_listed, prepare, skipped_parts
+from gangfinder.inquiry import Inquiry, Prepared, conclude, inquire, open_scoring, prepare, skipped_parts
 from gangfinder.intake import Intake, QualityFinding
 from gangfinder.intake.loading import canonical_tables, input_digests
 from gangfinder.intake.scope import Scope
@@ -24,7 +24,7 @@ from gangfinder.linking.projection import filled_columns
 from gangfinder.model.lead import Departure, Lead
 from gangfinder.model.remembered import NOTHING
 from gangfinder.plugins import Plugins
-from gangfinder.run import RunRecord, SkippedPart, Stages, new_run_id
+from gangfinder.run import RunRecord, SkippedPart, Stages, new_run_id, seldom_collected
 from gangfinder.sealed import Sealing, nothing_new, second_pass
 from gangfinder.settings import Settings
 from gangfinder.typologies.contract import Typology
@@ -74,6 +74,7 @@ class CheckReport:
     skipped: tuple[SkippedPart, ...]
 
 
+@seldom_collected()
 def run(
     source: Path | str,
     out: Path,
@@ -201,7 +202,7 @@ def _compared(
 
     params = settings.tuned("register", RegisterParams())
     window = Window(*days_of(work, tables["settlements"]))
-    compared = book.compare(leads, window, params, most_listed(settings))
+    compared = book.compare(leads, window, params, open_scoring(settings).top)
     return compared.leads, tuple(d for d in compared.departures if d.lead_id not in compared.silent)
 
 

@@ -257,18 +257,27 @@ def _peak_mb() -> int:
 
 
 @contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Let Python look for garbage seldom, and as before afterwards.
+
+    Expressions are graphs of many small objects, and candidate rows live to the end of the run as hundred thousands of
+    them: every look at them finds nothing.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(max(_ALLOCATIONS, before[0]), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+@contextmanager
 def light_objects() -> Iterator[None]:
     """Let Python look for garbage seldom and pandas hold texts as Python holds them; both as before afterwards.
 
-    Candidate rows live to the end of the run as hundred thousands of objects, and every look at them finds nothing.
     Groups are small, and each step on an Arrow text costs a fixed price.
     """
     import pandas as pd
 
-    before = gc.get_threshold()
-    gc.set_threshold(max(_ALLOCATIONS, before[0]), *before[1:])
-    try:
-        with pd.option_context("mode.string_storage", "python"):
-            yield
-    finally:
-        gc.set_threshold(*before)
+    with seldom_collected(), pd.option_context("mode.string_storage", "python"):
+        yield

@@ -21,7 +21,7 @@ LANGUAGES = ("zh", "en")
 SLUG_SECTIONS = ("typologies", "benign", "linking")
 """Sections with one table per plug-in: ``[typologies.<slug>]``."""
 
-PLAIN_SECTIONS = ("network", "rings", "scoring", "stamp", "proximity", "leads", "register")
+PLAIN_SECTIONS = ("network", "rings", "scoring", "stamp", "proximity", "leads", "register", "sealed")
 """Sections with parameters of one stage: ``[scoring]``."""
 
 _WITHOUT_EFFECT = ("threads", "memory_gb", "key_file", "sealed_recipient")

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gangfinder.benign.contract import Explanation, Tables
-from gangfinder.engine.portable import days_between, string_key
+from gangfinder.engine.portable import days_between, string_key, stripped
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -47,7 +47,7 @@ def units(tables: Tables, params: Params) -> ir.Table:
     patients = tables["patients"]
     last = tables["settlements"].settled_at.max().as_scalar()
     known = patients.filter(patients.address.notnull())
-    address = known.address.strip()
+    address = stripped(known.address)
     named = address.contains(NAMES[0])
     for name in NAMES[1:]:
         named = named | address.contains(name)

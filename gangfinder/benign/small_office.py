@@ -43,7 +43,10 @@ def judge(group: Group, params: Params) -> Judgement:
 
 def _of_offices(group: Group, params: Params) -> Judgement:
     """Judge offices, where the office itself is the subject."""
-    most = group.rows.groupby("subject_id", sort=True)["m_desks"].max()
+    papers = group.rows[group.rows["m_desks"] > 0]  # a contract switched on is no paper of two desks
+    if papers.empty:
+        return Judgement("small_office", Result.UNTESTABLE, (), "untestable", {"missing": "reviewer_id"})
+    most = papers.groupby("subject_id", sort=True)["m_desks"].max()
     covered = tuple(str(office) for office in most[most <= params.desks].index)
     result = Result.FAILS if not covered else Result.HOLDS if len(covered) == len(group.members) else Result.PARTLY
     detail = {"n_core": len(group.members), "n_covered": len(covered)}

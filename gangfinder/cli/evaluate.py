@@ -46,6 +46,10 @@ def _show(verdict: Evaluation) -> None:
         {"measure": "member precision", "value": _share(verdict.member_precision)},
         {"measure": "member recall", "value": _share(verdict.member_recall)},
     ]
+    if verdict.staff.planted or verdict.staff.wrong:
+        staff = verdict.staff
+        rows.append({"measure": "insiders named", "value": f"{staff.right} of {staff.planted}"})
+        rows.append({"measure": "other staff named", "value": staff.wrong})
     show_table(rows, {"measure": "measure", "value": "#value"})
     if verdict.typology_recall:
         recalls = [{"typology": t, "recall": _share(r)} for t, r in sorted(verdict.typology_recall.items())]

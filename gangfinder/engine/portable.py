@@ -30,6 +30,7 @@ _EPOCH = "1970-01-01"
 _LARGEST = sys.float_info.max
 _HEX_DIGITS = "0123456789abcdef"
 _BUCKET_DIGITS = 6
+_BLANK = r"[\s\x0b\x{a0}\x{3000}]"
 
 
 def days_between(later: ir.DateValue, earlier: ir.DateValue) -> ir.IntegerValue:
@@ -165,6 +166,16 @@ def _as_text(part: ir.Value) -> ir.StringValue:
         msg = f"a key cannot hold a part of type {kind}"
         raise ContractError(msg, hint="use text, whole numbers, dates or decimals")
     return part.cast("string")
+
+
+def stripped(text: ir.StringValue) -> ir.StringValue:
+    """Return the text without blanks at its ends: those of ASCII, the no-break and the full-width blank.
+
+    Notes
+    -----
+    Ibis' own ``strip`` also takes the letters v and f on Spark, which reads its vertical tab and form feed as these.
+    """
+    return text.re_replace(rf"^{_BLANK}+|{_BLANK}+$", "")
 
 
 def stable_bucket(text: ir.StringValue, n_buckets: int) -> ir.IntegerValue:

@@ -16,7 +16,7 @@ from typing import Any
 
 from gangfinder.evaluate.causes import Causes
 from gangfinder.evaluate.reading import SHARE, Lead, Ring, read_leads, read_truth, ring_of, shares
-from gangfinder.evaluate.verdict import Evaluation, FoundRing
+from gangfinder.evaluate.verdict import Evaluation, FoundRing, Named
 
 
 def evaluate(town_folder: str | Path, out_folder: str | Path) -> Evaluation:
@@ -66,12 +66,20 @@ def judge(truth: Mapping[str, Any], leads: list[Lead]) -> Evaluation:
         false_leads=false,
         evidence_precision=evidence[0],
         evidence_recall=evidence[1],
+        staff=_named(rings, leads),
     )
 
 
 def _of_process(rings: list[Ring], lead: Lead) -> bool:
     """Return whether a lead names an office of planted insiders and no person: it is neither found nor false."""
     return bool(lead.core) and any(lead.core <= ring.offices for ring in rings)
+
+
+def _named(rings: list[Ring], leads: list[Lead]) -> Named:
+    """Compare whom the leads name of the fund's staff with the planted insiders, wherever a lead stands."""
+    planted = {s for ring in rings if ring.of_staff for s in ring.subjects}
+    named = {s for lead in leads for s in lead.core if s[0] == "staff"}
+    return Named(len(planted), len(named & planted), len(named - planted))
 
 
 def _first(rings: list[Ring], leads: list[Lead]) -> list[Lead]:

@@ -23,6 +23,8 @@ def summary(evaluation: Evaluation) -> str:
             for r in e.rings
             if r.lead_id is None
         ]
+    if e.staff.planted or e.staff.wrong:
+        lines.append(f"staff: {e.staff.right} of {e.staff.planted} insiders named, {e.staff.wrong} others")
     lines += [
         f"  false lead {f.lead_id} (rank {f.rank}{'' if f.in_top else ', below k'}; {f.typologies}): "
         f"{f.cause}, {_percent(f.share)}"

@@ -60,6 +60,36 @@ class FalseLead:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """Members of the fund's staff whom the leads name.
+
+    Parameters
+    ----------
+    planted
+        Insiders of the town.
+    right
+        Of these, named by a lead.
+    wrong
+        Others whom a lead names.
+    """
+
+    planted: int
+    right: int
+    wrong: int
+
+    @property
+    def recall(self) -> float | None:
+        """``right / planted``; ``None`` in a town without insiders."""
+        return self.right / self.planted if self.planted else None
+
+    @property
+    def precision(self) -> float | None:
+        """``right / (right + wrong)``; ``None`` where nobody is named."""
+        named = self.right + self.wrong
+        return self.right / named if named else None
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """The verdict on one list of leads.
 
@@ -86,6 +116,8 @@ class Evaluation:
     evidence_precision, evidence_recall
         Of the settlement and reimbursement keys that found rings' leads cite, the share that is the ring's;
         and of the ring's rows the share that is cited.
+    staff
+        Who of the fund's staff is named, person by person.
     """
 
     k: int
@@ -100,6 +132,7 @@ class Evaluation:
     false_leads: tuple[FalseLead, ...]
     evidence_precision: float | None
     evidence_recall: float | None
+    staff: Named
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as plain values."""

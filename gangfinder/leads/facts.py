@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from gangfinder.leads.insiders import Registers, registers_of
 from gangfinder.model.lead import ScoredRing
 from gangfinder.model.tables import TABLES
 
@@ -45,6 +46,7 @@ class EntityFacts:
     entities: Mapping[tuple[str, str], tuple[Entity, ...]] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    registers: Registers = field(default_factory=Registers)
 
     @classmethod
     def of(cls, frames: Mapping[str, pd.DataFrame]) -> EntityFacts:
@@ -114,4 +116,12 @@ def collect_facts(
         found = wanted.inner_join(table, wanted.source_key == table[key]).select("source_key", *columns)
         frames[name] = engine.fetch(found).to_pandas()
         engine.drop("evidence_keys")
-    return EntityFacts.of(frames)
+    named = EntityFacts.of(frames).entities
+    return EntityFacts(named, registers_of(named, _houses(scored), canonical, engine))
+
+
+def _houses(scored: Iterable[ScoredRing]) -> set[str]:
+    """Return the institutions of rings whose subjects are institutions."""
+    rings = [one.ring for one in scored if one.ring.subject_type == "institution"]
+    bound = {i for ring in rings for f in ring.findings for kind, i, _ in f.hubs if kind == "institution"}
+    return {*bound, *(house for ring in rings for house in ring.core)}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gangfinder.leads.insiders import INSIDER, InsiderParams, insiders_of
 from gangfinder.leads.tokens import Key, masked, shown_id
 from gangfinder.model.evidence import Grade
 from gangfinder.model.lead import Member, Ring
@@ -33,6 +34,9 @@ CORE_ROLES: Mapping[str, str] = {
 """Role of a core member that no typology gave a role."""
 
 RELATED_PERSON = "related_person"
+
+OF_THE_FUND = frozenset({"staff", "official", "office"})
+"""Subjects whose leads are sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +92,24 @@ def members_of(ring: Ring, facts: EntityFacts, key: Key, params: AssociationPara
     The core is the ring's own core and the hubs that bind its findings.  Cards used by core members are
     always named.
     """
-    core = _core(ring)
+    core, inside = _core(ring), _insiders(ring, facts)
     seen = _sightings(ring, facts, core)
-    beside = {(t, i): (role, seen[t, i, role]) for t, i, role in _chosen(ring, seen, core, params)}
+    beside = {(t, i): (role, seen[t, i, role].grade) for t, i, role in _chosen(ring, seen, core, params)}
+    grades = {(t, i): s.grade for (t, i, _), s in seen.items()}
+    beside |= {e: (INSIDER, grades.get(e, min(f.grade for f in ring.findings))) for e in inside - core.keys()}
     about = ring.subject_type
-    named = [_member(key, t, i, role, CORE, grade, about) for (t, i), (role, grade) in core.items()]
-    named += [_member(key, t, i, role, ASSOCIATED, s.grade, about) for (t, i), (role, s) in beside.items()]
+    told = [(e, role, grade, CORE) for e, (role, grade) in core.items()]
+    told += [(e, role, grade, ASSOCIATED) for e, (role, grade) in beside.items()]
+    named = [_member(key, *e, INSIDER if e in inside else r, kind, grade, about) for e, r, grade, kind in told]
     # an account written once with blanks and once without is one entity, and has one token
     found = {(m.entity_type, m.entity_id): m for m in reversed(named)}.values()
     return tuple(sorted(found, key=lambda m: (m.membership != CORE, m.entity_type, m.entity_id)))
+
+
+def _insiders(ring: Ring, facts: EntityFacts) -> frozenset[tuple[str, str]]:
+    """Return who of the institutions is an insider; leads on the fund's own staff tell of nobody else."""
+    nobody: frozenset[tuple[str, str]] = frozenset()
+    return nobody if ring.subject_type in OF_THE_FUND else insiders_of(ring, facts, InsiderParams())
 
 
 def _member(

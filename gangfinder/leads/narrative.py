@@ -24,6 +24,8 @@ from gangfinder.model.lead import Lead, Member
 
 _IDS_SHOWN = 20
 _DAYS_SHOWN = 8
+_BRIEF_IDS, _BRIEF_DAYS = 6, 2  # a lead on the fund's own is read on one page
+_OF_THE_FUND = frozenset({"staff", "official", "office"})
 _COUNTED = ("patient", "institution", "doctor", "operator", "agent", "bank_account", "staff")
 
 
@@ -98,7 +100,7 @@ def narrate(lead: Lead, texts: Texts) -> Narrative:
     parts: dict[str, Iterable[Phrase]] = {
         "section.routing": routing_lines(lead.routing),
         "section.change": change_lines(lead, texts),
-        "section.who": _who(lead.members),
+        "section.who": _who(lead.members, _BRIEF_IDS if _brief(lead) else _IDS_SHOWN),
         "section.what": _what(lead, texts),
         "section.when": _when(lead),
         "section.surprise": _surprise(lead),
@@ -160,13 +162,17 @@ def _yuan(amount: Decimal) -> str:
     return f"{amount:,.2f}"
 
 
-def _who(members: Sequence[Member]) -> Iterator[Phrase]:
+def _brief(lead: Lead) -> bool:
+    return lead.scored.ring.subject_type in _OF_THE_FUND
+
+
+def _who(members: Sequence[Member], at_most: int = _IDS_SHOWN) -> Iterator[Phrase]:
     ordered = sorted(members, key=lambda m: (m.membership != CORE, *_standing(m), m.entity_id))
     for (membership, entity_type, role), group in groupby(
         ordered, key=lambda m: (m.membership, m.entity_type, m.role)
     ):
         own = list(group)
-        yield phrase(f"who.{membership}", role=role_title(entity_type, role), n=len(own), ids=_ids(own))
+        yield phrase(f"who.{membership}", role=role_title(entity_type, role), n=len(own), ids=_ids(own, at_most))
 
 
 def _standing(member: Member) -> tuple[int, str, str]:
@@ -174,14 +180,14 @@ def _standing(member: Member) -> tuple[int, str, str]:
     return known, member.entity_type, member.role
 
 
-def _ids(members: Sequence[Member]) -> Phrase:
+def _ids(members: Sequence[Member], at_most: int) -> Phrase:
     # a comma and a space in every language: a terminal can break the line there
-    own = members[:_IDS_SHOWN]
+    own = members[:at_most]
     shown = Phrase(
         ", ".join(f"{{id{n}}}" for n in range(len(own))), {f"id{n}": _id(m) for n, m in enumerate(own)}
     )
-    if len(members) > _IDS_SHOWN:
-        return phrase("who.more", ids=shown, n=len(members) - _IDS_SHOWN)
+    if len(members) > at_most:
+        return phrase("who.more", ids=shown, n=len(members) - at_most)
     return shown
 
 
@@ -235,7 +241,7 @@ def _when(lead: Lead) -> Iterator[Phrase]:
     }
     yield phrase("when.window", n_days=len(by_day), n_rows=len(rows), first=min(by_day), last=max(by_day))
     # the fullest days tell the story; they are shown in the order of time
-    fullest = sorted(by_day, key=lambda day: (-len(by_day[day]), day))[:_DAYS_SHOWN]
+    fullest = sorted(by_day, key=lambda day: (-len(by_day[day]), day))[: _BRIEF_DAYS if _brief(lead) else _DAYS_SHOWN]
     for day in sorted(fullest):
         yield _day(day, by_day[day], lead)
     if len(by_day) > len(fullest):
@@ -260,7 +266,10 @@ def _day(day: str, rows: Sequence[EvidenceRow], lead: Lead) -> Phrase:
 def _surprise(lead: Lead) -> Iterator[Phrase]:
     anomalies = [a for f in lead.scored.ring.findings for a in f.anomalies]
     tested = [a for a in anomalies if a.log10_p < 0]
-    if tested:
+    joint = [float(a.detail["together_log10_p"]) for a in anomalies if "together_log10_p" in a.detail]
+    if joint:
+        yield phrase("surprise.personal", chance=chance(min(joint)))
+    elif tested:
         best = min(tested, key=lambda a: (corrected(a), a.n_tests, a.name))
         yield phrase("surprise.chance", chance=chance(corrected(best)), n_tests=best.n_tests)
     if any(a.family == Family.CONTRADICTION for a in anomalies):
@@ -268,7 +277,8 @@ def _surprise(lead: Lead) -> Iterator[Phrase]:
     if 0 <= lead.scored.q_value < 1:
         log10_q = math.log10(lead.scored.q_value) if lead.scored.q_value > 0 else -math.inf
         yield phrase("surprise.false", chance=chance(log10_q))
-    yield _admitted(lead.scored.admitted_by, anomalies)
+    process = lead.scored.ring.subject_type == "office" and lead.scored.admitted_by == "contradiction"
+    yield phrase("admitted.process") if process else _admitted(lead.scored.admitted_by, anomalies)
 
 
 def _admitted(rule: str, anomalies: Iterable[Anomaly]) -> Phrase:

@@ -92,6 +92,9 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         # how surprising
         "surprise.chance": "最强的一项：若各人互不相干，偶然出现这种情形的概率{chance}"
         "（共检验 {n_tests} 组，已按检验次数校正）。",
+        "surprise.personal": (
+            "经办情况与本人关联合并计算：若其与所办业务并无牵连，偶然同时出现的概率{chance}（已按所检验的岗位与方式校正）。"
+        ),
         "surprise.contradiction": "这些记录不能同时属实；是否成立只取决于原始记录，不取决于概率。",
         "surprise.false": "在本批次与本线索同等或更意外的结果中，预计属于偶然的占比{chance}。",
         "chance.any": "不小",
@@ -114,6 +117,7 @@ PHRASES: Mapping[str, str] = MappingProxyType(
             "列为线索的理由：{families}方面的异常同时出现，其中一项是本人与所办对象之间的关联；单凭经办数量不列任何人。"
         ),
         "admitted.personal_contradiction": "列为线索的理由：记录显示本人与所办事项有直接的利益往来。",
+        "admitted.process": "列为线索的理由：出现了流程本应拦下的记录；只说明流程，不指向任何个人。",
         "family.calendar": "日期",
         "family.tempo": "时刻与次序",
         "family.amount": "金额",
@@ -182,6 +186,7 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "role.address": "地址",
         "role.staff": "经办人员",
         "role.official": "公职人员",
+        "role.insider": "机构内部人员",
         "role.office": "经办机构",
         "role.doctor.operates": "经手医师",
         "role.operator.operates": "经手操作员",

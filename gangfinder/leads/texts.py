@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from gangfinder.model.evidence import Judgement
     from gangfinder.typologies import Typology
 
+WORD = "word."
+"""What begins the keys of sentences that are words for values: a detail ``how="household relative"`` shows as both."""
+
 
 @dataclass(frozen=True, slots=True)
 class Texts:
@@ -38,7 +41,9 @@ class Texts:
     def sentence(self, code: str, name: str, values: Mapping[str, str | int | float]) -> Phrase:
         """Return the sentence of an anomaly or of what a row shows; a name without one stands as it is."""
         known = self.typologies.get(code)
-        return Phrase(known.sentences.get(name, name) if known else name, _plain(values))
+        if known is None:
+            return Phrase(name, _plain(values))
+        return Phrase(known.sentences.get(name, name), _worded(known.sentences, _plain(values)))
 
     def reason(self, judgement: Judgement) -> Phrase | None:
         """Return why an explanation holds or fails; ``None`` if it declared no sentence for that."""
@@ -57,6 +62,16 @@ class Texts:
 def _plain(values: Mapping[str, Any]) -> dict[str, Value]:
     """Return the values with numbers of numpy made plain ones, which JSON can hold."""
     return {name: value.item() if hasattr(value, "item") else value for name, value in values.items()}
+
+
+def _worded(sentences: Mapping[str, str], values: dict[str, Value]) -> dict[str, Value]:
+    """Put words, which have translations, for values that a typology writes as keys of its ``word.`` sentences."""
+    made = dict(values)
+    for name, value in values.items():
+        keys = [f"{WORD}{key}" for key in value.split()] if isinstance(value, str) else []
+        if keys and all(key in sentences for key in keys):
+            made[name] = tuple(Phrase(sentences[key]) for key in keys)
+    return made
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from gangfinder.engine.portable import stripped
 from gangfinder.model.sealing import DIVIDED_TABLES, SEALED_COLUMNS, SEALED_TABLES, STAFF_WORDS
 
 if TYPE_CHECKING:
@@ -25,5 +26,5 @@ def _blind(name: str, table: ir.Table) -> ir.Table:
     for column in DIVIDED_TABLES.get(name, ()):
         kind = table[column]
         # a comparison with a missing type is missing, and keeps no row
-        table = table.filter(~kind.strip().lower().isin(sorted(STAFF_WORDS)))
+        table = table.filter(~stripped(kind).lower().isin(sorted(STAFF_WORDS)))
     return table

@@ -28,6 +28,9 @@ DIVIDED_TABLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Tables some of whose rows are about staff, and the columns that say so."""
 
+SEALED_PARTS = frozenset({*SEALED_TABLES, *SEALED_COLUMNS, *DIVIDED_TABLES})
+"""Tables of which the open pass sees less than all."""
+
 SEALED_ENTITIES = frozenset({"staff", "official", "office"})
 """Entity types that stand in sealed leads alone."""
 

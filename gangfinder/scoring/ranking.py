@@ -22,7 +22,7 @@ class ScoringParams:
     Parameters
     ----------
     minimum_amount
-        Fund money in yuan below which a ring is not worth an inspector's day.
+        Fund money in yuan below which a ring is not worth an inspector's day; leads on staff have no such limit.
     false_discovery_share
         Expected share of false leads among those listed: few inspectors read the list, and one false lead in a
         thousand is already more than they forgive.
@@ -65,7 +65,7 @@ def score(rings: Sequence[Ring], n_groups: int, params: ScoringParams, *, clock:
     list of ScoredRing
         Best first, at most ``params.top``.
     """
-    admitted = [(r, why) for r in rings if (why := admission(r, clock=clock)) and amount(r) >= params.minimum_amount]
+    admitted = [(r, why) for r in rings if (why := admission(r, clock=clock)) and amount(r) >= floor(r, params)]
     tails = [combined_tail(r) for r, _ in admitted]
     q_values = benjamini_hochberg(tails, max(n_groups, len(rings)))
     scored = [
@@ -74,6 +74,11 @@ def score(rings: Sequence[Ring], n_groups: int, params: ScoringParams, *, clock:
         if q <= log10(params.false_discovery_share) or _beyond_chance(ring)
     ]
     return diversified(scored, params)[: params.top]
+
+
+def floor(ring: Ring, params: ScoringParams) -> Decimal:
+    """Return the least fund money of a lead in yuan: what a member of staff lets pass is no matter of money."""
+    return Decimal(0) if ring.subject_type in PERSONS else params.minimum_amount
 
 
 def admission(ring: Ring, *, clock: bool) -> str | None:
@@ -149,8 +154,14 @@ def best_by_family(ring: Ring) -> Mapping[Family, Anomaly]:
 def combined_tail(ring: Ring) -> float:
     """Return the log10 tail of a ring: its most surprising anomaly, corrected for the tests of its kind.
 
-    Families are tested apart; the smallest corrected tail times the number of families bounds all of them.
+    Families are tested apart; the smallest corrected tail times the number of families bounds all of them. Where a
+    typology names a person by what his desk and his tie show together, it says so (``together_log10_p`` in the detail
+    of the tie, corrected for the desks).
     """
+    anomalies = [a for f in ring.findings for a in f.anomalies]
+    joint = [float(a.detail["together_log10_p"]) for a in anomalies if "together_log10_p" in a.detail]
+    if joint:
+        return min(0.0, *joint)
     best = [_corrected(a) for a in best_by_family(ring).values()]
     return min(0.0, min(best, default=0.0) + log10(max(1, len(best))))
 

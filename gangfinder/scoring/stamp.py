@@ -14,7 +14,7 @@ from gangfinder.model.group import Group
 from gangfinder.model.lead import Bridge, Ring, ScoredRing, Stamp
 from gangfinder.scoring.grouping import Grouped
 from gangfinder.scoring.judging import Judged, evidence_masks
-from gangfinder.scoring.ranking import ScoringParams, admission, combined_tail
+from gangfinder.scoring.ranking import ScoringParams, admission, combined_tail, floor
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +79,7 @@ class _Case:
         paid = {key: yuan for _, amounts in found for key, yuan in amounts.items()}
         if len(core & set(own.core)) < self.params.least_core_share * len(own.core):
             return None
-        if sum(paid.values(), Decimal(0)) < self.scoring.minimum_amount:
+        if sum(paid.values(), Decimal(0)) < floor(own, self.scoring):
             return None
         return replace(own, findings=tuple(finding for finding, _ in found), core=tuple(sorted(core)))
 

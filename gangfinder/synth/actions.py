@@ -15,7 +15,7 @@ from gangfinder.synth.paperwork import Desks
 from gangfinder.synth.plot import AWAY, Plot, Scheme
 from gangfinder.synth.standing import FAR
 from gangfinder.synth.streams import Ints
-from gangfinder.synth.windows import opening_hours
+from gangfinder.synth.windows import OPENS, SHUTS, opening_hours
 from gangfinder.synth.world import World
 
 ACTIONS = ("account_changed", "contract_switched_off", "contract_switched_on", "quota_raised")
@@ -81,13 +81,25 @@ def _accounts(world: World, bureau: Bureau, claims: Claims, done: Desks) -> Iter
     for row in some.tolist():
         patient = int(claims["patient"][row])
         if rng.random() < _AT_ONCE:
-            handler, at = int(done.handler[table][row]), int(done.at[table][row])
-            yield handler, ACCOUNT, at - int(rng.integers(60, 3_000)), patient
+            at = _just_before(rng, done.at[table][row : row + 1])
+            yield int(done.handler[table][row]), ACCOUNT, int(at[0]), patient
             continue
         desks = bureau.at(int(bureau.home_office[patient]), REIMBURSEMENT, HANDLER)
         by = _on_duty(bureau, rng, desks, int(claims["submitted"][row]) - int(rng.integers(0, 60)))
         if by:
             yield by[0], ACCOUNT, by[1], patient
+
+
+def _just_before(rng: np.random.Generator, handled: Ints) -> Ints:
+    """Return when the account was changed for files handled at these instants: in the hour before.
+
+    Accounts are changed while the window is open, whoever does it; for a file that is handled in the evening, some
+    time in the day.
+    """
+    second = handled % DAY
+    waited = 60 + rng.random(len(handled)) * np.clip(second - OPENS - 60, 0, 3_000)
+    in_time = np.where(second - waited <= SHUTS, second - waited, opening_hours(rng, len(handled)))
+    return np.asarray(handled - second + np.maximum(in_time, OPENS).astype(np.int64), dtype=np.int64)
 
 
 def _officers(bureau: Bureau, house: int) -> Ints:
@@ -130,9 +142,7 @@ def _hasty(world: World, rng: np.random.Generator, scheme: Scheme, claims: Claim
     mine &= claims["account"] != claims["patient"]
     rows = np.flatnonzero(mine)
     rows = rows[rng.random(len(rows)) < _HASTY[world.settings.difficulty]]
-    handled = desks.at["reimbursements"][rows]
-    at = handled - rng.integers(60, 3_000, len(rows))
-    who = claims["patient"][rows]
+    at, who = _just_before(rng, desks.at["reimbursements"][rows]), claims["patient"][rows]
     return [(scheme.handler, ACCOUNT, int(when), int(one)) for when, one in zip(at, who, strict=True)]
 
 

@@ -80,7 +80,7 @@ class Bureau:
     office, role
         Of each member of staff.
     person
-        Who he is: a resident, or from the number of residents on an outsider.
+        Who he is: a resident, or an outsider of his own: none of those who work or own elsewhere.
     may
         Staff by kind of business: whether it is his desk.
     since
@@ -213,13 +213,22 @@ def _persons(rng: np.random.Generator, people: People, end: int, standing: Stand
     fit = (people.age >= 24) & (people.age < 58) & (people.death_day > end) & ~people.guest & (people.area == 0)
     fit &= grown[people.household] >= 2
     fit[standing.doctor_person[standing.doctor_person < people.count]] = False
+    fit[_acting(people, end)] = False
     pool = rng.permutation(np.flatnonzero(fit))
     _, one = np.unique(people.household[pool], return_index=True)
     resident = pool[np.sort(one)][:size]
-    outsider = people.count + rng.permutation(OUTSIDERS)[:size]
+    outsider = people.count + OUTSIDERS + np.arange(size)
     out = outsider.copy()
     out[: len(resident)] = np.where(rng.random(len(resident)) < _RESIDENT, resident, outsider[: len(resident)])
     return np.asarray(out, dtype=np.int64)
+
+
+def _acting(people: People, end: int) -> Ints:
+    """Return who acts for others by office: the clerk of each employer, now and all year, and whose phone many give."""
+    working = np.flatnonzero(people.employer >= 0)
+    staying = working[people.death_day[working] > end]
+    clerks = [who[np.unique(people.employer[who], return_index=True)[1]] for who in (working, staying)]
+    return np.concatenate([*clerks, np.searchsorted(people.village, np.arange(people.villages))])
 
 
 def _spare(people: People, person: Ints, large: Flags, end: int) -> Ints:

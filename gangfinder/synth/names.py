@@ -31,9 +31,9 @@ class Names:
     patients, cards, households
         By person, by person, by household.
     id_numbers
-        By person, then outsiders.
+        By person, then outsiders, among them staff of offices who are not insured here.
     phones
-        By person, then outsiders, care homes and places.
+        By person, then outsiders as above, care homes and places.
     register_phone
         Position in ``phones`` of the number on record for each person; -1 none; -2 and below a placeholder.
     places, operators, doctors, staff
@@ -82,7 +82,12 @@ def _register_phones(world: World, rng: np.random.Generator) -> Ints:
     source = people.phone_source
     index = np.select([source == JUNK_PHONE, source == HUB_PHONE, source == NO_PHONE], [junk, hub, -1], people.phone_of)
     home = world.marks.home
-    return np.where(home >= 0, count + _OUTSIDERS + home, index).astype(np.int64)
+    return np.where(home >= 0, count + _outsiders(world) + home, index).astype(np.int64)
+
+
+def _outsiders(world: World) -> int:
+    """Return how many people from elsewhere there are: staff of offices are nobody else."""
+    return _OUTSIDERS + (world.bureau.count if world.bureau is not None else 0)
 
 
 def _place_ids(world: World, rng: np.random.Generator) -> pa.Array:
@@ -105,7 +110,10 @@ def _staff_members(world: World) -> int:
 def _workers(world: World, rng: np.random.Generator, size: int) -> Ints:
     """Return who stands behind each badge: mostly residents of working age, who are insured like others."""
     people = world.people
-    fit = np.flatnonzero((people.age >= 24) & (people.age < 58) & world.living())
+    grown = (people.age >= 24) & (people.age < 58) & world.living()
+    if world.bureau is not None:  # who works for the fund works nowhere else
+        grown[world.bureau.person[world.bureau.person < people.count]] = False
+    fit = np.flatnonzero(grown)
     resident = rng.choice(fit, size, replace=size > len(fit))
     outsider = people.count + rng.integers(0, _OUTSIDERS, size)
     return np.where(rng.random(size) < 0.75, resident, outsider)
@@ -119,6 +127,10 @@ def make_names(world: World) -> Names:
     outsider_birth = world.first_day - rng.integers(25 * 365, 60 * 365, _OUTSIDERS)
     birth = np.concatenate([people.birth_day, outsider_birth])
     male = np.concatenate([people.male, rng.random(_OUTSIDERS) < 0.5])
+    if world.bureau is not None:
+        own, size = world.streams.rng("staff from elsewhere"), world.bureau.count
+        birth = np.concatenate([birth, world.first_day - own.integers(25 * 365, 60 * 365, size)])
+        male = np.concatenate([male, own.random(size) < 0.5])
     homes = int(world.marks.home.max(initial=-1)) + 1
     n_doctors, n_operators, n_staff = (
         len(places.doctor_place),
@@ -131,7 +143,7 @@ def make_names(world: World) -> Names:
         cards=opaque(people.count, keys[1], "C"),
         households=opaque(int(people.household[-1]) + 1, keys[2], "HH"),
         id_numbers=id_numbers(birth, male),
-        phones=phones(people.count + _OUTSIDERS + homes + places.count, keys[3]),
+        phones=phones(people.count + _outsiders(world) + homes + places.count, keys[3]),
         register_phone=_register_phones(world, rng),
         places=_place_ids(world, rng),
         terminals=_numbers(rng, 2 * len(places.terminal_place), "T"),

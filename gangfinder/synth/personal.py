@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ import numpy as np
 from gangfinder.synth.bureau import Bureau
 from gangfinder.synth.casting import Part, Scene
 from gangfinder.synth.events import NONE, Conduct
+from gangfinder.synth.streams import Ints
 
 C = TypeVar("C", bound=Conduct)
 
@@ -47,7 +49,9 @@ class Tie:
     target: int
 
 
-def tied(scene: Scene, bureau: Bureau, rng: np.random.Generator, staff: int, part: Part) -> tuple[Tie, Part]:
+def tied(
+    scene: Scene, bureau: Bureau, rng: np.random.Generator, staff: int, part: Part, others: Sequence[Tie] = ()
+) -> tuple[Tie, Part]:
     """Return a tie of a member of staff to a ring, and the ring as it is with it.
 
     Parameters
@@ -56,6 +60,8 @@ def tied(scene: Scene, bureau: Bureau, rng: np.random.Generator, staff: int, par
         The town and the random stream.
     staff, part
         The insider and the ring. Who lives elsewhere has no household here: his tie is a declared one.
+    others
+        Ties of other insiders of the ring: whom they lead to stays in it.
     """
     kinds = _TIES[part.kind][scene.world.settings.difficulty]
     kind = kinds[int(rng.integers(len(kinds)))]
@@ -63,14 +69,25 @@ def tied(scene: Scene, bureau: Bureau, rng: np.random.Generator, staff: int, par
     person = himself if kind in {OWN_ACCOUNT, OWN_AGENT} else int(bureau.spare[staff])
     if kind in {OWN_ACCOUNT, KIN_ACCOUNT} and person != NONE:
         return Tie(staff, kind, person), _paid(rng, part, person)
-    if kind in {OWN_AGENT, KIN_AGENT} and person != NONE:
-        return Tie(staff, kind, person), _acting(part, person)
+    acting = _agents(part)
+    free = acting[~np.isin(acting, [tie.target for tie in others])]
+    if kind in {OWN_AGENT, KIN_AGENT} and person != NONE and len(free):
+        return Tie(staff, kind, person), _instead_of(part, int(free[0]), person)
     if kind == PAST:
         house = part.places[0] if part.kind == "T17" else scene.world.places.doctor_place[part.doctors[0]]
         return Tie(staff, kind, int(house)), part
-    known = part.agents[~np.isin(part.agents, bureau.person)]
-    agent = rng.choice(known if len(known) else part.people)
-    return Tie(staff, PHONE if kind == PHONE else DECLARED, int(agent)), part
+    if kind == PHONE and len(free):
+        return Tie(staff, kind, int(rng.choice(free))), part
+    known = acting[~np.isin(acting, bureau.person)]
+    return Tie(staff, DECLARED, int(rng.choice(known if len(known) else part.people))), part
+
+
+def _agents(part: Part) -> Ints:
+    """Return the agents who stand on papers of the ring, who acts most often first: a tie to another shows nowhere."""
+    rows = [part.claims["agent"], *(one["agent"] for one in part.more.values() if "agent" in one.schema)]
+    who, times = np.unique(np.concatenate(rows), return_counts=True)
+    acts = np.isin(who, part.agents)
+    return who[acts][np.argsort(-times[acts], kind="stable")]
 
 
 def _paid(rng: np.random.Generator, part: Part, person: int) -> Part:
@@ -83,9 +100,8 @@ def _paid(rng: np.random.Generator, part: Part, person: int) -> Part:
     return replace(part, claims=claims.having(account=account), accounts=np.unique(account[account != members]))
 
 
-def _acting(part: Part, person: int) -> Part:
-    """Return the ring with a person in place of its first agent."""
-    old = _acted(part)
+def _instead_of(part: Part, old: int, person: int) -> Part:
+    """Return the ring with a person in place of one of its agents."""
     fresh = part.agents.copy()
     fresh[part.agents == old] = person
     more = {table: _instead(conduct, old, person) for table, conduct in part.more.items()}
@@ -95,14 +111,6 @@ def _acting(part: Part, person: int) -> Part:
         part, claims=claims.having(account=account), agents=fresh, more=more,
         accounts=np.where(part.accounts == old, person, part.accounts),
     )
-
-
-def _acted(part: Part) -> int:
-    """Return the agent who acts most often."""
-    seen = [part.claims["agent"], *(one["agent"] for one in part.more.values() if "agent" in one.schema)]
-    acted = np.concatenate(seen)
-    acted = acted[np.isin(acted, part.agents)]
-    return int(np.bincount(acted).argmax()) if len(acted) else int(part.agents[0])
 
 
 def _instead(conduct: C, old: int, new: int) -> C:

@@ -15,6 +15,7 @@ import numpy as np
 from gangfinder.synth.bureau import CENTRE, ENROLMENT, FILING, HANDLER, REIMBURSEMENT, REVIEWER, Bureau
 from gangfinder.synth.casting import Part, Scene
 from gangfinder.synth.events import DAY, NONE
+from gangfinder.synth.limits import lowered
 from gangfinder.synth.personal import OWNED, Tie, tied
 from gangfinder.synth.standing import FAR
 from gangfinder.synth.streams import Flags, Ints
@@ -134,11 +135,13 @@ def _scheme(
     handler, reviewer = _staff(scene, bureau, rng, style, _BUSINESS[part.kind], used)
     if max(handler, reviewer) == NONE:
         return None
-    ties = []
+    ties: list[Tie] = []
     for staff in (handler, reviewer):
         if staff != NONE and rng.random() < _KNOWN[scene.world.settings.difficulty]:
-            tie, part = tied(scene, bureau, rng, staff, part)
+            tie, part = tied(scene, bureau, rng, staff, part, ties)
             ties.append(tie)
+    if part.kind == "T17" and style in {ONE, PAIR}:
+        part = lowered(scene, scene.world.streams.rng("insider limits", number), part)
     return Scheme(style, host, handler, reviewer, share, tuple(ties)), part
 
 

@@ -40,6 +40,8 @@ class Relations:
         Other members of staff who are related to the owner of a house: staff, house.
     past
         House at which each member of staff worked before, -1 for none.
+    large
+        Staff of large families: with many declared relatives.
     """
 
     kin: tuple[Ints, Ints]
@@ -48,6 +50,11 @@ class Relations:
     officers: Mapping[int, tuple[int, int]]
     owners: tuple[Ints, Ints]
     past: Ints
+    large: Ints
+
+    def kin_of(self, staff: int) -> Ints:
+        """Return the relatives whom a member of staff has declared, but for those under his own roof."""
+        return np.unique(self.kin[1][self.kin[0] == staff])
 
 
 def make_relations(
@@ -75,7 +82,8 @@ def make_relations(
     free = rng.permutation(shops[~np.isin(shops, ringed)])[: max(3, settings.lookalikes)]
     others = rng.permutation(np.flatnonzero(~officer & (person < people.count)))[: len(free)]
     related = [*officers.values(), *zip(others.tolist(), free.tolist(), strict=False)]
-    kin = [_far_kin(rng, adults, len(person))]
+    large = rng.permutation(np.flatnonzero(~officer))[: max(3, settings.lookalikes)]
+    kin = [_far_kin(rng, adults, len(person)), _large(rng, adults, large)]
     holders = []
     for turn, (staff, house) in enumerate(related):
         at_home = _at_home(people, int(person[staff]))
@@ -87,7 +95,7 @@ def make_relations(
     staff_of, kin_of = (np.concatenate(part) for part in zip(*kin, strict=True))
     return Relations(
         kin=(staff_of, kin_of), owner=owner, holders=_columns(holders), officers=officers,
-        owners=_columns(related[len(officers) :]), past=_past(rng, places, len(person)),
+        owners=_columns(related[len(officers) :]), past=_past(rng, places, len(person)), large=large,
     )
 
 
@@ -108,6 +116,12 @@ def _far_kin(rng: np.random.Generator, adults: Ints, size: int) -> tuple[Ints, I
     """Return declared relatives under another roof: none to three of each."""
     staff = np.repeat(np.arange(size), rng.integers(0, 4, size))
     return staff, rng.choice(adults, len(staff))
+
+
+def _large(rng: np.random.Generator, adults: Ints, staff: Ints) -> tuple[Ints, Ints]:
+    """Return the declared relatives of those of large families: now and then one of them is in whatever goes on."""
+    each = np.repeat(staff, rng.integers(7, 13, len(staff)))
+    return each, rng.choice(adults, len(each))
 
 
 def _past(rng: np.random.Generator, places: Places, size: int) -> Ints:

@@ -79,7 +79,7 @@ def build_town(settings: TownSettings) -> Town:
 def _played(world: World) -> tuple[Conducts, ClaimPairs, list[Entries], PartPairs, Plot]:
     """Return what everybody did, honest and planted; the stage, as large as the rows, is let go."""
     scene = _ordinary_year(world)
-    lookalikes = [*play(scene), *innocents(world)]
+    lookalikes = [*play(scene), *innocents(scene)]
     plotted, rings = plot(scene, plant(scene))
     conduct = [_honest_events(scene, lookalikes), _planted_events(scene, rings)]
     claims = (

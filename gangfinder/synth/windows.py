@@ -18,7 +18,8 @@ _ELSEWHERE = 0.06  # files that go to some other office
 _OVERTIME = 0.012  # files that are handled or reviewed in the evening
 _SLIPS = 0.0015  # files that are reviewed with the login of their handler
 _PATIENCE = 25  # days for which a file waits for a desk of its wish
-_OPEN, _NOON, _BACK, _SHUT = 8 * 3600 + 1800, 12 * 3600, 13 * 3600 + 1800, 17 * 3600 + 1800
+OPENS, _NOON, _BACK, SHUTS = 8 * 3600 + 1800, 12 * 3600, 13 * 3600 + 1800, 17 * 3600 + 1800
+"""Seconds of the day at which windows open and shut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,7 @@ def _clock(rng: np.random.Generator, arrived: Ints, out: Ints, batch: Flags, wis
 
 def opening_hours(rng: np.random.Generator, size: int) -> Ints:
     """Return seconds of the day at which a window is open: not at noon."""
-    at = rng.integers(_OPEN, _SHUT - (_BACK - _NOON), size)
+    at = rng.integers(OPENS, SHUTS - (_BACK - _NOON), size)
     return np.where(at >= _NOON, at + _BACK - _NOON, at)
 
 

@@ -127,6 +127,13 @@ class World:
         """Return who lives through the whole period and so many days more."""
         return self.people.death_day > self.first_day + self.days + margin_days
 
+    def for_hire(self) -> Flags:
+        """Return the residents who may take up work: they have none, also not with the fund."""
+        free = ~self.people.guest & (self.people.employer < 0)
+        if self.bureau is not None:
+            free[self.bureau.person[self.bureau.person < self.people.count]] = False
+        return free
+
     def open_days(self, pharmacy: bool = True) -> Ints:
         """Return the observed days with the repetitions that give Sundays their lower traffic."""
         days = np.arange(self.first_day, self.first_day + self.days)

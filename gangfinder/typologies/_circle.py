@@ -24,6 +24,12 @@ HOUSE_TIES = ("former_employer", "shareholder", "employee", "owner", "legal_repr
 MEMBER, HUB, HOLDER, HOUSE = "member", "hub", "holder", "house"
 """Where in a ring the circle meets it: a member, an agent or shared account, the name of an account's holder, house."""
 
+CHANCE = (
+    "m_people", "m_houses", "m_contacts", "m_n_member", "m_n_hub", "m_n_holder", "m_n_house", "m_staff_tied",
+    "m_staff_all", "m_patients", "m_institutions",
+)
+"""What the chance of a tie needs: his circle, what the ring has of each part, and how many there are of each."""
+
 
 def kin_of(tables: Tables, params: Params) -> ir.Table:
     """Return staff_id, patient_id, how: himself, his household, declared relatives, and who lives at his door."""
@@ -179,25 +185,24 @@ def tied(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the sign
 
     own, far = tables["circle"], tables["contacts"]
     met = own.inner_join(far, ["entity_type", "entity_id"])
-    sizes = far.group_by("ring_id", "part").aggregate(m_contacts=far.count())
+    rivals = met.group_by("ring_id", "part").aggregate(m_staff_tied=met.staff_id.nunique())
     people = own.filter(own.entity_type == "patient").group_by("staff_id").aggregate(m_people=ibis._.count())
     houses = own.filter(own.entity_type == "institution").group_by("staff_id").aggregate(m_houses=ibis._.count())
-    rivals = met.group_by("ring_id", "part").aggregate(m_staff_tied=met.staff_id.nunique())
-    out = met.inner_join(sizes, ["ring_id", "part"]).inner_join(rivals, ["ring_id", "part"])
-    out = out.left_join(people, "staff_id").drop("staff_id_right")
-    out = out.left_join(houses, "staff_id").drop("staff_id_right")
-    one = ibis.literal(1).cast("int64")
-    out = _weighed(out, far, tables["patients"])
+    out = _weighed(met.inner_join(rivals, ["ring_id", "part"]), far, tables["patients"])
+    for more in (people, houses):
+        out = out.left_join(more, "staff_id").drop("staff_id_right")
+    nobody = ibis.literal(0).cast("int64")
     # his own phone and account count as one person of the circle, whether or not he is insured here
-    circle_size = ibis.ifelse(out.part == HOUSE, out.m_houses, ibis.coalesce(out.m_people, one - 1) + 1)
-    out = out.mutate(m_circle=ibis.coalesce(circle_size, one)).drop("m_people", "m_houses")
+    out = out.mutate(
+        m_people=ibis.coalesce(out.m_people, nobody) + 1, m_houses=ibis.coalesce(out.m_houses, nobody)
+    )
     whole = tables["patients"].aggregate(m_patients=ibis._.patient_id.nunique())
     whole = whole.cross_join(tables["institutions"].aggregate(m_institutions=ibis._.institution_id.nunique()))
     return out.cross_join(whole.cross_join(tables["staff"].aggregate(m_staff_all=ibis._.staff_id.nunique())))
 
 
-def _weighed(out: ir.Table, far: ir.Table, patients: ir.Table) -> ir.Table:
-    """Count, for the holder of an account, everybody who bears a name of the ring's holders that is as rare as his."""
+def _weighed(met: ir.Table, far: ir.Table, patients: ir.Table) -> ir.Table:
+    """Add how many a ring has of each part, of holders all who bear their names, and those of names as rare as this."""
     import ibis
 
     one = ibis.literal(1).cast("int64")
@@ -210,5 +215,14 @@ def _weighed(out: ir.Table, far: ir.Table, patients: ir.Table) -> ir.Table:
     sums = rarer.group_by("ring_id", "entity_id").aggregate(n_bearers=rarer.n_other.sum())
     sums = sums.mutate(part=ibis.literal(HOLDER))
     by = ["ring_id", "part", "entity_id"]
-    out = out.left_join(sums, by).drop(*(f"{c}_right" for c in by))
-    return out.mutate(m_contacts=ibis.coalesce(out.n_bearers, out.m_contacts)).drop("n_bearers")
+    out = met.left_join(sums, by).drop(*(f"{c}_right" for c in by))
+    sizes = far.group_by("ring_id").aggregate(
+        **{f"m_n_{part}": (far.part == part).sum() for part in (MEMBER, HUB, HOUSE)}
+    )
+    sizes = sizes.left_join(held.group_by("ring_id").aggregate(m_n_holder=held.n.sum()), "ring_id")
+    sizes = sizes.drop("ring_id_right").mutate(m_n_holder=ibis.coalesce(sizes.m_n_holder, one - 1))
+    out = out.inner_join(sizes, "ring_id")
+    every = ibis.cases(
+        (out.part == MEMBER, out.m_n_member), (out.part == HUB, out.m_n_hub), else_=out.m_n_house
+    )
+    return out.mutate(m_contacts=ibis.coalesce(out.n_bearers, every)).drop("n_bearers")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from gangfinder.engine.portable import (
     days_between,
     epoch_seconds,
+    floor_divide,
     is_midnight,
     minute_of_day,
     month_index,
@@ -45,6 +46,9 @@ class Params:
         Fewest papers of a ring over one desk before the desk is looked at.
     ring_share
         Least share of a ring's papers over one desk before it is looked at.
+    months
+        Papers are compared within so many months of the calendar: in one month a ring is most of what a desk does in
+        a kind of business, and explains itself.
     quick_seconds
         A review is quick when it follows the handling within so many seconds: nobody reads a file in that time.
     open_minute, shut_minute
@@ -58,17 +62,30 @@ class Params:
         A claim is just under a limit when it lacks at most this share of it.
     changed_days
         An account that the handler changed at most so many days before he handled the claim.
+    enrolled_share
+        Enrolments are a ring's where an employer, agent or phone stands on those of at least this share of its members.
     holders
         A phone or address of more people than this ties nobody.
-    surprise_log10_p
-        An anomaly of the desk is reported when its tail, corrected for the run's tests, is at most this.
+    desk_log10_p
+        What a desk shows of a ring counts when its tail, corrected for the ring's desks, is at most this; it names
+        nobody by itself.
     tie_log10_p
-        A personal tie is reported when its tail, corrected for the ties asked about, is at most this: it is asked
-        only of those whose desk stands out already.
+        A personal tie counts when the chance of any so rare tie to the ring is at most this: of ten people at such
+        desks one has it anyway.
+    surprise_log10_p
+        A desk stands out by itself in what is at most this, corrected for the ring's desks.
+    weak_tie_log10_p
+        That the holder of a shared account is called like one of the circle counts from this on where the desk stands
+        out by itself in two ways: namesakes are common.
+    person_log10_p
+        Desk and tie together, corrected for the ring's desks, name a person when their tail is at most this.
+    second_log10_p
+        The same for a further person, once one is named on the ring: a helper is looked for among a few.
     """
 
     rows: int = 3
     ring_share: float = 0.3
+    months: int = 3
     quick_seconds: int = 120
     open_minute: int = 7 * 60
     shut_minute: int = 18 * 60
@@ -76,9 +93,14 @@ class Params:
     limits_yuan: tuple[int, ...] = (5_000, 10_000, 20_000, 50_000, 100_000)
     limit_share: float = 0.03
     changed_days: int = 7
+    enrolled_share: float = 0.2
     holders: int = 10
-    surprise_log10_p: float = -3.0
+    desk_log10_p: float = -1.0
     tie_log10_p: float = -1.0
+    surprise_log10_p: float = -3.0
+    weak_tie_log10_p: float = -0.5
+    person_log10_p: float = -3.0
+    second_log10_p: float = -2.0
 
 
 def papers(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the signature of a step
@@ -91,7 +113,7 @@ def papers(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the si
     when = "timestamp"
     claims = r.select(
         "patient_id", "handler_id", "reviewer_id", "agent_id_number", "agent_phone", "payee_account",
-        "payee_name", "institution_id", reviewed_at=r.reviewed_at.cast(when), decision=r.decision,
+        "payee_name", "institution_id", employer_id=nothing, reviewed_at=r.reviewed_at.cast(when), decision=r.decision,
         source=ibis.literal("reimbursements"), key=r.reimbursement_id, amount=r.fund_amount,
         kind=ibis.coalesce(r.benefit_kind, ibis.literal("")),
         handled_at=ibis.coalesce(r.handled_at, r.submitted_at).cast(when),
@@ -99,14 +121,14 @@ def papers(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the si
     filed = f.select(
         "patient_id", "handler_id", "reviewer_id", "agent_id_number", "agent_phone",
         reviewed_at=f.reviewed_at.cast(when), decision=f.decision, payee_account=nothing,
-        payee_name=nothing, institution_id=f.institution_id,
+        payee_name=nothing, institution_id=f.institution_id, employer_id=nothing,
         source=ibis.literal("filings"), key=f.filing_id, amount=zero, kind=f["kind"],
         handled_at=ibis.coalesce(f.handled_at, f.filed_at).cast(when),
     )
     joined = e.select(
         "patient_id", "handler_id", reviewer_id=nothing, reviewed_at=never, decision=nothing,
         agent_id_number=e.agent_id_number, agent_phone=e.agent_phone, payee_account=nothing,
-        payee_name=nothing, institution_id=nothing,
+        payee_name=nothing, institution_id=nothing, employer_id=e.employer_id,
         source=ibis.literal("enrolments"), key=string_key(e.patient_id, e.valid_from, e.employer_id), amount=zero,
         kind=ibis.literal(""), handled_at=e.valid_from.cast("timestamp"),
     )
@@ -147,13 +169,13 @@ def acts(tables: Tables, params: Params) -> ir.Table:
         one = p.mutate(role=ibis.literal(role), actor=actor, at=ibis.coalesce(at, p.handled_at))
         parts.append(one.filter(one.actor.notnull() & one["at"].notnull()))
     done = parts[0].union(parts[1], distinct=False)
-    done = _placed(done.mutate(day=done["at"].cast("date")), tables["desks"])
+    done = placed(done.mutate(day=done["at"].cast("date")), tables["desks"])
     done = _flagged(done, tables, params)
     group = string_key(done.role, done.office, done["kind"])
-    return done.mutate(queue=group, stratum=string_key(group, month_index(done.day)))
+    return done.mutate(queue=group, stratum=string_key(group, floor_divide(month_index(done.day), params.months)))
 
 
-def _placed(done: ir.Table, desk: ir.Table) -> ir.Table:
+def placed(done: ir.Table, desk: ir.Table) -> ir.Table:
     """Add the office of whoever acted, and whether he was off the roster on that day."""
     import ibis
 
@@ -208,15 +230,30 @@ def _changed(done: ir.Table, actions: ir.Table, params: Params) -> ir.Table:
     return met.filter((gap >= 0) & (gap <= params.changed_days)).select("paper", "role").distinct()
 
 
-def ring_papers(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the signature of a step
+def ring_papers(tables: Tables, params: Params) -> ir.Table:
     """Return ring_id, paper: what the open leads rest on, and how the members of an enrolment ring came in."""
     p, rows, rings = tables["papers"], tables["ring_rows"], tables["rings"]
     own = rows.select("ring_id", source="source_table", key="source_key").distinct()
     cited = p.inner_join(own, ["source", "key"]).select("ring_id", "paper")
     enrolled = rings.filter((rings.typology == "T19") & (rings.subject_type == "patient"))
     enrolled = enrolled.select("ring_id", patient_id="subject_id").distinct()
-    came = p.filter(p.source == "enrolments").inner_join(enrolled, "patient_id").select("ring_id", "paper")
-    return cited.union(came, distinct=True)
+    came = p.filter(p.source == "enrolments").inner_join(enrolled, "patient_id")
+    return cited.union(_together(came, enrolled, params), distinct=True)
+
+
+def _together(came: ir.Table, enrolled: ir.Table, params: Params) -> ir.Table:
+    """Return the enrolments by which a ring came in: through an employer, agent or phone of several members."""
+    import ibis
+
+    sizes = enrolled.group_by("ring_id").aggregate(n=enrolled.count())
+    parts = []
+    for column in ("employer_id", "agent_id_number", "agent_phone"):
+        known = came.filter(came[column].notnull())
+        each = known.group_by("ring_id", column).aggregate(k=known.patient_id.nunique())
+        many = each.inner_join(sizes, "ring_id")
+        many = many.filter((many.k >= params.rows) & (many.k >= params.enrolled_share * many.n))
+        parts.append(known.semi_join(many, ["ring_id", column]).select("ring_id", "paper"))
+    return ibis.union(*parts, distinct=True)
 
 
 def ring_acts(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the signature of a step
@@ -266,6 +303,6 @@ def district_of(patients: ir.Table) -> ir.Table:
 
 
 __all__ = [
-    "FLAGS", "Params", "acts", "desks", "district_of", "looked_at", "papers", "ring_acts", "ring_papers",
+    "FLAGS", "Params", "acts", "desks", "district_of", "looked_at", "papers", "placed", "ring_acts", "ring_papers",
     "slots",
 ]

@@ -47,6 +47,8 @@ class Typology:
         Tables and columns it can use; what is absent arrives as an empty table or a column of nulls.
     one_of
         Tables and columns any one of which it needs besides: with none of them it is skipped.
+    without
+        What cannot be said where it is skipped, in a clause that is put behind the reason.
     uses
         Derived relations it reads, a subset of :data:`DERIVED`, and of :data:`SEALED_RELATIONS` where it is sealed.
     grouping
@@ -113,6 +115,7 @@ class Typology:
     supports: tuple[str, ...] = ()
     optional: Requirements = field(default_factory=dict)
     one_of: Requirements = field(default_factory=dict)
+    without: str = ""
     uses: frozenset[str] = frozenset()
     minimum_subjects: int = 5
     subject_type: str = "patient"

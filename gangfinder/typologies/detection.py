@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,11 +60,20 @@ def detect(
     return detected, skipped
 
 
+def let_go(engine: Engine, detected: Sequence[Detected]) -> None:
+    """Drop the kept steps of typologies whose rows have been fetched: nothing reads them any more."""
+    for one in detected:
+        for name, _ in one.typology.steps:
+            engine.drop(f"{one.typology.slug}_{name}")
+
+
 def runnable(typology: Typology, available: Mapping[str, frozenset[str]], *, clock: bool) -> str | None:
     """Say why a typology cannot run on this data, or return ``None``."""
     reason = missing(typology, available) or _none_of(typology, available)
-    if reason is not None or clock or not typology.needs_clock:
-        return reason
+    if reason is not None:
+        return f"{reason}: {typology.without}" if typology.without else reason
+    if clock or not typology.needs_clock:
+        return None
     others = {f"{t}.{c}": c in available.get(t, ()) for t, own in typology.instead_of_clock.items() for c in own}
     if any(others.values()):
         return None

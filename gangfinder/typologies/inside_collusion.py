@@ -7,12 +7,13 @@ the ring. What only the process shows (one pair of hands) is T28's, and what is 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gangfinder.model.evidence import Grade
+from gangfinder.model.evidence import Anomaly, Grade
 from gangfinder.model.group import Group, Verdict
-from gangfinder.typologies._circle import accounts_of, circle, contacts, kin_of, tied
-from gangfinder.typologies._desk_tails import desk_anomalies, tie_anomalies
+from gangfinder.typologies._circle import CHANCE, accounts_of, circle, contacts, kin_of, tied
+from gangfinder.typologies._desk_tails import desk_anomalies, named, tie_anomalies
 from gangfinder.typologies._inside_texts import CLEARS, PROVISIONS, RECORDS, SENTENCES
 from gangfinder.typologies._office_desks import (
     FLAGS,
@@ -36,12 +37,11 @@ if TYPE_CHECKING:
 _DESK = (
     "m_role", "m_stratum", "m_own", "m_slots", "m_marked", "m_tests", "m_rostered", "m_batch", "m_desks",
     "m_rest_slots", "m_rest_marked", "m_home_slots", "m_home_marked", "m_name_slots", "m_name_marked",
-    "m_pair_slots", "m_pair_marked", "m_handler", "m_patient", *(f"m_{f}" for f in FLAGS),
+    "m_pair_slots", "m_pair_marked", "m_pair_ring", "m_queue", "m_handler", "m_patient", *(f"m_{f}" for f in FLAGS),
     *(f"m_{f}_marked" for f in FLAGS),
 )
 _TIE = (
-    "m_part", "m_how", "m_tied_type", "m_tied", "m_circle", "m_contacts", "m_staff_tied", "m_staff_all", "m_patients",
-    "m_institutions",
+    "m_part", "m_how", "m_tied_type", "m_tied", *CHANCE,
 )
 
 
@@ -62,7 +62,7 @@ def _exposed(tables: Tables) -> ir.Table:
     mine, one = ibis.ifelse(slot.actor == slot.staff_id, 1, 0), ibis.ifelse(apart.actor == apart.staff_id, 1, 0)
     by = ["staff_id", "role", "stratum"]
     whole = slot.group_by(*by).aggregate(
-        m_slots=slot.count(), m_marked=mine.sum(), **{f"m_{f}_marked": slot[f].sum() for f in FLAGS}
+        m_slots=slot.count(), m_marked=mine.sum(), **{f"m_{f}_marked": (slot[f] * mine).sum() for f in FLAGS}
     )
     seen = seen.inner_join(whole, by)
     place = apart.left_join(district_of(tables["patients"]), "patient_id").drop("patient_id_right")
@@ -80,11 +80,16 @@ def _exposed(tables: Tables) -> ir.Table:
     seen = _beside(seen, pair.group_by("staff_id", "role", "queue", "handler_id").aggregate(
         m_pair_slots=pair.count(), m_pair_marked=own.sum()
     ), ["staff_id", "role", "queue", "handler_id"])
+    ring = seen.filter((seen.role == "reviewer") & seen.handler_id.notnull())
+    seen = _beside(seen, ring.group_by("ring_id", "staff_id", "role", "queue", "handler_id").aggregate(
+        m_pair_ring=ring.paper.nunique()
+    ), ["ring_id", "staff_id", "role", "queue", "handler_id"])
     return seen.mutate(
         group_id=seen.ring_id, subject_id=seen.staff_id, source_table=seen.source, source_key=seen.key,
         event_at=seen["at"], shows=ibis.ifelse(seen.role == "handler", "handled", "reviewed"),
-        m_role=seen.role, m_stratum=seen.stratum, m_own=ibis.ifelse(seen.actor == seen.staff_id, 1, 0),
-        m_rostered=seen.rostered, m_batch=seen.batch, m_handler=seen.handler_id, m_patient=seen.patient_id,
+        m_role=seen.role, m_stratum=seen.stratum, m_queue=seen.queue,
+        m_own=ibis.ifelse(seen.actor == seen.staff_id, 1, 0), m_rostered=seen.rostered,
+        m_batch=seen.batch, m_handler=seen.handler_id, m_patient=seen.patient_id,
         **{f"m_{f}": seen[f] for f in FLAGS},
     )
 
@@ -140,8 +145,8 @@ def _met(tables: Tables) -> ir.Table:
     met = tie.inner_join(bears, ["ring_id", "entity_type", "entity_id"])
     met = met.inner_join(_rows_of(tables).rename(patient_id="subject"), ["ring_id", "patient_id"])
     return met.select(
-        "source_table", "source_key", "event_at", "amount", "m_circle", "m_contacts", "m_staff_tied", "m_staff_all",
-        "m_patients", "m_institutions", group_id=met.ring_id, subject_id=met.staff_id, shows=ibis.literal("tie"),
+        "source_table", "source_key", "event_at", "amount", *CHANCE, group_id=met.ring_id,
+        subject_id=met.staff_id, shows=ibis.literal("tie"),
         institution_id=ibis.null().cast("string"), m_part=met.part, m_how=met.how, m_tied_type=met.entity_type,
         m_tied=met.entity_id, m_patient=met.patient_id,
     ).distinct()
@@ -151,7 +156,7 @@ def _aligned(rows: ir.Table) -> ir.Table:
     """Return the rows in the columns of evidence and all measures; what they do not have is null."""
     import ibis
 
-    texts = {"m_role", "m_stratum", "m_handler", "m_patient", "m_part", "m_how", "m_tied_type", "m_tied"}
+    texts = {"m_role", "m_stratum", "m_queue", "m_handler", "m_patient", "m_part", "m_how", "m_tied_type", "m_tied"}
     measures = {
         name: rows[name].cast("string" if name in texts else "int64") if name in rows.columns
         else ibis.null().cast("string" if name in texts else "int64")
@@ -170,22 +175,22 @@ def confirm(group: Group, params: Params) -> Verdict | None:
 
     Notes
     -----
-    The ties are asked only of those whose desk stands out.
+    The ties are asked only of those whose desk shows anything; see :func:`gangfinder.typologies._desk_tails.named`.
     """
     rows = group.rows
-    desk = {s: desk_anomalies(str(s), part, params) for s, part in _by_staff(rows[rows["m_role"].notna()])}
-    known = dict(_by_staff(rows[rows["m_part"].notna()]))
-    named, anomalies = [], []
-    for staff in sorted(s for s, found in desk.items() if found):
-        ties = tie_anomalies(staff, known[staff], params) if staff in known else ()
-        if ties:
-            named.append(staff)
-            anomalies += [*desk[staff], *ties]
-    if not named:
+    desk = {s: desk_anomalies(s, part, params) for s, part in _by_staff(rows[rows["m_role"].notna()])}
+    met = {s: tie_anomalies(s, part, params) for s, part in _by_staff(rows[rows["m_part"].notna()]) if desk.get(s)}
+    who = named(desk, met, params)
+    if not who:
         return None
-    kept = rows["subject_id"].isin(named) & (rows["m_role"].isna() | (rows["m_own"] == 1))
+    kept = rows["subject_id"].isin(who) & (rows["m_role"].isna() | (rows["m_own"] == 1))
     kept &= rows["source_table"] != "enrolments"  # an enrolment has no key to cite: what was drawn on it stands for it
-    return Verdict(tuple(named), tuple(anomalies), kept)
+    return Verdict(tuple(who), tuple(a for s in who for a in (*desk[s], *_with(met[s], who[s]))), kept)
+
+
+def _with(ties: tuple[Anomaly, ...], tail: float) -> tuple[Anomaly, ...]:
+    """Return the ties with how surprising they and the desk are together: by this the lead is admitted."""
+    return tuple(replace(tie, detail={**tie.detail, "together_log10_p": round(tail, 4)}) for tie in ties)
 
 
 def _by_staff(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
@@ -199,6 +204,7 @@ TYPOLOGY = Typology(
     grade=Grade.E2,
     requires={"staff": frozenset({"staff_id"})},
     one_of=ONE_OF,
+    without="who sits at a desk is named only with a tie of his own, and a share of papers alone names nobody",
     optional={**PAPERS, **REGISTERS},
     uses=frozenset({"rings", "ring_rows"}),
     detect=detect,

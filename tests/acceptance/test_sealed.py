@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -32,6 +33,9 @@ from . import towns
 
 CANARY = "ZZKANARI"
 """Every id of a member of staff begins with it; nothing else does."""
+
+OFFICES = replace(towns.SETTINGS, offices=True)
+"""The shared town with rosters, actions, ties of staff, and insiders among them."""
 
 CLOCK = ("run_id", "started_at", "finished_at")
 
@@ -53,22 +57,39 @@ def dropped_in(tmp_path_factory) -> Iterator[None]:
     assert "one_hand" not in typologies()
 
 
+@pytest.fixture(scope="module")
+def tables() -> dict[str, pa.Table]:
+    return towns.town_tables(OFFICES)
+
+
 def forget() -> None:
     typologies.cache_clear()
     installed_texts.cache_clear()
 
 
 def canaries(tables: towns.Tables) -> dict[str, pa.Table]:
-    """Return the tables with other ids for staff, in every column that holds one."""
+    """Return the tables with other ids for staff, wherever one stands."""
     made = dict(tables)
-    for name, columns in {"staff": {"staff_id"}, "roster": {"staff_id"}, **SEALED_COLUMNS}.items():
-        table = made.get(name)
-        for column in columns & set(table.column_names) if table is not None else ():
-            values = [None if v is None else f"{CANARY}{v}" for v in table[column].to_pylist()]
-            table = table.set_column(table.column_names.index(column), column, pa.array(values, pa.string()))
-        if table is not None:
-            made[name] = table
+    for name, columns in {**{t: frozenset({"staff_id"}) for t in SEALED_TABLES}, **SEALED_COLUMNS}.items():
+        for column in columns & set(made[name].column_names) if name in made else ():
+            made[name] = changed(made[name], column, [True] * len(made[name]))
+    for side in ("source", "target"):
+        about = [kind == "staff" for kind in made["ties"][f"{side}_type"].to_pylist()]
+        made["ties"] = changed(made["ties"], f"{side}_id", about)
     return made
+
+
+def changed(table: pa.Table, column: str, where: list[bool]) -> pa.Table:
+    """Return the table with a canary before every id of a column that is one of staff."""
+    old = zip(table[column].to_pylist(), where, strict=True)
+    new = [f"{CANARY}{v}" if v is not None and own else v for v, own in old]
+    return table.set_column(table.column_names.index(column), column, pa.array(new, pa.string()))
+
+
+def without_staff(ties: pa.Table) -> pa.Table:
+    """Return the ties of which no end is a member of staff."""
+    ends = zip(ties["source_type"].to_pylist(), ties["target_type"].to_pylist(), strict=True)
+    return ties.filter(pa.array(["staff" not in pair for pair in ends]))
 
 
 def row(table: pa.Table, **values: object) -> pa.Table:
@@ -80,7 +101,7 @@ def row(table: pa.Table, **values: object) -> pa.Table:
 @pytest.fixture(scope="module")
 def claims() -> list[dict[str, str]]:
     """The claims of the planted ring of agents."""
-    town = build_town(towns.SETTINGS)
+    town = build_town(OFFICES)
     keys = {k for r in town.truth.rings if r.kind == "T17" for k in r.reimbursements}
     return [r for r in town.tables["reimbursements"].to_pylist() if r["reimbursement_id"] in keys]
 
@@ -100,6 +121,9 @@ def both(tables, claims, insider, tmp_path_factory) -> tuple[Path, Path]:
     """The town with all that is said of staff, and the same town without."""
     folder, made = tmp_path_factory.mktemp("sealed"), canaries(tables)
     blind = {name: table for name, table in made.items() if name not in SEALED_TABLES}
+    blind["ties"] = without_staff(made["ties"])
+    assert all(len(made[name]) for name in SEALED_TABLES)
+    assert len(blind["ties"]) < len(made["ties"])
     account = commonest([r for r in claims if f"{CANARY}{r['handler_id']}" == insider], "payee_account")
     staff = made["staff"].to_pylist()
     for one in staff:
@@ -115,9 +139,9 @@ def both(tables, claims, insider, tmp_path_factory) -> tuple[Path, Path]:
         made["signals"], entity_type="official", entity_id=insider, kind="tip",
         observed_on=made["signals"]["observed_on"][0].as_py(), note=insider,
     )
-    seen["actions"] = pa.table(
-        {"staff_id": [insider], "action": ["account_changed"], "acted_at": [datetime(2025, 3, 4, 22, 10)],
-         "target_type": ["patient"], "target_id": ["P1"]}
+    seen["actions"] = row(
+        made["actions"], staff_id=insider, action="account_changed", acted_at=datetime(2025, 3, 4, 22, 10),
+        target_type="patient", target_id="P1",
     )
     return towns.write_parquet(seen, folder / "with" / "town"), towns.write_parquet(blind, folder / "without" / "town")
 
@@ -169,7 +193,10 @@ def test_a_sealed_lead_names_the_insider(outs, insider):
     assert not [part for part in record(sealed)["skipped"] if part["kind"] == "pass" or part["slug"] == "one_hand"]
     (lead,) = (r["lead_id"] for r in sheet(sealed, "leads.csv") if "T97" in r["typologies"])
     of = {name: [r for r in sheet(sealed, f"{name}.csv") if r["lead_id"] == lead] for name in ("members", "benign")}
-    assert {r["entity_id"] for r in of["members"] if r["entity_type"] == "staff"} == {insider}
+    named = {r["entity_id"] for r in of["members"] if r["entity_type"] == "staff"}
+    # the ring's insiders are two: who took in most of its claims, and who reviewed them
+    planted = {f"{CANARY}{s}" for r in build_town(OFFICES).truth.rings if r.kind == "T20" for s in r.staff}
+    assert {insider} <= named <= planted
     own = [r for r in sheet(sealed, "evidence.csv") if r["lead_id"] == lead and r["typology"] == "T97"]
     assert {r["source_table"] for r in own} == {"reimbursements"}
     assert "local_agent" in {r["explanation"] for r in of["benign"]}

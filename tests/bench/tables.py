@@ -72,6 +72,26 @@ def typologies() -> str | None:
     return table(["typology", *(f"`{setting}`" for setting in recalls)], rows) if rows else None
 
 
+def insiders() -> str | None:
+    """Return how many of the fund's staff are named, person by person, summed over the towns of each setting."""
+    rows = []
+    for setting in SETTINGS:
+        result = read(f"towns-{setting}")
+        for clean, what in ((False, "rings"), (True, "none")):
+            named = [c["staff"] for c in (result["cells"] if result else ()) if c["clean"] is clean and "staff" in c]
+            if named:
+                rows.append([f"`{setting}`", what, str(len(named)), *_named(named)])
+    header = ["setting", "planted", "towns", "insiders", "of these named", "recall", "others named", "precision"]
+    return table(header, rows) if rows else None
+
+
+def _named(towns: Sequence[dict[str, int]]) -> list[str]:
+    planted, right, wrong = (sum(t[name] for t in towns) for name in ("planted", "right", "wrong"))
+    recall = right / planted if planted else None
+    precision = right / (right + wrong) if right + wrong else None
+    return [str(planted), str(right), share(recall), str(wrong), share(precision)]
+
+
 def speed() -> str | None:
     """Return the figures of every size that was measured, and the growth between them."""
     results = [r for r in (read(f"speed-{n}") for n in SPEEDS) if r is not None]
@@ -127,7 +147,7 @@ def peers() -> str | None:
 
 TABLES: dict[str, Callable[[], str | None]] = {
     "towns": towns, "typologies": typologies, "speed": speed, "partition": partition,
-    "peers": peers,
+    "peers": peers, "insiders": insiders,
 }
 
 

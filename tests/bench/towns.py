@@ -12,7 +12,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,8 @@ class Table:
     """Towns of one kind: their settings, and the seeds with rings and without.
 
     No seed of a table was looked at while anything was tuned: for that 1–40, 1301–1504, 2001–2003, 2101–2713,
-    2901–2955, 3001–3499, 3601, 3602, 4001–4199, 4201–4212, 9001–9030, 201, 11557 and 12096 were used, and 101–120,
-    5001–5010 and 5051–5070 in tables of earlier versions.
+    2901–2955, 3001–3499, 3601, 3602, 4001–4199, 4201–4212, 6101–6140, 9001–9030, 201, 11557 and 12096 were used, and
+    101–120, 5001–5010, 5051–5070 and 5301–5315 in tables of earlier versions.
     """
 
     town: TownSettings
@@ -40,6 +40,7 @@ class Table:
 
 _EVERY = TownSettings(patients=20_000)
 _THIN = TownSettings(patients=20_000, only_required=True, dates_only=True)
+_OFFICES = replace(_EVERY, offices=True)
 _IN_STEP = replace(_THIN, typologies=("lockstep_wide",), rings_per_typology=8)
 
 SETTINGS: dict[str, Table] = {
@@ -55,10 +56,14 @@ SETTINGS: dict[str, Table] = {
     "stars": Table(replace(_EVERY, typologies=STARS, rings_per_typology=6), range(5201, 5211)),
     "dates-full": Table(replace(_IN_STEP, difficulty=0), range(5081, 5091), range(5081, 5091)),
     "dates-part": Table(replace(_IN_STEP, difficulty=2), range(5081, 5091)),
+    "insiders-1": Table(_OFFICES, range(5401, 5411), range(5401, 5411)),
+    "insiders-2": Table(replace(_OFFICES, difficulty=2), range(5411, 5421)),
+    "insiders-double": Table(replace(_OFFICES, lookalike_density=2.0), range(0), range(5421, 5431)),
 }
 """``standard``: the founding typologies; ``all``, ``large``: every typology, with the difficulty; ``thin``, ``dates``:
 the five mandatory columns of settlements, all instants at midnight, no other table; ``double``: look-alikes at twice
-their density; ``hidden``: rings inside a look-alike; ``stars``: rings around one hub, with no other trace."""
+their density; ``hidden``: rings inside a look-alike; ``stars``: rings around one hub, with no other trace;
+``insiders``: every typology in towns with offices of the fund, whose staff help some of the rings."""
 
 
 def town_settings(setting: str, seed: int, *, clean: bool) -> TownSettings:
@@ -79,6 +84,7 @@ def cell(setting: str, seed: int, *, clean: bool) -> dict[str, Any]:
         "clean": clean,
         "lookalikes": dict(sorted(Counter(group.kind for group in built.truth.lookalikes).items())),
         **figures(verdict),
+        **({"staff": asdict(verdict.staff)} if town_settings(setting, seed, clean=clean).offices else {}),
     }
 
 

@@ -20,6 +20,9 @@ NOT_PORTABLE = {
 }
 """Methods of relational expressions that two engines answer differently, or that keep a plan instead of a table."""
 
+STRIPS = {"strip", "lstrip", "rstrip"}
+"""Ibis has Spark take letters away, too (``stripped`` of the portable module does not)."""
+
 RELATIONAL = {"", "benign", "intake", "linking", "typologies"}
 """Rooms that write relational expressions; the others work on collected rows."""
 
@@ -93,6 +96,14 @@ def not_portable(path: Path) -> Iterator[str]:
             yield f"line {call.lineno}: .{method}()"
 
 
+def strips_blanks(path: Path) -> Iterator[str]:
+    """Yield calls that strip blanks off an expression."""
+    if room(path) in RELATIONAL - {"", "intake"}:
+        for call in relational_calls(path):
+            if isinstance(call.func, ast.Attribute) and call.func.attr in STRIPS and not call.args:
+                yield f"line {call.lineno}: .{call.func.attr}()"
+
+
 def counts_distinct_over_a_window(path: Path) -> Iterator[str]:
     """Spark has no distinct aggregate over a window: aggregate and join instead."""
     for call in calls(path):
@@ -163,7 +174,7 @@ def has_changeable_values(path: Path) -> Iterator[str]:
 
 
 FENCES = (
-    not_portable, counts_distinct_over_a_window, prints_or_exits, too_long, says_nothing_by_its_name,
+    not_portable, strips_blanks, counts_distinct_over_a_window, prints_or_exits, too_long, says_nothing_by_its_name,
     has_no_docstring, is_a_stub, imports_neo4j, imports_heavily, knows_the_towns, has_changeable_values,
 )
 
@@ -179,6 +190,7 @@ def test_no_module_crosses_a_fence(fence: Callable[[Path], Iterator[str]]):
     [
         (not_portable, "linking/x.py", "t.mutate(d=t.at.day_of_week.index(), n=t.s.hash())"),
         (not_portable, "linking/x.py", "kept = table.cache()"),
+        (strips_blanks, "linking/x.py", "t.filter(t.name.strip() == '')"),
         (counts_distinct_over_a_window, "linking/x.py", "n = s.on.nunique().over(group_by='a')"),
         (prints_or_exits, "leads/x.py", "print(1)"),
         (prints_or_exits, "cli/x.py", "sys.exit(3)"),

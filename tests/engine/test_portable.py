@@ -174,6 +174,19 @@ def test_string_key(engine, data):
     assert got.to_pylist() == ["|".join("" if p is None else str(p) for p in row) for row in zip(s, i, d, strict=True)]
 
 
+BLANKS = " \t\n\x0b\f\r\u00a0\u3000"
+
+
+padded = st.builds("{}{}{}".format, st.text(BLANKS, max_size=2), st.text("staffv \u3000"), st.text(BLANKS, max_size=2))
+
+
+@FEW
+@given(s=column(padded, pa.string()))
+def test_stripped(engine, s):
+    """Spark's own trim, as Ibis writes it, makes sta of staff."""
+    check(engine, lambda t: portable.stripped(t.s), lambda s: s.strip(BLANKS), pa.string(), s=s)
+
+
 @FEW
 @given(s=column(texts, pa.string()), n=st.integers(1, 16**6))
 def test_stable_bucket(engine, s, n):

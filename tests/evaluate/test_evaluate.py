@@ -224,3 +224,15 @@ def test_missing_and_broken_files_are_named(tmp_path):
     (tmp_path / "truth.json").write_text('{"rings": [], "lookalikes": []}', encoding="utf-8")
     with pytest.raises(MissingTable, match=r"leads\.csv"):
         evaluate(tmp_path, tmp_path)
+
+
+def test_staff_are_counted_person_by_person(tmp_path):
+    rings = [_inside("r1", "s1 s2"), _inside("r2", "s3")]
+    named = run(tmp_path, rings, [], [], sealed=("s1 s9", "s3", "s1"), sealed_entity="staff").staff
+    assert (named.planted, named.right, named.wrong) == (3, 2, 1)
+    assert (named.recall, named.precision) == (2 / 3, 2 / 3)
+
+
+def test_where_nobody_of_the_staff_is_named_there_is_no_precision(tmp_path):
+    named = run(tmp_path, [ring("r1", "a b c")], [], ["a b c"]).staff
+    assert (named.recall, named.precision) == (None, None)

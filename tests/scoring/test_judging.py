@@ -9,7 +9,7 @@ import pytest
 from gangfinder.benign import explanations
 from gangfinder.model.evidence import Anomaly, Family, Grade, Judgement, Result
 from gangfinder.model.group import Verdict
-from gangfinder.scoring.judging import judge_groups
+from gangfinder.scoring.judging import finding_of, judge_groups
 from gangfinder.typologies import typologies
 from tests.network.made import group
 
@@ -115,3 +115,13 @@ def test_a_small_group_is_not_looked_at():
         raise AssertionError
 
     assert judge_groups(typology(confirm), [group(VISITS[:4])], explanations(), {}) == []
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan")])
+def test_a_row_of_no_house_has_no_house(nothing):
+    """Rows of offices name no institution: the frame says so by None, or by NaN where another column brought floats."""
+    one = group(VISITS)
+    rows = one.rows.assign(institution_id=nothing, event_at=None)
+    own = replace(one, rows=rows)
+    found = finding_of(typology(), own, Verdict(own.members, ()))
+    assert {(e.institution_id, e.event_at) for e in found.evidence} == {("", None)}

@@ -93,6 +93,12 @@ def test_small_money_is_no_lead():
         assert len(score([ring(finding(rows=(row("S1", yuan),)))], 1, PARAMS, clock=True)) == n
 
 
+def test_what_a_member_of_staff_lets_pass_is_no_matter_of_money():
+    rows = (row("F1", 0, who="S"),)
+    own = finding("S", grade=Grade.E1, anomalies=(CERTAIN,), rows=rows, subject_type="staff")
+    assert [s.admitted_by for s in score([ring(own)], 1, PARAMS, clock=True)] == ["personal_contradiction"]
+
+
 def test_the_tail_is_the_best_family_times_the_families():
     """Of one family the anomaly that is most surprising once it is corrected."""
     several = (anomaly(log10_p=-8.0, n_tests=10_000), anomaly(log10_p=-5.5), anomaly(Family.TEMPO, -5.0))

@@ -24,7 +24,6 @@ SETTINGS = {
 CONDUCT = {
     ("reimbursements", "time to be reviewed"): "a reviewer who looks away passes a file within a minute or so",
     ("filings", "time to be reviewed"): "a reviewer who looks away passes a file within a minute or so",
-    ("actions", "acted_at"): "an insider changes accounts when he handles the file, now and then in the evening",
 }
 """(table, column) → why the column is the insider's conduct and not a tell."""
 

@@ -14,29 +14,27 @@ from tests.towns.rotation import choose, rotation
 sys.path.insert(0, str(Path(__file__).parent))
 
 from office_audit import CONDUCT, observe
-from tell_audit import LIMIT, audit
+from tell_audit import LIMIT, Sample, audit, tells, told_twice
 
-FIRST, SEEDS, TOWNS = 20_001, 90_000, 20
-"""Seeds that nobody looked at; those looked at while tells were mended (8700 – 8759) lie below."""
+FIRST, SEEDS, TOWNS = 20_001, 90_000, 16
+"""Seeds that nobody looked at; those looked at while tells were mended (8700 – 8899) lie below."""
 
-ERRORS = 4
-"""An insider adds one row to ties and is one row of the register: of forty columns known so poorly, one lies three
-standard errors above chance in every twentieth run.
-"""
+
+def observed(what: str) -> list[list[Sample]]:
+    seeds = [FIRST + n for n in choose(what, SEEDS, TOWNS)]
+    print(f"GANGFINDER_ROTATION={rotation()} gives seeds {seeds} for the {what}")
+    return observe(seeds)
 
 
 @pytest.fixture(scope="module")
 def audited() -> pd.DataFrame:
-    seeds = [FIRST + n for n in choose("office audit", SEEDS, TOWNS)]
-    print(f"GANGFINDER_ROTATION={rotation()} gives seeds {seeds} for the office audit")
-    return audit(observe(seeds))
+    return audit(observed("office audit"))
 
 
 @pytest.mark.slow
 def test_no_column_tells_what_an_insider_does_from_what_his_office_does(audited):
-    declared = np.array([pair in CONDUCT for pair in zip(audited["table"], audited["column"], strict=True)])
-    limit = np.maximum(LIMIT, 0.5 + ERRORS * audited["error"])
-    found = audited[(audited["auc"] > limit) & ~declared]
+    # an insider adds one row to ties and is one row of the register, which are known poorly
+    found = told_twice(audited, CONDUCT, lambda: observed("second office audit"), by="table")
     assert found.empty, found.to_string()
 
 
@@ -49,3 +47,17 @@ def test_every_table_of_offices_was_audited(audited):
 
 def test_conduct_has_a_reason():
     assert all(len(reason) > 15 for reason in CONDUCT.values())
+
+
+def test_a_tell_must_be_seen_in_other_towns_too():
+    rng = np.random.default_rng(1)
+
+    def town(shift: float) -> list[Sample]:
+        planted = rng.random(600) < 0.3
+        rows = pd.DataFrame({"column": rng.normal(planted * shift), "declared": rng.normal(planted * 3.0)})
+        return [Sample("actions", "T20", rows, planted, np.ones(600))]
+
+    first, conduct = audit([town(3.0) for _ in range(4)]), {("actions", "declared"): "what insiders do"}
+    assert list(tells(first, conduct, "table")["column"]) == ["column"]
+    assert told_twice(first, conduct, lambda: [town(0.0) for _ in range(4)], "table").empty
+    assert len(told_twice(first, conduct, lambda: [town(3.0) for _ in range(4)], "table")) == 1

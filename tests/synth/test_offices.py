@@ -7,6 +7,7 @@ import io
 import json
 from collections import Counter
 
+import numpy as np
 import pandas as pd
 import pyarrow.csv as pacsv
 import pytest
@@ -14,8 +15,9 @@ import pytest
 from gangfinder.errors import SettingsError
 from gangfinder.evaluate.reading import ring_of
 from gangfinder.model.tables import TABLES
-from gangfinder.synth import Town, TownSettings, build_town
+from gangfinder.synth import Town, TownSettings, build_town, personal
 from gangfinder.synth.innocents import OFFICE_LOOKALIKES
+from gangfinder.synth.limits import LIMITS
 
 BEFORE = {
     # digests of all tables and the truth of small towns, taken before there were offices
@@ -167,6 +169,15 @@ def _entry(town: Town, ring_id: str) -> dict[str, object]:
     return next(ring for ring in town.truth.to_json()["rings"] if ring["ring_id"] == ring_id)
 
 
+@pytest.mark.parametrize("more", [{"difficulty": 3}, {"lookalike_density": 2.0}, {"patients": 2_000}, {"months": 3}])
+def test_insiders_and_lookalikes_are_cast_in_hidden_dense_small_and_short_towns(more):
+    town = build_town(TownSettings(**{"patients": 3_000, "seed": 26, "offices": True, **more}))
+    assert len(_hosts(town)) == 3
+    assert all(ring.n_rows >= 3 or ring.style == "owner" for ring, _ in _hosts(town))
+    counts, least = town.truth.to_json()["lookalike_counts"], 3 * more.get("lookalike_density", 1)
+    assert min(counts[kind] for kind in OFFICE_LOOKALIKES) >= least
+
+
 def test_an_insider_has_more_of_the_ring_than_his_office_explains(town):
     office = town.tables["staff"].to_pandas().set_index("staff_id")
     files = _files(town)
@@ -219,6 +230,22 @@ def test_every_insider_of_an_open_town_has_a_tie_that_the_records_show():
                 assert mine["target_id"].isin([*host.agents, *host.patients]).any()
 
 
+def test_kin_of_both_insiders_of_a_pair_act_for_the_ring(monkeypatch):
+    """The second's kin took the first's place among the agents, and nothing on record tied the first to the ring."""
+    monkeypatch.setattr(personal, "_TIES", dict.fromkeys(("T11", "T17", "T19"), ((personal.KIN_AGENT,),) * 4))
+    town = build_town(TownSettings(patients=PEOPLE, seed=7, offices=True, rings_per_typology=4, difficulty=0))
+    staff, people = (town.tables[name].to_pandas() for name in ("staff", "patients"))
+    home = people.set_index("patient_id")["household_id"]
+    lives = staff.merge(people[["id_number", "household_id"]], on="id_number").set_index("staff_id")["household_id"]
+    pairs = [(ring, host) for ring, host in _hosts(town) if ring.style == "pair"]
+    assert pairs
+    for ring, host in pairs:
+        acting = {home[agent] for agent in host.agents if agent in home}
+        known = [lives[one] for one in ring.staff if one in lives]
+        assert len(known) == 2
+        assert set(known) <= acting
+
+
 @pytest.mark.parametrize("seed", [3, 4])
 def test_a_lent_login_is_used_at_other_houses_or_after_its_owner_left(seed):
     lent = build_town(TownSettings(patients=PEOPLE, seed=seed, offices=True, difficulty=0))
@@ -250,6 +277,108 @@ def test_relatives_of_insiders_can_be_known_and_those_of_innocents_own_houses_to
         kin = ties[(ties["source_type"] == "staff") & (ties["target_type"] == "patient")]["target_id"]
         assert reps.isin(people.loc[kin.unique(), "id_number"].dropna()).sum() >= 3
     assert all(ring.ties for ring, _ in _hosts(town))
+
+
+def _ids_of(town: Town, table: str, *columns: str) -> set[str]:
+    return {one for column in columns for one in town.tables[table][column].to_pylist()} - {None}
+
+
+@pytest.mark.parametrize("which", ["town", "clean"])
+def test_who_works_for_the_fund_works_and_owns_nowhere_else(which, request):
+    town = request.getfixturevalue(which)
+    staff = town.tables["staff"].to_pandas()
+    assert not staff[["id_number", "phone", "bank_account"]].stack().duplicated().any()
+    elsewhere = _ids_of(town, "doctors", "id_number") | _ids_of(town, "operators", "id_number")
+    elsewhere |= _ids_of(town, "institutions", "legal_rep_id_number")
+    assert not elsewhere & set(staff["id_number"])
+    phones = _ids_of(town, "doctors", "phone") | _ids_of(town, "institutions", "phone")
+    assert not phones & set(staff["phone"])
+    # some of them are insured elsewhere, and are nobody else's neighbours either
+    assert 0 < (~staff["id_number"].isin(_ids_of(town, "patients", "id_number"))).mean() < 0.3
+
+
+def _declared(town: Town) -> set[tuple[str, str]]:
+    """Return staff and the relatives whom they have declared."""
+    ties = town.tables["ties"].to_pandas()
+    kin = ties[(ties["source_type"] == "staff") & (ties["target_type"] == "patient")]
+    return set(zip(kin["source_id"], kin["target_id"], strict=True))
+
+
+@pytest.mark.parametrize("which", ["town", "clean"])
+def test_staff_and_towns_people_have_honest_things_in_common(which, request):
+    town = request.getfixturevalue(which)
+    staff = town.tables["staff"].to_pandas().set_index("staff_id")
+    people = town.tables["patients"].to_pandas().set_index("patient_id")
+    claims = town.tables["reimbursements"].to_pandas()
+    alike = {kind: [a for a in town.truth.lookalikes if a.kind == kind] for kind in OFFICE_LOOKALIKES}
+    for one in alike["number_of_kin"]:
+        assert set(people.loc[list(one.patients), "phone"]) == set(staff.loc[list(one.staff), "phone"])
+    for one in alike["helped_neighbour"]:
+        paper = claims[claims["reimbursement_id"].isin(one.reimbursements)]
+        assert len(paper) == 1
+        assert set(paper["agent_id_number"].dropna()) <= set(staff.loc[list(one.staff), "id_number"])
+    for one in alike["large_family"]:
+        assert {(s, kin) for s in one.staff for kin in one.patients} <= _declared(town)
+        assert len(one.patients) >= 5
+    for one in alike["flat_rates"]:
+        paper = claims[claims["reimbursement_id"].isin(one.reimbursements)]
+        paid = paper.loc[paper["decision"] == "approved", "fund_amount"].astype(float)
+        assert sum((0.95 * limit <= paid).all() and (paid < limit).all() for limit in LIMITS) == 1
+
+
+def test_half_of_the_families_of_staff_are_paid_into_accounts_known_for_theirs(town, clean):
+    for t in (town, clean):
+        families = [a for a in t.truth.lookalikes if a.kind == "staff_as_patients" and a.reimbursements]
+        claims = t.tables["reimbursements"].to_pandas().set_index("reimbursement_id")
+        names = t.tables["patients"].to_pandas().set_index("patient_id")["name"]
+        for one in families:
+            paper = claims.loc[list(one.reimbursements)]
+            assert (paper["payee_name"] == paper["patient_id"].map(names)).all()
+        assert 0.3 * 46 < len(families) < 0.8 * 46  # members of staff at large offices
+
+
+def test_kin_of_honest_staff_are_among_the_people_of_rings_now_and_then():
+    met = []
+    for seed in (3, 21, 22):
+        town = build_town(TownSettings(patients=PEOPLE, seed=seed, offices=True))
+        insiders = {one for ring, _ in _hosts(town) for one in ring.staff}
+        members = {one for ring in town.truth.rings for one in (*ring.patients, *ring.agents)}
+        met.append(sum(kin in members for one, kin in _declared(town) if one not in insiders))
+    assert min(met) >= 1
+    assert sum(met) >= 6
+
+
+def test_bills_over_the_desk_of_an_insider_lie_just_below_limits_more_often_than_others():
+    near, far = [], []
+    for seed in (23, 24, 25):
+        town = build_town(TownSettings(patients=PEOPLE, seed=seed, offices=True, typologies=("T17", "T20")))
+        claims = town.tables["reimbursements"].to_pandas().set_index("reimbursement_id")
+        fund = claims["fund_amount"].astype(float)
+        just = pd.concat([(fund >= 0.97 * limit) & (fund < limit) for limit in LIMITS], axis=1).any(axis=1)
+        told = {host.group_id for ring, host in _hosts(town) if ring.style in {"one_handler", "pair"}}
+        for ring in town.truth.rings:
+            if ring.kind == "T17":
+                (near if ring.group_id in told else far).append(just[list(ring.reimbursements)].mean())
+    assert max(far) < 0.1
+    assert 0.05 < sum(near) / len(near) < 0.3
+
+
+def test_no_honest_member_of_staff_hands_in_for_strangers_again_and_again():
+    for more in ({"seed": 3}, {"seed": 21, "difficulty": 3}, {"seed": 22, "lookalike_density": 2.0}):
+        town = build_town(TownSettings(patients=PEOPLE, offices=True, **more))
+        staff = town.tables["staff"].to_pandas().set_index("id_number")["staff_id"]
+        home = town.tables["patients"].to_pandas().set_index("patient_id")
+        household = home.dropna(subset=["id_number", "household_id"]).set_index("id_number")["household_id"]
+        insiders, kin = {one for ring, _ in _hosts(town) for one in ring.staff}, _declared(town)
+        for table in ("reimbursements", "filings", "enrolments"):
+            rows = town.tables[table].to_pandas()
+            rows = rows[rows["agent_id_number"].isin(staff.index.intersection(household.index))]
+            far = rows["patient_id"].map(home["household_id"]).ne(rows["agent_id_number"].map(household))
+            far &= rows["patient_id"].map(home["household_id"]).notna()
+            own = rows["agent_id_number"].map(staff)
+            far &= np.array([pair not in kin for pair in zip(own, rows["patient_id"], strict=True)], dtype=bool)
+            strangers = rows[far & ~own.isin(insiders)].groupby("agent_id_number")["patient_id"].nunique()
+            assert strangers.max() <= 1 or strangers.empty, table
 
 
 @pytest.mark.parametrize(

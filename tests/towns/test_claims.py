@@ -7,6 +7,7 @@ from importlib.metadata import version
 import pytest
 
 from gangfinder.synth import CORE_TYPOLOGIES, SYNTH_VERSION, TYPOLOGIES
+from gangfinder.synth.innocents import OFFICE_LOOKALIKES
 from tests.bench.measure import read
 from tests.bench.partition import FIGURES
 from tests.bench.speed import FOUNDING, OWN
@@ -109,6 +110,26 @@ def test_groups_in_step_by_dates_alone_are_found(setting, least):
     assert mean(planted, "recall_at_2k") >= least
     people = len(planted) * SETTINGS[setting].town.patients
     assert sum("background" in lead for c in planted for lead in c["false_leads"]) <= people / 50_000
+
+
+@pytest.mark.parametrize(("setting", "least"), [("insiders-1", 0.95), ("insiders-2", 0.8)])
+def test_insiders_of_the_fund_are_named_and_hardly_anybody_else(setting, least):
+    planted = cells(setting, clean=False)
+    named = {what: sum(c["staff"][what] for c in planted) for what in ("planted", "right", "wrong")}
+    assert named["planted"] >= 3 * len(planted)
+    assert named["right"] >= least * named["planted"], named
+    assert named["right"] >= 0.95 * (named["right"] + named["wrong"]), named
+    # that offices are seen takes nothing from the other rings
+    assert mean(planted, "recall_at_k") >= EVERY["all" + setting[-2:]]
+    assert mean(planted, "precision_at_k") >= 0.95
+
+
+@pytest.mark.parametrize("setting", ["insiders-1", "insiders-double"])
+def test_nobody_of_the_fund_is_named_in_towns_without_insiders(setting):
+    assert cells(setting, clean=True)
+    for one in cells(setting, clean=True):
+        assert one["staff"] == {"planted": 0, "right": 0, "wrong": 0}
+        assert set(OFFICE_LOOKALIKES) <= set(one["lookalikes"])
 
 
 @pytest.mark.parametrize("setting", [name for name, table in SETTINGS.items() if table.clean])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import product
-from math import comb, log10
+from math import comb, e, log10
 
 import pandas as pd
 import pytest
 
-from gangfinder.model.evidence import Family, Grade
+from gangfinder.model.evidence import Anomaly, Family, Grade
 from gangfinder.typologies import typologies
-from gangfinder.typologies._desk_tails import desk_anomalies, strata_tail, tie_anomalies
+from gangfinder.typologies._desk_tails import desk_anomalies, named, strata_tail, tie_anomalies, together
 from gangfinder.typologies._office_desks import FLAGS, Params
 from tests.contract import suite
 
@@ -79,17 +79,18 @@ def test_a_share_that_the_roster_makes_says_nothing():
      ("passed", Family.CONTROL)],
 )
 def test_what_is_odd_about_his_papers(flag, family):
-    """Twelve odd papers of twelve, where sixty hold fourteen of them, surprise; where all are odd they do not."""
-    rare = desk(12, 0, **{flag: 1, f"{flag}_all": 14})
+    """Twelve odd papers of twelve, where his forty hold fourteen, surprise; where all his are odd they do not."""
+    rare = desk(12, 0, marked=40, **{flag: 1, f"{flag}_all": 14})
     found = {a.name: a for a in desk_anomalies("S1", rare, Params())}
     assert found[flag].family is family
-    common = desk(12, 0, **{flag: 1, f"{flag}_all": 60})
+    common = desk(12, 0, marked=40, **{flag: 1, f"{flag}_all": 40})
     assert flag not in {a.name for a in desk_anomalies("S1", common, Params())}
 
 
 def tie(part="hub", contacts=4, circle=5, whole=5_000, rivals=1):
     return pd.DataFrame([{
-        "m_part": part, "m_how": "household", "m_tied": "A1", "m_contacts": contacts, "m_circle": circle,
+        "m_part": part, "m_how": "household", "m_tied": "A1", "m_contacts": contacts, "m_people": circle,
+        "m_houses": circle, **{f"m_n_{p}": contacts if p == part else 0 for p in ("member", "hub", "holder", "house")},
         "m_patients": whole, "m_institutions": whole, "m_staff_tied": rivals, "m_staff_all": 70,
         "source_table": "reimbursements", "source_key": "r0",
     }])
@@ -128,6 +129,39 @@ def test_nobody_is_named_without_a_tie():
                 families = {a.family for a in verdict.anomalies if a.detail["staff"] == staff}
                 assert Family.PERSONAL in families
                 assert families - {Family.PERSONAL}
+
+
+def shown(role, log10_p, desks=4):
+    return (Anomaly(Family.CONTROL, f"{role}_share", log10_p, desks, {"n_desks": desks}),)
+
+
+def bound(log10_p):
+    return (Anomaly(Family.PERSONAL, "tie_house", log10_p, 1, {}),)
+
+
+def test_a_handler_and_a_reviewer_are_named_by_what_both_show():
+    """Neither is surprising enough alone; that both have a tie of their own is."""
+    desk, ties = {"S1": shown("handler", -3.1), "S2": shown("reviewer", -3.1)}, {"S1": bound(-1.5), "S2": bound(-1.5)}
+    alone = together(desk["S1"], ties["S1"], Params())
+    assert Params().person_log10_p < alone < Params().second_log10_p
+    assert named({"S1": desk["S1"]}, ties, Params()) == {}
+    found = named(desk, ties, Params())
+    assert set(found) == {"S1", "S2"}
+    half = -2 * alone / log10(e)  # half of a chi-squared value with four degrees of freedom: its tail is a finite sum
+    assert found["S1"] == found["S2"] == pytest.approx(log10(1 + half) + 2 * alone)
+
+
+@pytest.mark.parametrize("second", ["handler", "untied"])
+def test_two_of_one_role_or_one_without_a_tie_are_no_pair(second):
+    desk = {"S1": shown("handler", -3.1), "S2": shown("handler" if second == "handler" else "reviewer", -3.1)}
+    ties = {"S1": bound(-1.5)} if second == "untied" else {"S1": bound(-1.5), "S2": bound(-1.5)}
+    assert named(desk, ties, Params()) == {}
+
+
+def test_whoever_is_named_alone_is_named_by_his_own_tail():
+    desk = {"S1": shown("handler", -9.0), "S2": shown("reviewer", -3.1), "S3": shown("reviewer", -1.5)}
+    ties = {one: bound(-1.5) for one in desk}
+    assert named(desk, ties, Params()) == {one: together(desk[one], ties[one], Params()) for one in ("S1", "S2")}
 
 
 def test_own_interest_is_a_contradiction_about_the_person():

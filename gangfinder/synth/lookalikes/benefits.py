@@ -21,7 +21,7 @@ _TRADES, _FIRMS, _FARMS, _CUSTOMERS = 1_000, 2_000, 3_000, 4_000
 
 def _staff(scene: Scene, rng: np.random.Generator, size: int, fit: Flags) -> Ints:
     """Draw people who take up work; they may be anything else besides."""
-    pool = np.flatnonzero(fit & scene.alive & ~scene.world.people.guest & (scene.world.people.employer < 0))
+    pool = np.flatnonzero(fit & scene.alive & scene.world.for_hire())
     return rng.choice(pool, min(size, len(pool) // 2), replace=False)
 
 

@@ -1,0 +1,76 @@
+"""Insiders of institutions in open leads: doctors and desks that bind a ring, lent logins, owners of several houses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from gangfinder.leads.facts import EntityFacts
+from gangfinder.leads.insiders import InsiderParams, Registers, insiders_of
+from gangfinder.leads.members import AssociationParams, members_of
+from tests.leads.made import KEY, PEOPLE, pool
+
+ROWS = [(e.source_table, e.source_key) for f in pool().ring.findings for e in f.evidence]
+
+
+def facts(kind, name, rows, **registers):
+    named = ((kind, name, kind), ("institution", "H1", "institution"))
+    return EntityFacts(dict.fromkeys(rows, named), Registers(**registers))
+
+
+def bound(kind, name, role):
+    ring = pool().ring
+    return replace(ring, findings=(replace(ring.findings[0], hubs=((kind, name, role),)), *ring.findings[1:]))
+
+
+def roles(ring, known):
+    return {(m.entity_type, m.entity_id): m.role for m in members_of(ring, known, KEY, AssociationParams())}
+
+
+def test_a_doctor_who_binds_the_ring():
+    ring = bound("doctor", "D1", "attends")
+    assert insiders_of(ring, facts("doctor", "D1", ROWS), InsiderParams()) == {("doctor", "D1")}
+    assert roles(ring, facts("doctor", "D1", ROWS))["doctor", "D1"] == "insider"
+
+
+def test_a_doctor_of_few_is_none():
+    two = [key for key in ROWS if key[1].endswith(PEOPLE[:2])]
+    assert insiders_of(bound("doctor", "D1", "attends"), facts("doctor", "D1", two), InsiderParams()) == frozenset()
+
+
+def test_a_doctor_who_was_merely_seen_is_none():
+    assert insiders_of(pool().ring, facts("doctor", "D1", ROWS), InsiderParams()) == frozenset()
+
+
+def test_a_login_used_where_its_owner_is_not_registered():
+    away = facts("operator", "O1", ROWS, operators={"O1": (("H2", date(2024, 1, 1), None),)})
+    assert insiders_of(pool().ring, away, InsiderParams()) == {("operator", "O1")}
+    assert roles(pool().ring, away)["operator", "O1"] == "insider"
+    both = facts("operator", "O1", ROWS, operators={"O1": (("H1", None, None), ("H2", None, None))})
+    assert insiders_of(pool().ring, both, InsiderParams()) == frozenset()
+    unknown = facts("operator", "O1", ROWS)
+    assert insiders_of(pool().ring, unknown, InsiderParams()) == frozenset()
+
+
+def test_a_login_used_after_its_owner_left():
+    left = {"O1": (("H1", date(2020, 1, 1), date(2025, 1, 31)),)}
+    assert insiders_of(pool().ring, facts("operator", "O1", ROWS, operators=left), InsiderParams())
+
+
+def test_four_rows_are_slips():
+    away = {"O1": (("H2", None, None),)}
+    assert insiders_of(pool().ring, facts("operator", "O1", ROWS[:4], operators=away), InsiderParams()) == frozenset()
+    assert insiders_of(pool().ring, facts("operator", "O1", ROWS[:5], operators=away), InsiderParams())
+
+
+def test_who_owns_two_houses_of_a_ring_of_houses():
+    ring = replace(pool().ring, subject_type="institution", core=("H1", "H2"))
+    one = facts("doctor", "D1", (), owners={"H1": "990101198001010010", "H2": "990101198001010010"})
+    assert insiders_of(ring, one, InsiderParams()) == {("agent", "990101198001010010")}
+    two = facts("doctor", "D1", (), owners={"H1": "990101198001010010", "H2": "990101198001010029"})
+    assert insiders_of(ring, two, InsiderParams()) == frozenset()
+
+
+def test_leads_on_the_fund_tell_of_no_insider_of_a_house():
+    ring = replace(bound("doctor", "D1", "attends"), subject_type="staff")
+    assert "insider" not in roles(ring, facts("doctor", "D1", ROWS)).values()
