@@ -11,8 +11,9 @@ import pytest
 from gangfinder.errors import SettingsError
 from gangfinder.synth import TownSettings, build_weeks, write_weeks
 from gangfinder.synth.settings import STORIES
-from gangfinder.synth.weekly.calendar import calendar_of
+from gangfinder.synth.weekly.calendar import Calendar, calendar_of
 from gangfinder.synth.weekly.labels import LABELS
+from gangfinder.synth.weekly.stories import life
 
 WEEKS = TownSettings(patients=6_000, seed=5, weeks=6, window_weeks=14, months=6, rings_per_typology=1)
 PLANNED = {"contracts.valid_to", "filings.valid_to", "filings.valid_from", "roster.valid_to", "items.expires_on"}
@@ -191,3 +192,13 @@ def test_nothing_turns_in_the_still_week():
     calendar = calendar_of(WEEKS)
     assert calendar.still not in calendar.turns(1, calendar.weeks)
     assert calendar.monday(1) - calendar.monday(0) == 7
+
+
+@pytest.mark.parametrize("weeks", range(1, 8))
+def test_few_weeks_are_enough_for_every_story(weeks):
+    """Found by running the example of ``synth --help``: of four weeks one is still, and no middle is left."""
+    calendar = Calendar(weeks, 14, calendar_of(WEEKS).last)
+    for story in STORIES:
+        plan = life(story, calendar, np.random.default_rng(weeks))
+        assert plan.acts
+        assert max(plan.corrected, *(act.week for act in plan.acts)) <= weeks

@@ -77,7 +77,7 @@ def life(story: str, calendar: Calendar, rng: np.random.Generator) -> Life:
     """
     last, window = calendar.weeks, calendar.window
     early = _early(calendar, rng)
-    turn = int(rng.choice(calendar.turns(3, max(3, last - 1))))
+    turn = int(rng.choice(calendar.turns(3, last - 1) or calendar.turns(2, last) or [last]))  # few weeks have no middle
     first = Act(early, MAIN, _BURST)
     if story in {"quiet", "steady"}:
         return Life(story, (first, *_later(calendar, rng, 2, story == "steady")))
