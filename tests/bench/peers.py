@@ -1,7 +1,7 @@
 """gangfinder beside its peers, on the same towns in one run: what each finds of every typology, and what it adds.
 
 ``python -m tests.bench.peers`` writes ``results/peers.json`` and the picture ``results/peers.svg``. Needs the extra
-``bench`` (UGFraud for dense blocks, matplotlib for the picture).
+``bench`` (UGFraud for dense blocks).
 """
 
 from __future__ import annotations
