@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gangfinder.batch.surroundings import overtime
 from gangfinder.errors import GangfinderError, OutputError
 from gangfinder.inquiry import Inquiry, Prepared, conclude, skipped_parts
 from gangfinder.intake.loading import canonical_tables, handed_over, input_digests
@@ -93,6 +94,8 @@ def second_pass(
     ------
     OutputError, OSError
         If the folder cannot be written. Nothing else is raised: see the module.
+    Overtime
+        If the time that the run was given is over.
     """
     from gangfinder.export.publish import write_sealed
 
@@ -103,7 +106,9 @@ def second_pass(
             leads, record = _pass(asked, work, tables, ready, found, stages, draft)
         except (OutputError, OSError):
             raise
-        except Exception as error:  # noqa: BLE001 - any error that got out would tell of the tables on staff
+        except Exception as error:  # any other that got out would tell of the tables on staff
+            if late := overtime(error):
+                raise late from None
             leads, record = [], _failed(asked, stages, error)
         write_sealed(leads, draft, target, asked.settings, record.to_json())
 
