@@ -41,6 +41,10 @@ from gangfinder.cli._sizes import DURATION, SIZE
     "--wait", type=DURATION, metavar="TIME", default=0.0,
     help="How long to wait for another run into OUT or the register, for example 10m; default not at all.",
 )
+@click.option(
+    "--since", metavar="DATE|DAYS",
+    help="Look at what happened since a day, 2025-01-01, or 365d before the last settlements; default everything.",
+)
 @click.option("--timeout", type=DURATION, metavar="TIME", help="Give up after so long, for example 6h.")
 @click.option("--keep", type=click.IntRange(min=1), help="Runs that stay in OUT/runs; default all.")
 @click.option("--again", is_flag=True, help="Run although nothing has changed since the last run.")
@@ -61,6 +65,7 @@ def command(
     threads: int | None,
     memory_gb: float | None,
     temp_dir: Path | None,
+    since: str | None,
     wait: float,
     timeout: float | None,
     keep: int | None,
@@ -98,7 +103,7 @@ def command(
     was over, disk or memory were full, an error of ours; 2 bad usage or unusable input. In all but the first
     case the last result stays.
 
-    Settings file: seed, threads, memory_gb, reject_share (0 to 1), minimum_amount (yuan), top, lang,
+    Settings file: seed, threads, memory_gb, reject_share (0 to 1), minimum_amount (yuan), top, lang, since,
     key_file, sealed_recipient (age1… encrypts OUT/sealed), and sections [typologies.<slug>],
     [benign.<slug>], [linking.<slug>], [rings], [scoring], [leads], [register].
     """
@@ -108,7 +113,7 @@ def command(
     from gangfinder.settings import read_settings
 
     settings = read_settings(
-        settings_file, seed=seed, threads=threads, memory_gb=memory_gb, top=top, lang=lang
+        settings_file, seed=seed, threads=threads, memory_gb=memory_gb, top=top, lang=lang, since=since
     )
     stages = recorder(quiet=quiet, log_format=log_format)
     batch = Batch(wait=wait, keep=keep, temp_dir=temp_dir, timeout=timeout, again=again, resume=not no_resume)
