@@ -28,7 +28,7 @@ from gangfinder.model.lead import Departure, Lead
 from gangfinder.model.remembered import NOTHING
 from gangfinder.plugins import Plugins
 from gangfinder.run import RunRecord, SkippedPart, Stages, new_run_id
-from gangfinder.sealed import Sealing, second_pass
+from gangfinder.sealed import Sealing, nothing_new, second_pass
 from gangfinder.settings import Settings
 from gangfinder.typologies.contract import Typology
 from gangfinder.typologies.detection import runnable
@@ -147,11 +147,14 @@ def run(
         work, tables, intake = more.enter_context(
             canonical_tables(source, settings, engine, profile, published.folder / "rejects", stages)
         )
-        nothing = Inquiry((), (), {})
-        if book is not None and book.face(input_digests(intake), settings) and (done := _shown(out, book.head)):
-            published.nothing_new()
-            record = _record(source, engine, settings, started, intake, nothing, stages, 0)
-            return RunResult((), replace(record, run_id=done.name), done, unchanged=True)
+        if book is not None and book.face(input_digests(intake), settings, plugins.names) and (
+            done := _shown(out, book.head)
+        ):
+            record = _record(source, engine, settings, started, intake, Inquiry((), (), {}), stages, 0)
+            asked = Sealing(source, profile, _dated(settings, intake), key, plugins, record, register)
+            if not batch.again and nothing_new(asked, work, tables):
+                published.nothing_new()
+                return RunResult((), replace(record, run_id=done.name), done, unchanged=True)
         known = NOTHING if book is None else book.remembered
         seen, n_forgotten = without_values(work, tables, known.values, partial(_named, key))
         memory = attempt.memory(published.work, work, known)
@@ -165,7 +168,7 @@ def run(
             write_changes(leads, departures, published.folder, installed_texts())
             stage.rows = len(leads)
         record = _record(source, engine, settings, started, intake, found, stages, len(leads))
-        asked = Sealing(source, profile, settings, key, plugins, record)
+        asked = Sealing(source, profile, _dated(settings, intake), key, plugins, record, register)
         second_pass(asked, work, tables, ready, found.scored, published.folder / "sealed")
         if book is not None:
             head = book.record(record.run_id, record.started_at.isoformat(timespec="seconds"))
@@ -188,6 +191,11 @@ def _opened(register: Path | None, key: Key, wait: float) -> Iterator[Book | Non
 
     with opened(register, key, Open(), wait=wait) as book:
         yield book
+
+
+def _dated(settings: Settings, intake: Intake) -> Settings:
+    """Return the settings with the day on which the window begins: it cannot be counted back in tables on staff."""
+    return settings if intake.first_day is None else replace(settings, since=intake.first_day.isoformat())
 
 
 def _shown(out: Path, head: Head) -> Path | None:

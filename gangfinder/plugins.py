@@ -51,6 +51,12 @@ class Plugins:
         return found
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Kind and slug of every plug-in, sorted."""
+        kinds = {"linker": self.linkers, "benign": self.explanations, "typology": self.typologies}
+        return tuple(sorted(f"{kind} {slug}" for kind, own in kinds.items() for slug in own))
+
+    @property
     def open(self) -> Plugins:
         """Those of the open pass: none that is about fund staff or reads of them."""
         return Plugins(_open(self.linkers), _open(self.explanations), _open(self.typologies))

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING
 
 from gangfinder.batch.surroundings import overtime
 from gangfinder.errors import GangfinderError, OutputError
-from gangfinder.inquiry import Inquiry, Prepared, conclude, skipped_parts
+from gangfinder.inquiry import Inquiry, Prepared, conclude, most_listed, skipped_parts
 from gangfinder.intake.loading import canonical_tables, handed_over, input_digests
 from gangfinder.intake.scope import Scope
+from gangfinder.linking.behaviour import days_of
 from gangfinder.linking.execution import Linked, run_linkers
 from gangfinder.linking.projection import filled_columns
-from gangfinder.model.lead import Lead, ScoredRing
+from gangfinder.model.lead import Departure, Lead, ScoredRing
 from gangfinder.run import RunRecord, SkippedPart, Stages
 from gangfinder.scoring.defence import apply
 from gangfinder.typologies.detection import detect
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from gangfinder.engine import Engine
     from gangfinder.intake import Intake
+    from gangfinder.leads.register.book import Book
     from gangfinder.leads.tokens import Key
     from gangfinder.plugins import Plugins
     from gangfinder.settings import Settings
@@ -55,6 +57,8 @@ class Sealing:
         For tokens and lead ids.
     record
         ``run.json`` of the open part; the sealed one bears the same run id.
+    register
+        The open register, beside which the sealed one stands; ``None`` for none.
     """
 
     source: Path | str
@@ -63,6 +67,7 @@ class Sealing:
     key: Key
     plugins: Plugins
     record: RunRecord
+    register: Path | None = None
 
 
 def second_pass(
@@ -97,8 +102,6 @@ def second_pass(
     Overtime
         If the time that the run was given is over.
     """
-    from gangfinder.export.publish import write_sealed
-
     with tempfile.TemporaryDirectory(prefix="gangfinder-") as scratch, _unheard():
         stages, draft = Stages(quiet=True), Path(scratch) / "sealed"
         draft.mkdir(mode=0o700)
@@ -109,8 +112,93 @@ def second_pass(
         except Exception as error:  # any other that got out would tell of the tables on staff
             if late := overtime(error):
                 raise late from None
-            leads, record = [], _failed(asked, stages, error)
-        write_sealed(leads, draft, target, asked.settings, record.to_json())
+            leads, record = None, _failed(asked, stages, error)
+        _written(asked, leads, record, _Files(work, tables, draft, target))
+
+
+def nothing_new(asked: Sealing, work: Engine, tables: Tables) -> bool:
+    """Return whether the sealed register has seen these tables on staff, and nothing was decided in it since.
+
+    Whether somebody is found in them has no part in that. Tables that cannot be used are nothing new.
+
+    Parameters
+    ----------
+    asked
+        What the run was asked; with a register.
+    work, tables
+        As :func:`second_pass` has them.
+    """
+    assert asked.register is not None  # noqa: S101 - only asked where there is one
+    with tempfile.TemporaryDirectory(prefix="gangfinder-") as scratch, _unheard():
+        try:
+            with _also_staff(asked, work, tables, Stages(quiet=True), Path(scratch)) as (_, intake):
+                digests = (*asked.record.inputs, *input_digests(intake))
+            with _sealed_book(asked, asked.register) as book:
+                return book.face(digests, asked.settings, asked.plugins.names)
+        except Exception as error:  # as in second_pass(); the same would happen again
+            if late := overtime(error):
+                raise late from None
+            return True
+
+
+@contextmanager
+def _sealed_book(asked: Sealing, register: Path) -> Iterator[Book]:
+    from gangfinder.leads.register.book import opened
+    from gangfinder.leads.register.opening import sealed_path
+    from gangfinder.leads.register.veil import Tokens
+
+    with opened(sealed_path(register), asked.key, Tokens(asked.settings.sealed_recipient, asked.key)) as book:
+        yield book
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Where the tables are, and where the files go: first to a draft, then to the run."""
+
+    work: Engine
+    tables: Tables
+    draft: Path
+    target: Path
+
+    def write(self, leads: Sequence[Lead], gone: Sequence[Departure], asked: Sealing, record: RunRecord) -> None:
+        """Write the files of the sealed part."""
+        from gangfinder.export.changes import write_changes
+        from gangfinder.export.publish import write_sealed
+        from gangfinder.leads.texts import installed_texts
+
+        write_changes(leads, gone, self.draft, installed_texts())
+        write_sealed(leads, self.draft, self.target, asked.settings, record.to_json())
+
+
+def _written(asked: Sealing, leads: Sequence[Lead] | None, record: RunRecord, files: _Files) -> None:
+    """Write the leads, with a register under the ids that they have there; ``None`` where the pass failed."""
+    if asked.register is None:
+        files.write(leads or (), (), asked, record)
+        return
+    try:
+        with _sealed_book(asked, asked.register) as book:
+            if leads is not None:
+                _kept(asked, book, leads, record, files)
+                return
+    except (OutputError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - as in second_pass()
+        record = replace(record, notes=(*record.notes, *_failed(asked, Stages(quiet=True), error).notes))
+    files.write(leads or (), (), asked, record)
+
+
+def _kept(asked: Sealing, book: Book, leads: Sequence[Lead], record: RunRecord, files: _Files) -> None:
+    """Give sealed leads their registered ids, write their files, and record them: in this order, as pipeline.run."""
+    from gangfinder.leads.register.comparing import RegisterParams, Window
+
+    book.face((*asked.record.inputs, *record.inputs), asked.settings, asked.plugins.names)
+    window = Window(*days_of(files.work, files.tables["settlements"]))
+    params = asked.settings.tuned("register", RegisterParams())
+    compared = book.compare(leads, window, params, most_listed(asked.settings))
+    told = [d for d in compared.departures if d.lead_id not in compared.silent]
+    head = book.record(record.run_id, record.started_at.isoformat(timespec="seconds"))
+    ended = {"seq": head.seq, "hash": head.hash, "n_dismissed": book.n_dismissed}
+    files.write(compared.leads, told, asked, replace(record, n_leads=len(compared.leads), register=ended))
 
 
 @contextmanager
@@ -210,4 +298,4 @@ def _places(error: Exception) -> tuple[str, ...]:
     return tuple(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames)
 
 
-__all__ = ["Sealing", "second_pass"]
+__all__ = ["Sealing", "nothing_new", "second_pass"]

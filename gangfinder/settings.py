@@ -51,8 +51,8 @@ class Settings:
     lang
         Language of headlines and sentences: ``zh`` or ``en``.
     since
-        First day of what is looked at: ``2025-01-01``, or ``365d`` for so many days up to the last settlements; ``None``
-        looks at everything. See :mod:`gangfinder.intake.window`.
+        First day of what is looked at: ``2025-01-01``, or ``365d`` for so many days up to the last settlements;
+        ``None`` looks at everything. See :mod:`gangfinder.intake.window`.
     key_file
         File with the key for pseudonyms; ``None`` takes the one of this installation.
     sealed_recipient

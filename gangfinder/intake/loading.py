@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from gangfinder.engine import open_engine
 from gangfinder.engine.duckdb import DuckDBEngine
+from gangfinder.errors import IntakeError
 from gangfinder.intake.reader import read_input
 from gangfinder.intake.report import Intake
 from gangfinder.intake.scope import Scope
 from gangfinder.intake.window import cut, first_day
+from gangfinder.model.tables import MANDATORY
 from gangfinder.run import InputDigest, Stage, Stages
 
 if TYPE_CHECKING:
@@ -84,6 +86,9 @@ def _windowed(reader: DuckDBEngine, intake: Intake, since: str) -> Intake:
     if first is None:
         return intake
     told = cut(reader.connection, columns, first)
+    if MANDATORY in columns and not reader.connection.execute(f"SELECT 1 FROM main.{MANDATORY} LIMIT 1").fetchone():
+        msg = f"there are no settlements since {first}"
+        raise IntakeError(msg, hint="give an earlier day with --since, or so many days back as 365d")
     return replace(intake, warnings=(*intake.warnings, *told), first_day=first)
 
 

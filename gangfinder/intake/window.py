@@ -106,7 +106,8 @@ def _inside(table: str, tables: Mapping[str, tuple[str, ...]], first: date) -> s
     """Return the condition that a row is in the window; ``None`` where all are."""
     columns = tables[table]
     if table == "stock":
-        return f"CAST(month AS VARCHAR) >= {quoted(first.strftime('%Y-%m'))}" if "month" in columns else None
+        digits = "left(regexp_replace(CAST(month AS VARCHAR), '[^0-9]', '', 'g'), 6)"  # 2025-01, 202501, 2025-01-31
+        return f"{digits} >= {quoted(first.strftime('%Y%m'))}" if "month" in columns else None
     if table not in INSTANTS:
         return None
     known = [named(c) for c in INSTANTS[table] if c in columns]

@@ -79,8 +79,7 @@ def _without(table: ir.Table, column: str, gone: list[str]) -> ir.Table:
 
 
 def _rows(engine: Engine, table: ir.Table, column: str, gone: list[str]) -> int:
-    counted = table.filter(table[column].isin(gone)).aggregate(n=table.count())
-    return int(engine.fetch(counted)["n"][0].as_py())
+    return _size(engine, table.filter(table[column].isin(gone)))
 
 
 def without_pairs(engine: Engine, links: ir.Table, pairs: Collection[tuple[str, str]]) -> tuple[ir.Table, int]:

@@ -24,7 +24,7 @@ PRIVATE = (
     "phone", "address", "bank_account", "name", "id_number", "contact_phone", "agent_id_number", "agent_phone",
     "agent_name", "payee_account", "payee_name", "legal_rep_name", "legal_rep_id_number",
 )
-FILES = {"leads.csv", "members.csv", "evidence.csv", "benign.csv", "run.json", "explain.jsonl"}
+FILES = {"leads.csv", "members.csv", "evidence.csv", "benign.csv", "run.json", "explain.jsonl", "changes.json"}
 CANARY = ("19900001234", "测试县测试路1号", "6299009999999999999", "测试金丝雀", "990101199001010018")
 
 

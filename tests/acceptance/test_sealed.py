@@ -7,10 +7,12 @@ import io
 import json
 import re
 import shutil
+import sqlite3
 import stat
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -122,7 +124,8 @@ def both(tables, claims, insider, tmp_path_factory) -> tuple[Path, Path]:
 
 def call(source: Path) -> Result:
     """Run the command beside its town; what it says and logs is kept."""
-    return CliRunner().invoke(root, ["run", str(source), "--out", str(source.parent / "out"), "--threads", "2"])
+    where = ["--out", str(source.parent / "out"), "--register", str(source.parent / "leads.db")]
+    return CliRunner().invoke(root, ["run", str(source), *where, "--threads", "2"])
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +151,8 @@ def record(folder: Path) -> dict[str, object]:
     """The record of a run without its clock."""
     plain = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     stages = [{k: v for k, v in one.items() if k not in ("seconds", "peak_mb")} for one in plain["stages"]]
+    if plain["register"]:
+        del plain["register"]["hash"]  # of a history that says when
     return {**{k: v for k, v in plain.items() if k not in CLOCK}, "stages": stages}
 
 
@@ -196,7 +201,7 @@ def test_the_sealed_folder_is_its_owners_alone_and_always_the_same(outs):
         for path in folder.rglob("*"):
             assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
     names = [{p.name for p in (out / "sealed").iterdir()} - {"rejects"} for out in outs]
-    assert names[0] == names[1] == {*towns.SHEETS, "run.json", "explain.jsonl"}
+    assert names[0] == names[1] == {*towns.SHEETS, "run.json", "explain.jsonl", "changes.json"}
 
 
 # and nothing else depends on it
@@ -254,6 +259,61 @@ def test_no_identifier_of_staff_stands_in_an_open_file(outs, said, tables):
     wanted = known_of_staff(tables)
     record_of_it = {"run.json": (outs[0] / "run.json").read_bytes(), "said": said[0].output.encode()}
     assert leaks({**opened(outs[0]), **record_of_it}, wanted) == set()
+
+
+def dump(register: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of a register without its clock."""
+    with closing(sqlite3.connect(register)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        found = {name: connection.execute(f"SELECT * FROM {name}").fetchall() for (name,) in tables}
+        ((run_id, at),) = connection.execute("SELECT run_id, started_at FROM runs").fetchall()
+    text = json.dumps({n: sorted(map(str, rows)) for n, rows in found.items() if n != "history"}, ensure_ascii=False)
+    return json.loads(text.replace(run_id, "RUN").replace(at, "AT"))
+
+
+@pytest.mark.slow
+def test_the_open_register_is_the_same(outs):
+    first, second = (dump(out.parent / "leads.db") for out in outs)
+    assert sorted(first) == sorted(second)
+    assert [name for name in first if first[name] != second[name]] == []
+    assert len(first["leads"]) >= 10
+    names = [sorted(p.relative_to(out.parent).as_posix() for p in out.parent.rglob("leads.db*")) for out in outs]
+    assert names[0] == names[1]
+    inside = [sorted(p.name for p in (out.parent / "leads.db.sealed").iterdir()) for out in outs]
+    assert inside[0] == inside[1]
+    assert stat.S_IMODE((outs[0].parent / "leads.db.sealed").stat().st_mode) == 0o700
+
+
+@pytest.mark.slow
+def test_no_identifier_of_staff_stands_in_a_register_that_anybody_reads(outs, tables):
+    folder = outs[0].parent
+    files = {p.name: p.read_bytes() for p in folder.glob("leads.db*") if p.is_file()}
+    assert leaks(files, known_of_staff(tables)) == set()
+
+
+@pytest.mark.slow
+def test_a_sealed_lead_is_decided_on_for_a_reason_that_is_recorded(outs, insider, tmp_path):
+    for name in ("leads.db", "leads.db.head", "leads.db.sealed"):
+        source = outs[0].parent / name
+        shutil.copytree(source, tmp_path / name) if source.is_dir() else shutil.copy(source, tmp_path / name)
+    register = str(tmp_path / "leads.db")
+
+    def review(*more: str) -> Result:
+        return CliRunner().invoke(root, ["review", register, *more])
+
+    listed = json.loads(review("--sealed", "--reason", "file 7", "--json").stdout)
+    assert {one["lead_id"] for one in listed} == {r["lead_id"] for r in sheet(outs[0] / "sealed", "leads.csv")}
+    (lead,) = (one["lead_id"] for one in listed if "T97" in one["typologies"])
+    assert lead not in review("--json", "--every").stdout
+    done = review(lead, "confirm", "--sealed", "--reason", "seen")
+    assert done.exit_code == 0
+    shown = json.loads(review(lead, "--sealed", "--reason", "file 8", "--json").stdout)
+    assert insider in {m["entity_id"] for m in shown["members"]}
+    assert [(d["kind"], d["reason"]) for d in shown["decisions"]] == [("confirm", "seen")]
+    assert review(lead, "--sealed").exit_code == 2
+    lines = (tmp_path / "leads.db.sealed" / "access.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["reason"] for line in lines] == ["file 7", "seen", "file 8"]
+    assert CliRunner().invoke(root, ["verify", register]).exit_code == 0
 
 
 @pytest.mark.slow
@@ -378,6 +438,24 @@ def test_a_database_tells_no_more_than_files(tmp_path):
     assert len({one["sha256"] for one in plain["inputs"]}) == len(plain["inputs"])
 
 
+def test_new_tables_on_staff_are_something_new(tmp_path):
+    """A run over a known input ends at once; one over known open tables and other tables on staff does not."""
+    (tmp_path / "loose.toml").write_text(LOOSE[1])
+    source = small(tmp_path / "town", staff=STAFF)
+
+    def ended_at_once() -> bool:
+        more = ["--out", tmp_path / "out", "--register", tmp_path / "leads.db", "--settings", tmp_path / "loose.toml"]
+        done = CliRunner().invoke(root, ["run", str(source), *map(str, more)])
+        assert done.exit_code == 0, done.stderr
+        return "Nothing is new" in done.stderr
+
+    assert [ended_at_once(), ended_at_once()] == [False, True]
+    (source / "staff.csv").write_text(STAFF + f"{CANARY}2,测试经办,测试医保中心\n")
+    assert [ended_at_once(), ended_at_once()] == [False, True]
+    (source / "staff.csv").write_text("")  # cannot be used: that is for check to say, and nothing new
+    assert ended_at_once()
+
+
 def test_an_error_in_the_sealed_pass_stays_inside(tmp_path, monkeypatch):
     import warnings
 
@@ -398,3 +476,35 @@ def test_check_tells_its_owner_of_the_tables_on_staff(tmp_path):
     asked = ["check", str(source), "--json", "--quiet", "--settings", str(tmp_path / "loose.toml")]
     told = json.loads(CliRunner().invoke(root, asked).stdout)
     assert "staff" in {one["table"] for one in told["tables"]}
+
+
+# a run that is killed when the sealed part is under way, and the next one
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.slow
+def test_what_a_killed_run_leaves_tells_nothing_of_staff(both, outs, monkeypatch, tmp_path):
+    """The same checkpoints under the same names, no id of staff in any; and the next run says and writes the same."""
+    left, said = [], []
+    for source, out in zip(both, outs, strict=True):
+        own = tmp_path / source.parent.name
+        with monkeypatch.context() as patch:
+            patch.setattr("gangfinder.pipeline.second_pass", interrupt)
+            stopped = CliRunner().invoke(root, ["run", str(source), "--out", str(own), "--threads", "2"])
+        assert stopped.exit_code == 130
+        work = own / "runs" / ".work"
+        assert stat.S_IMODE(work.stat().st_mode) == 0o700
+        files = {p.relative_to(work).as_posix(): p.read_bytes() for p in work.rglob("*") if p.is_file()}
+        assert not [name for name, data in files.items() if CANARY.encode() in data]
+        left.append(sorted(files))
+        done = CliRunner().invoke(root, ["run", str(source), "--out", str(own), "--threads", "2"])
+        assert done.exit_code == 0
+        said.append(re.sub(r"[0-9]+\.[0-9] s|with(out)?/", "", done.stderr))
+        assert opened(own) == opened(out)
+        assert not work.exists()
+    assert left[0] == left[1] != []
+    assert said[0] == said[1]
+    assert "done before the run was killed" in said[0]

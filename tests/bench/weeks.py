@@ -46,6 +46,7 @@ class Score:
     right: Counter[str] = field(default_factory=Counter)
     wrong: list[tuple[int, str, str, str, str]] = field(default_factory=list)  # week, identity, story, truth, said
     due: Counter[str] = field(default_factory=Counter)
+    missed: int = 0  # times a ring that is there was no lead; counted as wrong, too
     strangers: Counter[int] = field(default_factory=Counter)  # week → leads that are no ring
     dismissed: int = 0
     came_back_unchanged: list[tuple[int, str]] = field(default_factory=list)
@@ -126,12 +127,14 @@ def _score(score: Score, week: Mapping[str, Any], out: Path, dismissed: set[str]
         if expected == "silent":
             if answer:
                 score.came_back_unchanged.append((week["week"], identity))
+                dismissed.discard(identity)  # counted once; from now on it is a ring like any other
             continue
         if expected != label:
             score.grown += 1
             score.came_back_grown += answer == "reopened" and _has_reason(told, found[identity])
         score.due[expected] += 1
         score.right[expected] += answer == expected
+        score.missed += not answer and label not in _GONE
         if answer != expected:
             score.wrong.append((week["week"], identity, ring["story"], expected, answer))
 
@@ -186,6 +189,7 @@ def report(score: Score, truth: Mapping[str, Any]) -> dict[str, Any]:
         "survivors": survivors, "kept_id": kept, "kept_share": round(kept / max(survivors, 1), 4),
         "ids_reused": score.reused(),
         "labels": {label: [score.right[label], score.due[label]] for label in sorted(score.due)},
+        "no_lead": [score.missed, sum(score.due.values())],
         "dismissed": score.dismissed, "came_back_unchanged": len(score.came_back_unchanged),
         "dismissed_and_grown": score.grown, "came_back_with_reason": score.came_back_grown,
         "still_week_changed_nothing": score.still_is_still, "leads_that_are_no_ring": dict(score.strangers),
@@ -207,6 +211,8 @@ def main() -> None:
     print(json.dumps({"seed": given.seed, **report(score, truth)}, indent=1))
     for row in score.wrong:
         print("wrong:", row)
+    for came in score.came_back_unchanged:
+        print("came back:", came)
 
 
 if __name__ == "__main__":

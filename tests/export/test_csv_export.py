@@ -124,6 +124,7 @@ def test_a_neutral_text_can_be_read_back(text: str):
 
 @given(st.lists(hostile, min_size=2, max_size=2))
 @example(["", "\ud800"])
+@example(["", "\x85"])
 def test_hostile_ids_never_break_the_csv(tmp_path_factory, texts: list[str]):
     folder = tmp_path_factory.mktemp("hostile")
     member = replace(LEADS[0].members[0], entity_id=texts[0], role=texts[1])
@@ -133,7 +134,8 @@ def test_hostile_ids_never_break_the_csv(tmp_path_factory, texts: list[str]):
     assert [len(row) for row in rows] == [len(FIELDS["members"])] * 2
     assert rows[1][2] == neutral(texts[0])
     assert rows[1][3] == neutral(texts[1])
-    for line in (folder / "explain.jsonl").read_bytes().decode("utf-8").splitlines():
+    # by \n alone, as leads.reading does: splitlines() breaks at characters that a text may hold
+    for line in (folder / "explain.jsonl").read_bytes().decode("utf-8").rstrip("\n").split("\n"):
         assert isinstance(json.loads(line), dict)
 
 

@@ -69,19 +69,22 @@ class Book:
         """How many leads of the run stay out of the list."""
         return sum(not one.listed for one in self._compared.seen)
 
-    @property
-    def last_run(self) -> str | None:
-        """The run that was recorded last."""
-        return None if self._state.last_run is None else str(self._state.last_run.run_id)
+    def face(self, digests: Iterable[InputDigest], settings: Settings, parts: Iterable[str] = ()) -> bool:
+        """Say what the run is made of, and return whether the last run was made of the same and nothing came after.
 
-    def face(self, digests: Iterable[InputDigest], settings: Settings) -> bool:
-        """Say what the run is made of, and return whether the last entry is a run made of the same.
+        If so, this one is compared with what the register knew before that one.
 
-        If so, the run is compared with what the register knew before that one.
+        Parameters
+        ----------
+        digests
+            Of the input tables.
+        settings
+            Of the run.
+        parts
+            Names of the plug-ins.
         """
-        content = "\n".join(sorted(f"{d.table} {d.sha256}" for d in digests))
-        input_digest = hashlib.sha256(content.encode()).hexdigest()
-        self._facts = RunFacts(input_digest, settings.digest, __version__)
+        made_of = _digest(f"{d.table} {d.sha256}" for d in digests)
+        self._facts = RunFacts(made_of, _digest([settings.digest, *parts]), __version__)
         last = self._state.last_run
         self._replayed = last is not None and self._facts.same_as(last) and not self._decided_since(last.known_seq)
         if self._replayed and last is not None:
@@ -137,6 +140,10 @@ class Book:
         return self._head
 
 
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
+
+
 @contextmanager
 def opened(path: Path, key: Key, veil: Veil, *, wait: float = 0.0) -> Iterator[Book]:
     """Open a register for a run, making it where there is none; no other run uses it meanwhile, reviewers may.
@@ -166,23 +173,23 @@ def opened(path: Path, key: Key, veil: Veil, *, wait: float = 0.0) -> Iterator[B
 
 
 def _begun(register: Register, key: Key, veil: Veil) -> None:
-    """Write the first entry of a new register, or see that it is one for us."""
+    """Write the first entry of a new register, or see that it is one for us; note what is other than it was."""
     from sqlalchemy import select
 
     from gangfinder.leads.register.schema import facts
 
-    own = {"kind": "sealed" if veil.sealed else "open", "key_check": key.mark("register")}
+    own = {"kind": "sealed" if veil.sealed else "open", "key_check": key.mark("register"), **veil.facts}
     with register.writing() as connection:
         known = {r.name: r.value for r in connection.execute(select(facts).order_by(facts.c.seq))}
-        if not known:
-            append(connection, WHO, CREATED, own)
-            return
-    if known["kind"] != own["kind"]:
-        msg = f"{register.path} is a register for other leads"
-        raise RegisterError(msg, hint="give the file that was --register of earlier runs")
-    if known["key_check"] != own["key_check"]:
-        msg = f"the register {register.path} was begun with another key"
-        raise RegisterError(msg, hint="give that key by GANGFINDER_KEY_FILE or key_file, or begin a new register")
+        if known.get("kind", own["kind"]) != own["kind"]:
+            msg = f"{register.path} is a register for other leads"
+            raise RegisterError(msg, hint="give the file that was --register of earlier runs")
+        if known.get("key_check", own["key_check"]) != own["key_check"]:
+            msg = f"the register {register.path} was begun with another key"
+            hint = "give that key by GANGFINDER_KEY_FILE or key_file, or begin a new register"
+            raise RegisterError(msg, hint=hint)
+        if other := {name: value for name, value in own.items() if known.get(name) != value}:
+            append(connection, WHO, CREATED, other)
 
 
 __all__ = ["Book", "opened"]

@@ -26,14 +26,19 @@ class RegisterParams:
     Parameters
     ----------
     reopen_rows
-        A dismissed lead is listed again when it has this many evidence rows of days that were not known when it was
-        dismissed (or a new core member, or a new typology).
+        A dismissed lead is listed again when it has this many evidence rows of days after the data on which it was
+        dismissed; so it is when one of them is about a new core member, or when a typology came with new rows.
+    reopen_share
+        What is older than that decision (bills handed in late, but also a person who stood just below a threshold and
+        now stands just above it) lists a dismissed lead again when it adds this share to the core, two members at
+        least, or to the evidence, on new days.
     allow_older
         Take data that end before those of the last run; otherwise they are refused, for every lead of the last days
         would be said to have shrunk or vanished.
     """
 
     reopen_rows: int = 1
+    reopen_share: float = 0.2
     allow_older: bool = False
 
 
@@ -264,14 +269,18 @@ def _difference(change: Change) -> str:
 def _grown_beyond(trace: Trace, dismissals: Iterable[Dismissal], window: Window, params: RegisterParams) -> str:
     """Return what a lead has that nobody knew when it was dismissed; empty for nothing."""
     made = list(dismissals)
-    if trace.core - frozenset().union(*(d.known.core for d in made)):
+    known_core = frozenset().union(*(d.known.core for d in made))
+    known_rows = {k: on for d in made for k, on in d.known.evidence.items()}
+    until = max((d.until for d in made if d.until is not None), default=None)
+    fresh = {k: on for k, on in trace.evidence.items() if k not in known_rows}
+    late = {k for k, on in fresh.items() if until is None or (on is not None and on > until)}
+    joined = trace.core - known_core
+    if any(trace.subjects[k] in joined for k in late) or len(joined) >= max(2.0, params.reopen_share * len(known_core)):
         return "members"
-    if trace.typologies - frozenset().union(*(d.known.typologies for d in made)):
+    if fresh and trace.typologies - frozenset().union(*(d.known.typologies for d in made)):
         return "typology"
-    known_days = {on for d in made for on in d.known.evidence.values()}
-    known_keys = {k for d in made for k in d.known.evidence}
-    fresh = [k for k, on in trace.evidence.items() if k not in known_keys and on not in known_days]
-    if len(fresh) >= params.reopen_rows:
+    older = sum(k not in late and on not in known_rows.values() for k, on in fresh.items())
+    if len(late) >= params.reopen_rows or (older and older >= params.reopen_share * len(known_rows)):
         return "evidence"
     ended = all(d.expires_on is not None and window.last is not None and d.expires_on <= window.last for d in made)
     return "expired" if ended else ""

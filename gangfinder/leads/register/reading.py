@@ -37,7 +37,8 @@ def overview(register: Register, identity: Path | None = None, *, every: bool = 
         Also leads that are gone.
     """
     with register.reading() as connection:
-        found = [_lead(connection, row, identity) for row in _last_sightings(connection)]
+        into = merged_into(connection)
+        found = [_lead(connection, row, into, identity) for row in _last_sightings(connection)]
     shown = [one for one in found if every or one["status"] not in GONE]
     return sorted(shown, key=lambda one: (one["rank"] is None, one["rank"] or 0, one["lead_id"]))
 
@@ -58,7 +59,8 @@ def detail(register: Register, wanted: str, identity: Path | None = None) -> dic
         own = select(sightings).where(sightings.c.lead_id == lead_id).order_by(sightings.c.seq)
         seen = [{name: row._mapping[name] for name in _SIGHTING} for row in connection.execute(own)]  # noqa: SLF001
         return {
-            **_lead(connection, last, identity), "members": _members(connection, lead_id, identity), "sightings": seen,
+            **_lead(connection, last, merged_into(connection), identity),
+            "members": _members(connection, lead_id, identity), "sightings": seen,
             "decisions": _decisions(connection, lead_id, identity),
         }
 
@@ -72,7 +74,9 @@ def _last_sightings(connection: Connection) -> list[Any]:
     return list(connection.execute(select(sightings).join(last, both)))
 
 
-def _lead(connection: Connection, row: Any, identity: Path | None) -> dict[str, Any]:  # noqa: ANN401 - a sighting
+def _lead(
+    connection: Connection, row: Any, into: Mapping[str, str], identity: Path | None  # noqa: ANN401 - a sighting
+) -> dict[str, Any]:
     made = [d for d in _decisions(connection, row.lead_id, identity) if not d["revoked"] and d["kind"] != "revoke"]
     words = [d["kind"] for d in made if d["kind"] in ("dismiss", "confirm", "transfer")]
     assigned = [d["assignee"] for d in made if d["kind"] == "assign"]
@@ -80,7 +84,7 @@ def _lead(connection: Connection, row: Any, identity: Path | None) -> dict[str, 
     return {
         "lead_id": row.lead_id, "rank": row.rank, "status": row.status, "decided": words[-1] if words else None,
         "assignee": assigned[-1] if assigned else None, "n_decisions": len(made), "n_core": row.n_core,
-        "merged_into": merged_into(connection).get(row.lead_id), **told,
+        "merged_into": into.get(row.lead_id), **told,
     }
 
 

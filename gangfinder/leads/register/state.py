@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -30,11 +30,14 @@ class Dismissal:
         The day of the data on which it ends, if any.
     known
         All that was ever known of the lead when it was made.
+    until
+        Last day of the data then.
     """
 
     seq: int
     expires_on: date | None
     known: Trace
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +161,12 @@ def _leads(connection: Connection, until: int, standing: Iterable[Row[Any]]) -> 
         stories[row.lead_id].evidence.append(row)
     for row in standing:
         stories[row.lead_id].decisions.append(row)
-    known_by = {r.run_id: r.known_seq for r in _rows(connection, runs, until)}
+    made = _rows(connection, runs, until)
     order = sorted(stories, key=lambda i: (stories[i].sightings[0].seq, i))
-    return {i: _lead(i, age, stories[i], known_by) for age, i in enumerate(order)}
+    return {i: _lead(i, age, stories[i], made) for age, i in enumerate(order)}
 
 
-def _lead(lead_id: str, age: int, story: _Story, known_by: Mapping[str, int]) -> KnownLead:
+def _lead(lead_id: str, age: int, story: _Story, made: Sequence[Row[Any]]) -> KnownLead:
     last = story.sightings[-1]
     present = [s for s in story.sightings if s.status not in GONE]
     own = story.lists.get(present[-1].members_run, [])
@@ -171,7 +174,7 @@ def _lead(lead_id: str, age: int, story: _Story, known_by: Mapping[str, int]) ->
     return KnownLead(
         lead_id, age, last.status, last.rank, present[-1].amount_high_fen, present[-1].members_run,
         frozenset((m.entity_type, m.entity_id, m.role, m.membership, m.subject) for m in own),
-        _trace(story, _held(story.evidence), [present[-1]]), _dismissal(story, word, known_by),
+        _trace(story, _held(story.evidence), [present[-1]]), _dismissal(story, word, made),
         word is not None and (word.kind in ("confirm", "transfer") or word.result == "verified"),
     )
 
@@ -202,15 +205,17 @@ def _last_word(made: Iterable[Row[Any]]) -> Row[Any] | None:
     return words[-1] if words else None
 
 
-def _dismissal(story: _Story, word: Row[Any] | None, known_by: Mapping[str, int]) -> Dismissal | None:
+def _dismissal(story: _Story, word: Row[Any] | None, made: Sequence[Row[Any]]) -> Dismissal | None:
     """Return the dismissal in force: the last word, and no run that knew it has reopened the lead."""
     if word is None or word.kind != "dismiss":
         return None
+    known_by = {r.run_id: r.known_seq for r in made}
     if any(s.status == "reopened" and known_by[s.run_id] >= word.seq for s in story.sightings):
         return None
+    ends = [r.window_to for r in made if r.seq < word.seq and r.window_to]
     rows = {r.key: r for r in story.evidence if r.seq < word.seq and not r.gone}
     seen = [s for s in story.sightings if s.seq < word.seq and s.status not in GONE]
-    return Dismissal(word.seq, _day(word.expires_on), _trace(story, rows, seen))
+    return Dismissal(word.seq, _day(word.expires_on), _trace(story, rows, seen), _day(max(ends, default=None)))
 
 
 def _day(text: str | None) -> date | None:

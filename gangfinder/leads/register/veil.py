@@ -23,6 +23,11 @@ class Veil(Protocol):
         """Whether ids are tokens, and what can be read stands apart."""
         ...
 
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What the register has to know of it."""
+        ...
+
     def name(self, kind: str, value: str) -> str:
         """Return the id of an entity, or the code of a typology, as the register has it."""
         ...
@@ -41,6 +46,11 @@ class Open:
     """Everything as it is: the open register."""
 
     sealed = False
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """Nothing."""
+        return {}
 
     def name(self, kind: str, value: str) -> str:
         """Return the value."""
@@ -69,6 +79,11 @@ class Written:
 
     recipient: str | None
     sealed = True
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """To whom reviewers have to encrypt."""
+        return {"sealed_recipient": self.recipient or ""}
 
     def name(self, kind: str, value: str) -> str:
         """Refuse: reviewers name leads alone."""

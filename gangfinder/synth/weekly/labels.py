@@ -1,9 +1,12 @@
 """What a perfect tool could say of every ring at the end of every week.
 
-A ring is the people with rows in the window that were not taken back; two cells are one ring while rows of a common act
-are in the window. What merely leaves the window is no shrinking. Labels: ``new``; ``grown``: people or rows came;
-``shrunk``: people left, with no one new; ``unchanged``; ``merged`` into another; ``split`` from another; ``vanished``;
-``reopened``: it was vanished and is back; ``""`` while there is nothing to say.
+A ring is the people with rows in the window that were not taken back, three at least: the one bill that a terminal
+without a line sent days later is no ring. Two cells are one ring while a common act is in the window. What merely
+leaves the window is no shrinking.
+
+Labels: ``new``; ``grown``: people or rows came; ``shrunk``: people left, with no one new; ``unchanged``; ``merged``
+into another; ``split`` from another; ``vanished``; ``reopened``: it was vanished and is back; ``""`` while there is
+nothing to say.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from dataclasses import dataclass, field
 from gangfinder.synth.truth import Group
 from gangfinder.synth.weekly.calendar import Calendar
 from gangfinder.synth.weekly.stories import MAIN, SECOND
+
+_FEWEST = 3  # people
 
 LABELS = ("new", "grown", "shrunk", "unchanged", "merged", "split", "vanished", "reopened")
 
@@ -105,14 +110,16 @@ def _together(ring: Group, deeds: Iterable[Deed]) -> dict[str, list[Deed]]:
     assert ring.life is not None  # noqa: S101 - asked of rings with a life
     cell_of = {patient: cell for cell, people in zip(MAIN + SECOND, ring.cells, strict=False) for patient in people}
     cells: dict[str, list[Deed]] = {}
-    joint: dict[int, set[str]] = {}
+    acts: dict[int, set[str]] = {}
     for deed in deeds:
         cells.setdefault(cell_of[deed.patient], []).append(deed)
-        joint.setdefault(deed.act, set()).add(cell_of[deed.patient])
+        acts.setdefault(deed.act, set()).add(deed.patient)
     main, second = cells.get(MAIN, []), cells.get(SECOND, [])
-    if any(len(who) > 1 for who in joint.values()) or ring.life.corrected:
+    joint = (len({cell_of[one] for one in who}) > 1 for who in acts.values() if len(who) >= _FEWEST)
+    if any(joint) or ring.life.corrected:
         main, second = [*main, *second], []
-    return {name: rows for name, rows in ((ring.group_id, main), (f"{ring.group_id}-b", second)) if rows}
+    both = ((ring.group_id, main), (f"{ring.group_id}-b", second))
+    return {name: rows for name, rows in both if len({deed.patient for deed in rows}) >= _FEWEST}
 
 
 def _state(
