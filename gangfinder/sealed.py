@@ -99,7 +99,7 @@ def second_pass(
     ------
     OutputError, OSError
         If the folder cannot be written. Nothing else is raised: see the module.
-    Overtime
+    TimeIsUp
         If the time that the run was given is over.
     """
     with tempfile.TemporaryDirectory(prefix="gangfinder-") as scratch, _unheard():

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from gangfinder.batch.options import Batch
 
+_INSISTENCE = 5.0
+"""Seconds between two attempts to stop a run whose time is over."""
+
 _PREFIX, _LOCK = "gangfinder-run-", ".lock"
 
 
@@ -52,27 +55,32 @@ def _limited(seconds: float | None) -> Iterator[None]:
 
     def over(number: int, frame: FrameType | None) -> None:
         del number, frame
-        msg = f"the run was stopped: it took longer than {seconds:g} s"
-        raise Overtime(msg, hint="start it again: it goes on from its last checkpoint; or raise --timeout")
+        raise TimeIsUp
 
     before = signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    # an error that strikes while an object is finalised is lost: it is raised again until the run has ended
+    signal.setitimer(signal.ITIMER_REAL, seconds, _INSISTENCE)
     try:
         yield
-    except Exception as error:
-        late = overtime(error)
-        if late is None or late is error:
+    except BaseException as error:
+        if overtime(error) is None:
             raise
-        raise late from None
+        msg = f"the run was stopped: it took longer than {seconds:g} s"
+        hint = "start it again: it goes on from its last checkpoint; or raise --timeout"
+        raise Overtime(msg, hint=hint) from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 
-def overtime(error: BaseException) -> Overtime | None:
+class TimeIsUp(BaseException):  # noqa: N818 - as KeyboardInterrupt: who catches every error must not go on
+    """Stops a run whose time is over; becomes :class:`Overtime` when it has left everything."""
+
+
+def overtime(error: BaseException) -> TimeIsUp | None:
     """Return the end of the time behind an error: a library that it interrupts may raise an error of its own."""
     current: BaseException | None = error
-    while current is not None and not isinstance(current, Overtime):
+    while current is not None and not isinstance(current, TimeIsUp):
         current = current.__cause__ or current.__context__
     return current
 
@@ -135,4 +143,4 @@ def _lacking(error: Exception) -> str | None:
     return None
 
 
-__all__ = ["overtime", "surroundings"]
+__all__ = ["TimeIsUp", "overtime", "surroundings"]

@@ -1,4 +1,4 @@
-"""Runs that nobody watches: nothing done twice, one at a time, in time, within memory and disk, and logged for programs."""
+"""Runs that nobody watches: nothing done twice, one at a time, in time, and logged for programs."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from gangfinder.batch.options import Batch
-from gangfinder.batch.surroundings import surroundings
+from gangfinder.batch.surroundings import TimeIsUp, surroundings
 from gangfinder.errors import EngineError, Overtime, SettingsError
 
 
@@ -29,6 +29,38 @@ def test_the_engine_is_stopped_in_time():
     with pytest.raises(Overtime), surroundings(Batch(timeout=0.5)):
         duckdb.sql("SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range = 7").fetchall()
     assert time.monotonic() - began < 120
+
+
+def test_a_limit_that_strikes_where_errors_are_lost_strikes_again(monkeypatch):
+    monkeypatch.setattr("gangfinder.batch.surroundings._INSISTENCE", 0.3)
+    lost = []
+
+    def swallow() -> None:
+        try:
+            time.sleep(30)
+        except TimeIsUp as error:
+            lost.append(error)
+
+    def run() -> None:
+        with surroundings(Batch(timeout=0.2)):
+            swallow()
+            time.sleep(30)
+
+    with pytest.raises(Overtime):
+        run()
+    assert len(lost) == 1
+
+
+def test_who_catches_every_error_does_not_catch_the_end_of_the_time():
+    def run() -> None:
+        with surroundings(Batch(timeout=0.2)):
+            try:
+                time.sleep(30)
+            except Exception:  # noqa: BLE001 - as a library may
+                time.sleep(30)
+
+    with pytest.raises(Overtime):
+        run()
 
 
 def test_a_run_in_time_goes_undisturbed():
