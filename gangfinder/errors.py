@@ -13,6 +13,8 @@
     │   └── EngineUnavailable   an extra or a runtime is not installed
     ├── ContractError           a typology, explanation, linker, partition or exporter breaks its contract
     ├── OutputError             the result cannot be written where it was asked for
+    │   └── OutputBusy          another run is writing there
+    ├── Overtime                the run took longer than it was allowed to
     ├── LeadError               a lead that does not exist or may not be shown
     └── RegisterError           a register that cannot be used, or does not know what is asked
         ├── RegisterBusy        somebody else is writing to it
@@ -44,6 +46,9 @@ class GangfinderError(Exception):
     """
 
     exit_code = 1
+
+    resumable = False
+    """Whether the same run may well succeed when it is started again: then what it has found so far is kept."""
 
     def __init__(self, message: str, *, hint: str | None = None, details: Iterable[str] = ()) -> None:
         super().__init__(message)
@@ -83,11 +88,14 @@ class TooManyRejects(IntakeError):
 class EngineError(GangfinderError):
     """The relational engine failed."""
 
+    resumable = True
+
 
 class EngineUnavailable(EngineError):
     """An engine was asked for whose extra or runtime is not installed."""
 
     exit_code = 2
+    resumable = False
 
 
 class ContractError(GangfinderError):
@@ -96,6 +104,16 @@ class ContractError(GangfinderError):
 
 class OutputError(GangfinderError):
     """The result cannot be written where it was asked for."""
+
+
+class OutputBusy(OutputError):
+    """Another run is writing to the same place."""
+
+
+class Overtime(GangfinderError):
+    """The run took longer than it was allowed to."""
+
+    resumable = True
 
 
 class LeadError(GangfinderError):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gangfinder.attempt import Attempt
+from gangfinder.batch.options import UNATTENDED, Batch
+from gangfinder.batch.surroundings import surroundings
 from gangfinder.benign.application import skipped as skipped_explanations
 from gangfinder.engine.duckdb import DuckDBEngine
 from gangfinder.inquiry import Inquiry, Prepared, conclude, inquire, open_scoring, prepare, skipped_parts
@@ -85,6 +88,7 @@ def run(
     stages: Stages | None = None,
     plugins: Plugins | None = None,
     register: Path | None = None,
+    batch: Batch = UNATTENDED,
 ) -> RunResult:
     """Read an input, find its rings, and write the leads to ``OUT/runs/<run_id>/``, shown through ``OUT/latest``.
 
@@ -112,6 +116,8 @@ def run(
         Linkers, explanations and typologies; default: all there are, with the settings' parameters.
     register
         Register of earlier runs; made where there is none.
+    batch
+        How the run behaves among other runs.
 
     Raises
     ------
@@ -131,20 +137,30 @@ def run(
     if settings.sealed_recipient is not None:
         recipients(settings.sealed_recipient)  # a wrong one is said before anything is read
     plugins = plugins or Plugins.tuned(settings)
-    with _opened(register, key) as book, publication(out) as published, canonical_tables(
-        source, settings, engine, profile, published.folder / "rejects", stages
-    ) as (work, tables, intake):
+    with surroundings(batch), _opened(register, key, batch.wait) as book, publication(
+        out, wait=batch.wait, keep=batch.keep
+    ) as published, ExitStack() as more:
+        attempt = Attempt(source, profile, settings, engine, plugins, key, batch)
+        if book is None and (done := attempt.finished(out)):
+            published.nothing_new()
+            record = RunRecord(done.name, Path(source).name, engine, settings, started)
+            return RunResult((), record, done, unchanged=True)
+        work, tables, intake = more.enter_context(
+            canonical_tables(source, settings, engine, profile, published.folder / "rejects", stages)
+        )
         if book is not None and book.face(input_digests(intake), settings, plugins.names) and (
             done := _shown(out, book.head)
         ):
             record = _record(source, engine, settings, started, intake, Inquiry((), (), {}), stages, 0)
-            if nothing_new(Sealing(source, profile, settings, key, plugins, record, register), work, tables):
+            asked = Sealing(source, profile, _dated(settings, intake), key, plugins, record, register)
+            if not batch.again and nothing_new(asked, work, tables):
                 published.nothing_new()
                 return RunResult((), replace(record, run_id=done.name), done, unchanged=True)
         known = NOTHING if book is None else book.remembered
         seen, n_forgotten = without_values(work, tables, known.values, partial(_named, key))
-        ready = prepare(work, seen, stages, plugins, known)
-        found = conclude(work, blinded(seen), settings, stages, plugins, ready, known)
+        memory = attempt.memory(published.work, work, known)
+        ready = prepare(work, seen, stages, plugins, known, memory)
+        found = conclude(work, blinded(seen), settings, stages, plugins, ready, known, memory=memory)
         with stages("writing leads") as stage:
             facts = collect_facts(found.scored, blinded(tables), work)
             leads = build_leads(found.scored, facts, settings, key)
@@ -153,28 +169,34 @@ def run(
             write_changes(leads, departures, published.folder, installed_texts())
             stage.rows = len(leads)
         record = _record(source, engine, settings, started, intake, found, stages, len(leads))
-        asked = Sealing(source, profile, settings, key, plugins, record, register)
+        asked = Sealing(source, profile, _dated(settings, intake), key, plugins, record, register)
         second_pass(asked, work, tables, ready, found.scored, published.folder / "sealed")
         if book is not None:
             head = book.record(record.run_id, record.started_at.isoformat(timespec="seconds"))
             never = {"rows": n_forgotten, "links": ready.n_never_linked}
             told = {"seq": head.seq, "hash": head.hash, "n_dismissed": book.n_dismissed, "never_linked": never}
             record = replace(record, register=told)
-        published.complete(record.run_id, record.to_json())
+        # a register tells by itself whether a run is a replay
+        published.complete(record.run_id, record.to_json(), attempt.mark() if book is None else None)
         folder = published.final
     return RunResult(tuple(leads), record, folder, tuple(departures))
 
 
 @contextmanager
-def _opened(register: Path | None, key: Key) -> Iterator[Book | None]:
+def _opened(register: Path | None, key: Key, wait: float) -> Iterator[Book | None]:
     if register is None:
         yield None
         return
     from gangfinder.leads.register.book import opened
     from gangfinder.leads.register.veil import Open
 
-    with opened(register, key, Open()) as book:
+    with opened(register, key, Open(), wait=wait) as book:
         yield book
+
+
+def _dated(settings: Settings, intake: Intake) -> Settings:
+    """Return the settings with the day on which the window begins: it cannot be counted back in tables on staff."""
+    return settings if intake.first_day is None else replace(settings, since=intake.first_day.isoformat())
 
 
 def _shown(out: Path, head: Head) -> Path | None:

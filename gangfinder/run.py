@@ -10,9 +10,9 @@ import re
 import resource
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,23 @@ class Redaction(logging.Filter):
         return True
 
 
+class JsonLines(logging.Formatter):
+    """A log line as one JSON object: at, level, message, and of a stage its name, rows, seconds, memory and origin."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        at = datetime.fromtimestamp(record.created).astimezone()
+        line: dict[str, Any] = {
+            "at": at.isoformat(timespec="milliseconds"), "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        stage = getattr(record, "stage", None)
+        if isinstance(stage, StageRecord):
+            line["stage"] = stage.name
+            line |= {name: value for name, value in _plain(stage).items() if name != "name"}
+        return json.dumps(line, ensure_ascii=False)
+
+
 def redacted(text: str) -> str:
     """Return the text with every number of nine digits or more replaced by ``[number]``."""
     return _LONG_NUMBER.sub("[number]", text)
@@ -68,12 +85,15 @@ class StageRecord:
         Wall time.
     peak_mb
         Largest memory of the process so far, in megabytes.
+    resumed
+        Whether it ran in an earlier run, which was killed; seconds and memory are those of then.
     """
 
     name: str
     rows: int | None
     seconds: float
     peak_mb: int
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +246,12 @@ class Stages:
         self._records.append(record)
         self._report(record)
 
+    def replay(self, records: Iterable[StageRecord]) -> None:
+        """Record and show stages that ran before this run was killed and started again."""
+        for record in records:
+            self._records.append(replace(record, resumed=True))
+            self._report(self._records[-1])
+
     @contextmanager
     def _shown(self, stage: Stage) -> Iterator[None]:
         if self._quiet or not self._terminal:
@@ -239,8 +265,9 @@ class Stages:
 
     def _report(self, record: StageRecord) -> None:
         counted = "" if record.rows is None else f", {record.rows:,} rows"
+        before = " (done before the run was killed)" if record.resumed else ""
         if not self._quiet:
-            logger.info("%s: %.1f s%s", record.name, record.seconds, counted)
+            logger.info("%s: %.1f s%s%s", record.name, record.seconds, counted, before, extra={"stage": record})
 
 
 def _spinner() -> Progress:

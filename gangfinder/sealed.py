@@ -19,6 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from gangfinder.batch.surroundings import overtime
 from gangfinder.errors import GangfinderError, OutputError
 from gangfinder.inquiry import Inquiry, Prepared, conclude, open_scoring, skipped_parts
 from gangfinder.intake.loading import canonical_tables, handed_over, input_digests
@@ -121,6 +122,8 @@ def second_pass(
     ------
     OutputError, OSError
         If the folder cannot be written. Nothing else is raised: see the module.
+    TimeIsUp
+        If the time that the run was given is over.
     """
     with tempfile.TemporaryDirectory(prefix="gangfinder-") as scratch, _unheard():
         stages, draft = Stages(quiet=True), Path(scratch) / "sealed"
@@ -129,7 +132,9 @@ def second_pass(
             leads, record = _pass(asked, work, tables, ready, found, stages, draft)
         except (OutputError, OSError):
             raise
-        except Exception as error:  # noqa: BLE001 - any error that got out would tell of the tables on staff
+        except Exception as error:  # any other that got out would tell of the tables on staff
+            if late := overtime(error):
+                raise late from None
             leads, record = None, _failed(asked, stages, error)
         _written(asked, leads, record, _Files(work, tables, draft, target))
 
@@ -153,7 +158,9 @@ def nothing_new(asked: Sealing, work: Engine, tables: Tables) -> bool:
                 digests = (*asked.record.inputs, *input_digests(intake))
             with _sealed_book(asked, asked.register) as book:
                 return book.face(digests, asked.settings, asked.plugins.names)
-        except Exception:  # noqa: BLE001 - as in second_pass(); the same would happen again
+        except Exception as error:  # as in second_pass(); the same would happen again
+            if late := overtime(error):
+                raise late from None
             return True
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from types import MappingProxyType
@@ -48,6 +50,9 @@ class Settings:
         Most leads a run lists.
     lang
         Language of headlines and sentences: ``zh`` or ``en``.
+    since
+        First day of what is looked at: ``2025-01-01``, or ``365d`` for so many days up to the last settlements;
+        ``None`` looks at everything. See :mod:`gangfinder.intake.window`.
     key_file
         File with the key for pseudonyms; ``None`` takes the one of this installation.
     sealed_recipient
@@ -64,6 +69,7 @@ class Settings:
     minimum_amount: Decimal = Decimal(1000)
     top: int = 200
     lang: str = "zh"
+    since: str | None = None
     key_file: Path | None = None
     sealed_recipient: str | None = None
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
@@ -80,6 +86,7 @@ class Settings:
         _require(self.minimum_amount >= 0, "minimum_amount", "yuan, 0 or more")
         _require(self.top >= 1, "top", "a number of leads, 1 or more")
         _require(self.lang in LANGUAGES, "lang", " or ".join(LANGUAGES))
+        _require(self.since is None or _a_day(self.since), "since", "a day such as 2025-01-01, or days such as 365d")
         _require(self.threads is None or self.threads >= 1, "threads", "1 or more")
         _require(self.memory_gb is None or self.memory_gb > 0, "memory_gb", "gigabytes, above 0")
 
@@ -178,6 +185,7 @@ _READERS: Mapping[str, tuple[type, ...]] = {
     "minimum_amount": (int, float, str, Decimal),
     "top": (int,),
     "lang": (str,),
+    "since": (str, date),
     "key_file": (str, Path),
     "sealed_recipient": (str,),
 }
@@ -196,6 +204,8 @@ def _scalars(values: Mapping[str, Any], path: Path | None) -> dict[str, Any]:
         result[name] = value
     if "minimum_amount" in result:
         result["minimum_amount"] = _decimal("minimum_amount", result["minimum_amount"])
+    if "since" in result:
+        result["since"] = str(result["since"])  # TOML has days of its own
     if "key_file" in result:
         # a relative path in a settings file is meant from that file
         base = Path() if path is None else path.parent
@@ -259,6 +269,15 @@ def _decimal(where: str, value: object) -> Decimal:
     except InvalidOperation as error:
         msg = f"setting '{where}' is not a number"
         raise SettingsError(msg, hint="give yuan, for example 1000.00") from error
+
+
+def _a_day(text: str) -> bool:
+    if re.fullmatch(r"[1-9]\d{0,4}d", text):
+        return True
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _require(holds: bool, name: str, wanted: str) -> None:  # noqa: FBT001 - a condition, not an option

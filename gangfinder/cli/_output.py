@@ -33,20 +33,29 @@ def quiet_option(command: F) -> F:
     return click.option("-q", "--quiet", is_flag=True, help="Show no progress and no log lines.")(command)
 
 
-def recorder(*, quiet: bool) -> Stages:
+def log_format_option(command: F) -> F:
+    """Add ``--log-format``: log lines for people, or one JSON object each for programs."""
+    formats = click.Choice(["text", "json"])
+    return click.option(
+        "--log-format", type=formats, default="text", show_default=True,
+        help="Log lines on standard error: a sentence, or a JSON object with rows, seconds and memory.",
+    )(command)
+
+
+def recorder(*, quiet: bool, log_format: str = "text") -> Stages:
     """Return a recorder of stages, and send our log lines to standard error unless quiet."""
-    from gangfinder.run import Redaction, Stages
+    from gangfinder.run import JsonLines, Redaction, Stages
 
     logger = logging.getLogger("gangfinder")
     for old in [h for h in logger.handlers if getattr(h, "of_cli", False)]:
         logger.removeHandler(old)
     handler = logging.StreamHandler(sys.stderr)
     handler.of_cli = True  # type: ignore[attr-defined]
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(JsonLines() if log_format == "json" else logging.Formatter("%(message)s"))
     handler.addFilter(Redaction())  # records of child loggers pass the handler alone
     logger.addHandler(handler)
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
-    return Stages(quiet=quiet)
+    return Stages(quiet=quiet, terminal=False if log_format == "json" else None)
 
 
 def show_json(value: Any) -> None:  # noqa: ANN401 - anything JSON can hold

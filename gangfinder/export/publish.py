@@ -6,15 +6,26 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
-from gangfinder.errors import ContractError, OutputError
+from gangfinder.batch.finished import FILE as MARK_FILE
+from gangfinder.batch.locking import Held, held
+from gangfinder.errors import ContractError, GangfinderError, OutputBusy, OutputError
 from gangfinder.export import exporters
 from gangfinder.export.contract import Artifact, RunView
-from gangfinder.export.folder import FOLDER_MODE, output_errors, swap_link, sync_folder, write_bytes, write_file
+from gangfinder.export.folder import (
+    FILE_MODE,
+    FOLDER_MODE,
+    output_errors,
+    swap_link,
+    sync_folder,
+    write_bytes,
+    write_file,
+)
+from gangfinder.leads.access import ACCESS_FILE
 from gangfinder.leads.encryption import SUFFIX, encrypted
 from gangfinder.model.lead import Lead
 from gangfinder.model.sealing import SEALED_ENTITIES
@@ -25,7 +36,10 @@ if TYPE_CHECKING:
 TOP_LEVEL = ("run.json", "leads.csv", "members.csv", "evidence.csv", "benign.csv", "changes.json", "rejects", "sealed")
 """Names that stand in OUT as links through ``latest``, where the newest run has them."""
 
-_PARTIAL = ".partial-"
+_PARTIAL, _RETIRED, _LOCK, _WORK = ".partial-", ".retired-", ".lock", ".work"
+
+Mark = Callable[[Path], str]
+"""Makes the mark of a finished run from its folder."""
 
 
 class Publication:
@@ -37,19 +51,26 @@ class Publication:
         The folder the user asked for.
     folder
         Where to write; it gets its final name when the run is whole.
+
+    Attributes
+    ----------
+    work
+        Where checkpoints may be kept; what stands in it outlives a run that is killed, and no other.
     """
 
     def __init__(self, out: Path, folder: Path) -> None:
         self.out = out
         self.folder = folder
+        self.work = out / "runs" / _WORK
         self._run_id: str | None = None
         self._nothing_new = False
+        self._mark: str | None = None
 
     def nothing_new(self) -> None:
         """Declare that the run shown already is all there is to say: nothing is published when the block ends."""
         self._nothing_new = True
 
-    def complete(self, run_id: str, record: str) -> None:
+    def complete(self, run_id: str, record: str, mark: Mark | None = None) -> None:
         """Write ``run.json`` and declare the run whole; it becomes visible when the ``with`` block ends.
 
         Parameters
@@ -58,9 +79,20 @@ class Publication:
             Name of the folder under ``OUT/runs``.
         record
             Text of ``run.json``.
+        mark
+            Makes the mark by which the next run over the same input knows this one.
         """
         write_file(self.folder / "run.json", record)
         self._run_id = run_id
+        self._mark = None if mark is None else mark(self.folder)
+
+    def sign(self) -> None:
+        """Put the mark of the run beside it, or remove that of the one before."""
+        path = self.out / "runs" / MARK_FILE
+        if self._mark is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_file(path, self._mark)
 
     @property
     def abandoned(self) -> bool:
@@ -83,38 +115,59 @@ class Publication:
 
 
 @contextmanager
-def publication(out: Path) -> Iterator[Publication]:
+def publication(out: Path, *, wait: float = 0.0, keep: int | None = None) -> Iterator[Publication]:
     """Give a folder to write a run into; show it when the block ends well, remove it otherwise.
 
     Parameters
     ----------
     out
         Result folder; made with mode 0700 if it does not exist.
+    wait
+        Seconds to wait for another run that writes to ``out``.
+    keep
+        How many runs stay under ``out/runs``, the newest ones and this one among them; ``None`` keeps all.
 
     Raises
     ------
+    OutputBusy
+        If another run writes to ``out`` and is not done in time.
     OutputError
         If the folder cannot be written, the disk is full, or a name in it is taken by something else.
 
     Notes
     -----
-    A reader of OUT sees the old run or the new one, whole. A killed run leaves a hidden folder that nobody
-    holds locked; the next run into the same OUT removes it.
+    A reader of OUT sees the old run or the new one, whole. One run at a time writes to OUT. A killed one leaves a
+    hidden folder, which the next one removes, and its checkpoints, from which the next one goes on.
     """
     with output_errors(out), ExitStack() as stack:
         _prepare(out)
-        with _held(
-            out / "runs"
-        ):  # two runs that start at once do not take each other's folder for a left one
-            _sweep(out / "runs")
-            folder = out / "runs" / f"{_PARTIAL}{secrets.token_hex(6)}"
-            folder.mkdir(mode=FOLDER_MODE)
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
-            lock = stack.enter_context(_held(folder))
+        stack.enter_context(_alone(out, wait))
+        _sweep(out / "runs")
+        folder = out / "runs" / f"{_PARTIAL}{secrets.token_hex(6)}"
+        folder.mkdir(mode=FOLDER_MODE)
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
         made = Publication(out, folder)
-        yield made
-        if not made.abandoned:
-            _show(made, lock)
+        with _checkpoints(made.work):
+            yield made
+            if not made.abandoned:
+                _show(made)
+        if keep is not None and not made.abandoned:
+            _retire(out, keep)
+
+
+@contextmanager
+def _checkpoints(work: Path) -> Iterator[None]:
+    """Remove the checkpoints when a run is shown or has failed; one that was interrupted goes on from them."""
+    try:
+        yield
+    except GangfinderError as error:
+        if not error.resumable:
+            shutil.rmtree(work, ignore_errors=True)
+        raise
+    except Exception:  # a fault of ours: the next run shall not start from what led to it
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    shutil.rmtree(work, ignore_errors=True)
 
 
 def export_run(leads: Sequence[Lead], folder: Path, run: RunView) -> list[Artifact]:
@@ -199,23 +252,26 @@ def _prepare(out: Path) -> None:
 
 
 def _sweep(runs: Path) -> None:
-    for left in runs.glob(f"{_PARTIAL}*"):
-        # a folder whose lock is free belongs to a run that was killed
-        with suppress(OSError), _held(left, wait=False):
+    """Remove what killed runs left; whoever asks is alone in the folder."""
+    for pattern in (f"{_PARTIAL}*", f"{_RETIRED}*"):
+        for left in runs.glob(pattern):
             shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager
-def _held(folder: Path, *, wait: bool = True) -> Iterator[IO[bytes]]:
-    with os.fdopen(os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600), "wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield lock
+def _alone(out: Path, wait: float) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(out / "runs" / _LOCK, wait))
+        except Held as error:
+            msg = f"another run is writing to {out}" + (f"; it was not done in {wait:g} s" if wait else "")
+            hint = "start this one again when the other is done, or let it wait with --wait"
+            raise OutputBusy(msg, hint=hint) from error
+        yield
 
 
-def _show(made: Publication, lock: IO[bytes]) -> None:
+def _show(made: Publication) -> None:
     final = made.final
-    Path(made.folder / ".lock").unlink()
-    lock.close()
     _restrict(made.folder)
     sync_folder(made.folder)
     made.folder.rename(final)
@@ -223,7 +279,34 @@ def _show(made: Publication, lock: IO[bytes]) -> None:
     swap_link(made.out / "latest", f"runs/{final.name}")
     for name in TOP_LEVEL:
         _link(made.out, name)
+    made.sign()
     sync_folder(made.out)
+
+
+def _retire(out: Path, keep: int) -> None:
+    """Remove all runs but the newest; each disappears as a whole, and never the one that is shown."""
+    runs = out / "runs"
+    shown = (out / "latest").resolve().name
+    whole = sorted((p for p in runs.iterdir() if p.is_dir() and not p.name.startswith(".")), key=lambda p: p.name)
+    older = [p for p in whole if p.name != shown]
+    for old in older[: max(0, len(whole) - keep)]:
+        gone = runs / f"{_RETIRED}{old.name}"
+        with suppress(OSError):  # the result is shown; the next run tries again
+            _hand_on(old / "sealed" / ACCESS_FILE, runs / shown / "sealed" / ACCESS_FILE)
+            old.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
+
+
+def _hand_on(record: Path, into: Path) -> None:
+    """Add who opened sealed leads of a run that goes to the record of the run that stays."""
+    if not record.exists():
+        return
+    with os.fdopen(os.open(into, os.O_WRONLY | os.O_APPEND | os.O_CREAT, FILE_MODE), "ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(record.read_bytes())
+        file.flush()
+        os.fsync(file.fileno())
+    record.unlink()
 
 
 def _restrict(folder: Path) -> None:

@@ -6,14 +6,18 @@ import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gangfinder.engine import open_engine
 from gangfinder.engine.duckdb import DuckDBEngine
+from gangfinder.errors import IntakeError
 from gangfinder.intake.reader import read_input
 from gangfinder.intake.report import Intake
 from gangfinder.intake.scope import Scope
+from gangfinder.intake.window import cut, first_day
+from gangfinder.model.tables import MANDATORY
 from gangfinder.run import InputDigest, Stage, Stages
 
 if TYPE_CHECKING:
@@ -60,6 +64,8 @@ def canonical_tables(
                     source, reader.connection, profile=profile, reject_share=settings.reject_share,
                     rejects_folder=rejects, progress=lambda text: _stepped(stage, text), scope=scope,
                 )
+                if settings.since is not None:
+                    intake = _windowed(reader, intake, settings.since)
                 stage.rows = sum(t.rows_kept for t in intake.tables.values())
             tables = {name: reader.table(name) for name in sorted(intake.tables)}
             if engine != "duckdb":
@@ -71,6 +77,19 @@ def canonical_tables(
             if work is not reader:
                 work.close()
             reader.close()
+
+
+def _windowed(reader: DuckDBEngine, intake: Intake, since: str) -> Intake:
+    """Take out what is older than the window, and note it."""
+    columns = {name: tuple(reader.table(name).columns) for name in intake.tables}
+    first = first_day(reader.connection, since, columns)
+    if first is None:
+        return intake
+    told = cut(reader.connection, columns, first)
+    if MANDATORY in columns and not reader.connection.execute(f"SELECT 1 FROM main.{MANDATORY} LIMIT 1").fetchone():
+        msg = f"there are no settlements since {first}"
+        raise IntakeError(msg, hint="give an earlier day with --since, or so many days back as 365d")
+    return replace(intake, warnings=(*intake.warnings, *told), first_day=first)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
@@ -130,6 +131,8 @@ class Intake:
         What was noticed while reading (unreadable optional values, ignored files, …).
     ignored
         Files and database tables that belong to no canonical table.
+    first_day
+        First day of the window, where one was asked for.
     """
 
     source: str
@@ -137,6 +140,7 @@ class Intake:
     digests: Mapping[str, str]
     warnings: tuple[QualityFinding, ...] = ()
     ignored: tuple[str, ...] = field(default=())
+    first_day: date | None = None
 
     def has(self, table: str, *columns: str) -> bool:
         """Tell whether the input has the table and all these columns of it."""

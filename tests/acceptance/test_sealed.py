@@ -503,3 +503,35 @@ def test_check_tells_its_owner_of_the_tables_on_staff(tmp_path):
     asked = ["check", str(source), "--json", "--quiet", "--settings", str(tmp_path / "loose.toml")]
     told = json.loads(CliRunner().invoke(root, asked).stdout)
     assert "staff" in {one["table"] for one in told["tables"]}
+
+
+# a run that is killed when the sealed part is under way, and the next one
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.slow
+def test_what_a_killed_run_leaves_tells_nothing_of_staff(both, outs, monkeypatch, tmp_path):
+    """The same checkpoints under the same names, no id of staff in any; and the next run says and writes the same."""
+    left, said = [], []
+    for source, out in zip(both, outs, strict=True):
+        own = tmp_path / source.parent.name
+        with monkeypatch.context() as patch:
+            patch.setattr("gangfinder.pipeline.second_pass", interrupt)
+            stopped = CliRunner().invoke(root, ["run", str(source), "--out", str(own), "--threads", "2"])
+        assert stopped.exit_code == 130
+        work = own / "runs" / ".work"
+        assert stat.S_IMODE(work.stat().st_mode) == 0o700
+        files = {p.relative_to(work).as_posix(): p.read_bytes() for p in work.rglob("*") if p.is_file()}
+        assert not [name for name, data in files.items() if CANARY.encode() in data]
+        left.append(sorted(files))
+        done = CliRunner().invoke(root, ["run", str(source), "--out", str(own), "--threads", "2"])
+        assert done.exit_code == 0
+        said.append(re.sub(r"[0-9]+\.[0-9] s|with(out)?/", "", done.stderr))
+        assert opened(own) == opened(out)
+        assert not work.exists()
+    assert left[0] == left[1] != []
+    assert said[0] == said[1]
+    assert "done before the run was killed" in said[0]

@@ -8,13 +8,14 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from leads.made import KEY, TEXTS, facts, impersonation, pool
 
-from gangfinder.errors import ContractError, OutputError
+from gangfinder.errors import ContractError, EngineError, OutputBusy, OutputError, Overtime
 from gangfinder.export.contract import RunView
 from gangfinder.export.publish import export_run, publication, write_sealed
 from gangfinder.leads import build_leads
@@ -120,12 +121,67 @@ def test_what_a_killed_run_left_is_swept(tmp_path):
     assert not left.exists()
 
 
-def test_a_run_under_way_is_not_swept(tmp_path):
+def test_a_second_run_leaves_with_a_clear_message(tmp_path):
     with publication(tmp_path) as slow:
-        publish(tmp_path, "r1")
+        with pytest.raises(OutputBusy, match="another run is writing to") as caught:
+            publish(tmp_path, "r1")
+        assert "--wait" in str(caught.value.hint)
         assert slow.folder.exists()
         slow.complete("r2", "{}\n")
     assert os.readlink(tmp_path / "latest") == "runs/r2"
+
+
+def test_a_second_run_waits_for_the_first(tmp_path):
+    began, may_end = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        with publication(tmp_path) as made:
+            began.set()
+            assert may_end.wait(30)
+            made.complete("r1", "{}\n")
+
+    first = threading.Thread(target=slow)
+    first.start()
+    assert began.wait(30)
+    threading.Timer(0.3, may_end.set).start()
+    with publication(tmp_path, wait=30) as made:
+        assert os.readlink(tmp_path / "latest") == "runs/r1"
+        made.complete("r2", "{}\n")
+    first.join()
+    assert os.readlink(tmp_path / "latest") == "runs/r2"
+
+
+@pytest.mark.parametrize(
+    ("error", "stays"),
+    [(RuntimeError("x"), False), (OutputError("x"), False), (Overtime("x"), True), (EngineError("x"), True),
+     (KeyboardInterrupt(), True)],
+)
+def test_checkpoints_outlive_an_interruption_and_nothing_else(tmp_path, error, stays):
+    def fail() -> None:
+        with publication(tmp_path) as made:
+            made.work.mkdir()
+            (made.work / "links").write_text("kept")
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
+    assert (tmp_path / "runs" / ".work" / "links").exists() == stays
+    publish(tmp_path, "r1")
+    assert not (tmp_path / "runs" / ".work").exists()
+
+
+def test_old_runs_go_and_who_opened_their_sealed_leads_stays_known(tmp_path):
+    for number in range(4):
+        with publication(tmp_path) as made:
+            (made.folder / "sealed").mkdir()
+            made.complete(f"r{number}", "{}\n")
+        (tmp_path / "sealed" / "access.jsonl").write_text(f"{number}\n")
+    with publication(tmp_path, keep=2) as made:
+        (made.folder / "sealed").mkdir()
+        made.complete("r4", "{}\n")
+    assert sorted(p.name for p in (tmp_path / "runs").iterdir() if p.is_dir()) == ["r3", "r4"]
+    assert (tmp_path / "sealed" / "access.jsonl").read_text() == "0\n1\n2\n"
+    assert (tmp_path / "runs" / "r3" / "sealed" / "access.jsonl").read_text() == "3\n"
 
 
 def test_leads_on_staff_are_kept_apart(tmp_path):
@@ -154,10 +210,11 @@ def test_an_open_lead_never_names_staff(tmp_path, kind):
 
 _FILL = """
 import sys
+import threading
 sys.path[:0] = {path!r}
 from pathlib import Path
 from leads.made import KEY, TEXTS, facts, pool
-from gangfinder.errors import ContractError, OutputError
+from gangfinder.errors import ContractError, EngineError, OutputBusy, OutputError, Overtime
 from gangfinder.export.contract import RunView
 from gangfinder.export.publish import export_run, publication, write_sealed
 from gangfinder.leads import build_leads

@@ -145,7 +145,7 @@ def _digest(parts: Iterable[str]) -> str:
 
 
 @contextmanager
-def opened(path: Path, key: Key, veil: Veil, *, wait: bool = False) -> Iterator[Book]:
+def opened(path: Path, key: Key, veil: Veil, *, wait: float = 0.0) -> Iterator[Book]:
     """Open a register for a run, making it where there is none; no other run uses it meanwhile, reviewers may.
 
     Parameters
@@ -157,7 +157,7 @@ def opened(path: Path, key: Key, veil: Veil, *, wait: bool = False) -> Iterator[
     veil
         How it names things.
     wait
-        Wait for another run instead of leaving.
+        Seconds to wait for another run before leaving.
 
     Raises
     ------

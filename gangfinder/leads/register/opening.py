@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gangfinder.batch.locking import FOREVER, Held, held
 from gangfinder.errors import OutputError, RegisterBusy, RegisterError
 from gangfinder.leads.register.migrations import HEAD
 
@@ -142,20 +142,21 @@ def _ours(path: Path, text: str) -> RegisterError | OutputError:
 
 
 @contextmanager
-def locked(lock: Path, path: Path, *, wait: bool = True) -> Iterator[None]:
+def locked(lock: Path, path: Path, *, wait: float = FOREVER) -> Iterator[None]:
     """Hold a lock file for as long as the block lasts.
 
     Raises
     ------
     RegisterBusy
-        If somebody else holds it and ``wait`` is off.
+        If somebody else holds it and is not done within ``wait`` seconds.
     """
-    with os.fdopen(os.open(lock, os.O_RDWR | os.O_CREAT, 0o600), "wb") as file:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError as error:
+            stack.enter_context(held(lock, wait))
+        except Held as error:
             msg = f"another run is using the register {path}"
-            raise RegisterBusy(msg, hint="start this one again when the other is done") from error
+            hint = "start this one again when the other is done, or let it wait with --wait"
+            raise RegisterBusy(msg, hint=hint) from error
         yield
 
 
