@@ -101,7 +101,7 @@ def circle(tables: Tables, params: Params) -> ir.Table:
     parts.append(staff.select("staff_id", entity_type=yes("bank_account"), entity_id=staff.bank_account, how=me))
     held = kin.inner_join(tables["accounts"], "patient_id")
     parts.append(held.select("staff_id", entity_type=yes("bank_account"), entity_id=held.account, how=held.how))
-    parts += [_houses(tables, kin, known)]
+    parts += [houses_of(tables, kin, known)]
     every = parts[0].union(*parts[1:], distinct=True)
     every = every.filter(every.entity_id.notnull() & (every.entity_id != ""))
     # a phone on many people's files is a switchboard
@@ -115,7 +115,7 @@ def circle(tables: Tables, params: Params) -> ir.Table:
     return least.select("staff_id", "entity_type", "entity_id", how=how)
 
 
-def _houses(tables: Tables, kin: ir.Table, known: ir.Table) -> ir.Table:
+def houses_of(tables: Tables, kin: ir.Table, known: ir.Table) -> ir.Table:
     """Return the houses of a circle: owned by himself or kin, or where he worked."""
     import ibis
 
