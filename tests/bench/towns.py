@@ -29,7 +29,7 @@ class Table:
     """Towns of one kind: their settings, and the seeds with rings and without.
 
     No seed of a table was looked at while anything was tuned: for that 1–40, 1301–1504, 2001–2003, 2101–2713,
-    2901–2955, 3001–3499, 3601, 3602, 4001–4199, 4201–4212, 6101–6140, 9001–9030, 201, 11557 and 12096 were used, and
+    2901–2955, 3001–3499, 3601, 3602, 4001–4199, 4201–4212, 6101–6150, 9001–9030, 201, 11557 and 12096 were used, and
     101–120, 5001–5010, 5051–5070, 5301–5315 and 5401–5430 in tables of earlier versions.
     """
 
