@@ -35,10 +35,14 @@ class InsiderParams:
         Share of the core in whose rows a doctor or operator that binds the ring stands.
     lent_rows
         Fewest rows of a login at a house where its owner is not registered, or after he left: fewer are slips.
+    behind
+        Where so many logins, and most of all that are used at a house, are registered elsewhere, the register is
+        behind: a whole counter has moved, and nobody lent anything.
     """
 
     core_share: float = 0.5
     lent_rows: int = 5
+    behind: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,8 @@ def _binding(ring: Ring, facts: EntityFacts, params: InsiderParams) -> Iterator[
 
 def _lent(ring: Ring, facts: EntityFacts, params: InsiderParams) -> Iterator[tuple[str, str]]:
     """Yield the operators whose login is used where they are not registered, or after they left."""
-    away: Counter[str] = Counter()
+    used: dict[str, Counter[str]] = defaultdict(Counter)
+    away: dict[str, Counter[str]] = defaultdict(Counter)
     rows = {(e.source_table, e.source_key): e.event_at for f in ring.findings for e in f.evidence}
     for key, at in rows.items():
         named = facts.at(*key)
@@ -141,8 +146,14 @@ def _lent(ring: Ring, facts: EntityFacts, params: InsiderParams) -> Iterator[tup
         for kind, i, _ in named:
             spells = facts.registers.operators.get(i, ())
             if kind == "operator" and at is not None and houses and spells:
-                away[i] += not any(_there(one, houses[0], at.date()) for one in spells)
-    yield from (("operator", i) for i, n in away.items() if n >= params.lent_rows)
+                used[houses[0]][i] += 1
+                away[houses[0]][i] += not any(_there(one, houses[0], at.date()) for one in spells)
+    told: Counter[str] = Counter()
+    for house, logins in away.items():
+        elsewhere = +logins
+        if not (params.behind <= len(elsewhere) and 2 * len(elsewhere) > len(used[house])):
+            told.update(elsewhere)
+    yield from (("operator", i) for i, n in told.items() if n >= params.lent_rows)
 
 
 def _there(spell: Spell, house: str, day: date) -> bool:

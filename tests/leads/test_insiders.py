@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
+import pytest
+
 from gangfinder.leads.facts import EntityFacts
 from gangfinder.leads.insiders import InsiderParams, Registers, insiders_of
 from gangfinder.leads.members import AssociationParams, members_of
@@ -61,6 +63,17 @@ def test_four_rows_are_slips():
     away = {"O1": (("H2", None, None),)}
     assert insiders_of(pool().ring, facts("operator", "O1", ROWS[:4], operators=away), InsiderParams()) == frozenset()
     assert insiders_of(pool().ring, facts("operator", "O1", ROWS[:5], operators=away), InsiderParams())
+
+
+@pytest.mark.parametrize(("logins", "behind"), [(2, False), (3, True)])
+def test_a_counter_that_moved_is_a_register_that_is_behind(logins, behind):
+    """Seen in a town of 20,000: fifteen operators of a suspended house who had moved to its successor."""
+    named = {row: (("operator", f"O{n % logins}", "operator"), ("institution", "H1", "institution"))
+             for n, row in enumerate(ROWS)}
+    moved = EntityFacts(named, Registers({f"O{n}": (("H2", None, None),) for n in range(logins)}))
+    assert len(ROWS) >= 5 * logins
+    told = insiders_of(pool().ring, moved, InsiderParams())
+    assert told == (frozenset() if behind else {("operator", "O0"), ("operator", "O1")})
 
 
 def test_who_owns_two_houses_of_a_ring_of_houses():
