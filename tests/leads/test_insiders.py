@@ -76,6 +76,29 @@ def test_a_counter_that_moved_is_a_register_that_is_behind(logins, behind):
     assert told == (frozenset() if behind else {("operator", "O0"), ("operator", "O1")})
 
 
+def checked_by(*names, everybody):
+    """Facts in which the ring's rows are prescriptions at P1, checked by the named pharmacists in turn."""
+    rows = {row: (("institution", "P1", "pharmacy"), ("pharmacist", names[n % len(names)], "pharmacist"))
+            for n, row in enumerate(ROWS)}
+    return EntityFacts(rows, Registers(checked={"P1": everybody}))
+
+
+def test_a_pharmacist_who_checked_more_than_his_shifts_explain():
+    alone = checked_by("HY1", everybody={"HY1": 60, "HY2": 60, "HY3": 60})
+    assert insiders_of(pool().ring, alone, InsiderParams()) == {("pharmacist", "HY1")}
+    assert roles(pool().ring, alone)["pharmacist", "HY1"] == "insider"
+
+
+@pytest.mark.parametrize("everybody", [{"HY1": 180}, {"HY1": 170, "HY2": 10}])
+def test_the_only_pharmacist_checks_everything(everybody):
+    assert insiders_of(pool().ring, checked_by("HY1", everybody=everybody), InsiderParams()) == frozenset()
+
+
+def test_pharmacists_in_turn_are_shifts():
+    turns = checked_by("HY1", "HY2", everybody={"HY1": 90, "HY2": 90})
+    assert insiders_of(pool().ring, turns, InsiderParams()) == frozenset()
+
+
 def test_who_owns_two_houses_of_a_ring_of_houses():
     ring = replace(pool().ring, subject_type="institution", core=("H1", "H2"))
     one = facts("doctor", "D1", (), owners={"H1": "990101198001010010", "H2": "990101198001010010"})
