@@ -25,6 +25,7 @@ ENTITY_COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "laboratory_id": ("institution", "laboratory"),
         "doctor_id": ("doctor", "doctor"),
         "operator_id": ("operator", "operator"),
+        "pharmacist_id": ("pharmacist", "pharmacist"),
         "terminal_id": ("terminal", "terminal"),
         "card_id": ("card", "card"),
         "contact_phone": ("phone", "contact_phone"),

@@ -12,6 +12,11 @@ from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from gangfinder.linking.convolution import log10_hypergeometric_sum_tail
+from gangfinder.model.tails import log10_corrected
+
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
@@ -35,10 +40,18 @@ class InsiderParams:
         Share of the core in whose rows a doctor or operator that binds the ring stands.
     lent_rows
         Fewest rows of a login at a house where its owner is not registered, or after he left: fewer are slips.
+    behind
+        Where so many logins, and most of all that are used at a house, are registered elsewhere, the register is
+        behind: a whole counter has moved, and nobody lent anything.
+    checked_log10_p
+        A pharmacist checked more of a ring's prescriptions than his share of the pharmacy's explains when the tail,
+        corrected for the pharmacists of the ring, is at most this.
     """
 
     core_share: float = 0.5
     lent_rows: int = 5
+    behind: int = 3
+    checked_log10_p: float = -3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +64,13 @@ class Registers:
         Operator → where and when he is registered.
     owners
         Institution → identity number of its legal representative.
+    checked
+        Pharmacy → pharmacist → prescriptions that he checked there, of everybody.
     """
 
     operators: Mapping[str, tuple[Spell, ...]] = field(default_factory=lambda: MappingProxyType({}))
     owners: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    checked: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def registers_of(
@@ -81,7 +97,27 @@ def registers_of(
         engine, canonical.get("institutions"), "institution_id", houses, ("institution_id", "legal_rep_id_number")
     )
     owners = {str(house): owner for house, owner in owned if isinstance(owner, str) and owner}
-    return Registers({who: tuple(sorted(own, key=str)) for who, own in spells.items()}, owners)
+    pharmacies = {i for named in facts.values() for kind, i, role in named
+                  if role == "pharmacy" and any(k == "pharmacist" for k, _, _ in named)}
+    checked = _checked(engine, canonical.get("prescriptions"), pharmacies)
+    return Registers({who: tuple(sorted(own, key=str)) for who, own in spells.items()}, owners, checked)
+
+
+def _checked(engine: Engine, table: ir.Table | None, pharmacies: set[str]) -> dict[str, dict[str, int]]:
+    """Return how many prescriptions each pharmacist checked at some pharmacies."""
+    if table is None or not pharmacies or not {"pharmacy_id", "pharmacist_id"} <= set(table.columns):
+        return {}
+    import pyarrow as pa
+
+    asked = engine.put("register_keys", pa.table({"pharmacy_id": pa.array(sorted(pharmacies), pa.string())}))
+    known = table.filter(table.pharmacist_id.notnull()).semi_join(asked, "pharmacy_id")
+    each = known.group_by("pharmacy_id", "pharmacist_id").aggregate(n=known.count())
+    rows = engine.fetch(each).to_pylist()
+    engine.drop("register_keys")
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in rows:
+        found[row["pharmacy_id"]][row["pharmacist_id"]] = int(row["n"])
+    return dict(found)
 
 
 def _rows(
@@ -114,7 +150,10 @@ def insiders_of(ring: Ring, facts: EntityFacts, params: InsiderParams) -> frozen
     params
         When somebody is told.
     """
-    return frozenset({*_binding(ring, facts, params), *_lent(ring, facts, params), *_owning(ring, facts)})
+    return frozenset({
+        *_binding(ring, facts, params), *_lent(ring, facts, params), *_owning(ring, facts),
+        *_checking(ring, facts, params),
+    })
 
 
 def _binding(ring: Ring, facts: EntityFacts, params: InsiderParams) -> Iterator[tuple[str, str]]:
@@ -132,7 +171,8 @@ def _binding(ring: Ring, facts: EntityFacts, params: InsiderParams) -> Iterator[
 
 def _lent(ring: Ring, facts: EntityFacts, params: InsiderParams) -> Iterator[tuple[str, str]]:
     """Yield the operators whose login is used where they are not registered, or after they left."""
-    away: Counter[str] = Counter()
+    used: dict[str, Counter[str]] = defaultdict(Counter)
+    away: dict[str, Counter[str]] = defaultdict(Counter)
     rows = {(e.source_table, e.source_key): e.event_at for f in ring.findings for e in f.evidence}
     for key, at in rows.items():
         named = facts.at(*key)
@@ -141,8 +181,14 @@ def _lent(ring: Ring, facts: EntityFacts, params: InsiderParams) -> Iterator[tup
         for kind, i, _ in named:
             spells = facts.registers.operators.get(i, ())
             if kind == "operator" and at is not None and houses and spells:
-                away[i] += not any(_there(one, houses[0], at.date()) for one in spells)
-    yield from (("operator", i) for i, n in away.items() if n >= params.lent_rows)
+                used[houses[0]][i] += 1
+                away[houses[0]][i] += not any(_there(one, houses[0], at.date()) for one in spells)
+    told: Counter[str] = Counter()
+    for house, logins in away.items():
+        elsewhere = +logins
+        if not (params.behind <= len(elsewhere) and 2 * len(elsewhere) > len(used[house])):
+            told.update(elsewhere)
+    yield from (("operator", i) for i, n in told.items() if n >= params.lent_rows)
 
 
 def _there(spell: Spell, house: str, day: date) -> bool:
@@ -157,3 +203,39 @@ def _owning(ring: Ring, facts: EntityFacts) -> Iterator[tuple[str, str]]:
     houses = {*ring.core, *(i for f in ring.findings for kind, i, _ in f.hubs if kind == "institution")}
     owners = Counter(facts.registers.owners[h] for h in houses if h in facts.registers.owners)
     yield from (("agent", owner) for owner, n in owners.items() if n > 1)
+
+
+def _checking(ring: Ring, facts: EntityFacts, params: InsiderParams) -> Iterator[tuple[str, str]]:
+    """Yield the pharmacists who checked the ring's prescriptions, for most of its core, more than shifts explain.
+
+    Notes
+    -----
+    The ring's prescriptions at a pharmacy are drawn from all that were checked there; pharmacies are independent.
+    """
+    own: dict[str, Counter[str]] = defaultdict(Counter)
+    beside: dict[str, set[str]] = defaultdict(set)
+    rows = {(e.source_table, e.source_key): e.subject_id for f in ring.findings for e in f.evidence}
+    for key, subject in rows.items():
+        named = facts.at(*key)
+        shops = [i for _, i, role in named if role == "pharmacy"]
+        for kind, i, _ in named:
+            if kind == "pharmacist" and shops:
+                own[i][shops[0]] += 1
+                beside[i].add(subject)
+    core, drawn = set(ring.core), sum(own.values(), Counter[str]())
+    for who, counts in sorted(own.items()):
+        enough = len(beside[who] & core) >= params.core_share * len(core)
+        if enough and log10_corrected(_shift_tail(who, counts, drawn, facts), len(own)) <= params.checked_log10_p:
+            yield "pharmacist", who
+
+
+def _shift_tail(who: str, counts: Counter[str], drawn: Counter[str], facts: EntityFacts) -> float:
+    """Return log10 P(X ≥ k): of the ring's prescriptions at all its pharmacies so many were checked by him."""
+    shops = [shop for shop in sorted(drawn) if facts.registers.checked.get(shop, {}).get(who)]
+    every = [facts.registers.checked[shop] for shop in shops]
+    if not shops:
+        return 0.0
+    slots, marked = (np.array(v, dtype=float) for v in ([sum(e.values()) for e in every], [e[who] for e in every]))
+    ring = np.array([drawn[shop] for shop in shops], dtype=float)
+    k = np.array([sum(counts[shop] for shop in shops)])
+    return float(log10_hypergeometric_sum_tail(np.zeros(len(shops), dtype=np.int64), slots, marked, ring, k)[0])

@@ -23,6 +23,7 @@ CORE_ROLES: Mapping[str, str] = {
     "agent": "agent",
     "bank_account": "payee_account",
     "operator": "operator",
+    "pharmacist": "pharmacist",
     "terminal": "terminal",
     "staff": "staff",
     "official": "official",

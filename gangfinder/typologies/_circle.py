@@ -26,7 +26,7 @@ MEMBER, HUB, HOLDER, HOUSE = "member", "hub", "holder", "house"
 
 CHANCE = (
     "m_people", "m_houses", "m_contacts", "m_n_member", "m_n_hub", "m_n_holder", "m_n_house", "m_staff_tied",
-    "m_staff_all", "m_patients", "m_institutions",
+    "m_house_tied", "m_staff_all", "m_patients", "m_institutions",
 )
 """What the chance of a tie needs: his circle, what the ring has of each part, and how many there are of each."""
 
@@ -101,7 +101,7 @@ def circle(tables: Tables, params: Params) -> ir.Table:
     parts.append(staff.select("staff_id", entity_type=yes("bank_account"), entity_id=staff.bank_account, how=me))
     held = kin.inner_join(tables["accounts"], "patient_id")
     parts.append(held.select("staff_id", entity_type=yes("bank_account"), entity_id=held.account, how=held.how))
-    parts += [_houses(tables, kin, known)]
+    parts += [houses_of(tables, kin, known)]
     every = parts[0].union(*parts[1:], distinct=True)
     every = every.filter(every.entity_id.notnull() & (every.entity_id != ""))
     # a phone on many people's files is a switchboard
@@ -115,7 +115,7 @@ def circle(tables: Tables, params: Params) -> ir.Table:
     return least.select("staff_id", "entity_type", "entity_id", how=how)
 
 
-def _houses(tables: Tables, kin: ir.Table, known: ir.Table) -> ir.Table:
+def houses_of(tables: Tables, kin: ir.Table, known: ir.Table) -> ir.Table:
     """Return the houses of a circle: owned by himself or kin, or where he worked."""
     import ibis
 
@@ -149,7 +149,11 @@ def contacts(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the 
     for kind, column in (("agent", "agent_id_number"), ("phone", "agent_phone"), ("bank_account", "payee_account")):
         known = p.filter(p[column].notnull() & (p[column] != ""))
         many = known.group_by("ring_id", entity_id=known[column]).aggregate(n=known.patient_id.nunique())
-        many = many.filter(many.n >= 2)
+        if kind == "agent":  # a member's own people are no agents, and one paper is enough to have handed in
+            outside = _strangers(known, patients)
+            many = many.filter(many.n >= 2).union(outside, distinct=True).distinct()
+        else:
+            many = many.filter(many.n >= 2)
         parts.append(many.select("ring_id", part=yes(HUB), entity_type=yes(kind), entity_id=many.entity_id))
         if kind == "agent":
             who = many.inner_join(patients.select("patient_id", entity_id="id_number"), "entity_id")
@@ -164,6 +168,18 @@ def contacts(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the 
     parts.append(_main_house(p))
     every = parts[0].union(*parts[1:], distinct=True)
     return every.filter(every.entity_id.notnull() & (every.entity_id != ""))
+
+
+def _strangers(handed_in: ir.Table, patients: ir.Table) -> ir.Table:
+    """Return the agents of a ring's papers who live with none of those for whom they act."""
+    import ibis
+
+    homes = patients.filter(patients.household_id.nullif("").notnull())
+    own = homes.select("patient_id", "household_id")
+    agents = homes.select("household_id", agent_id_number="id_number")
+    pairs = own.inner_join(agents, "household_id").select("patient_id", "agent_id_number")
+    apart = handed_in.anti_join(pairs, ["patient_id", "agent_id_number"])
+    return apart.group_by("ring_id", entity_id=apart.agent_id_number).aggregate(n=ibis._.patient_id.nunique())
 
 
 def _main_house(p: ir.Table) -> ir.Table:
@@ -191,7 +207,10 @@ def tied(tables: Tables, params: Params) -> ir.Table:  # noqa: ARG001 - the sign
     out = _weighed(met.inner_join(rivals, ["ring_id", "part"]), far, tables["patients"])
     for more in (people, houses):
         out = out.left_join(more, "staff_id").drop("staff_id_right")
+    from_house = rivals.filter(rivals.part == HOUSE).select("ring_id", m_house_tied="m_staff_tied")
+    out = out.left_join(from_house, "ring_id").drop("ring_id_right")
     nobody = ibis.literal(0).cast("int64")
+    out = out.mutate(m_house_tied=ibis.coalesce(out.m_house_tied, nobody))
     # his own phone and account count as one person of the circle, whether or not he is insured here
     out = out.mutate(
         m_people=ibis.coalesce(out.m_people, nobody) + 1, m_houses=ibis.coalesce(out.m_houses, nobody)

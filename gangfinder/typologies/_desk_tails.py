@@ -42,7 +42,7 @@ def desk_anomalies(staff: str, rows: pd.DataFrame, params: Params) -> tuple[Anom
         asked = [_share(staff, str(role), seen, own), *(_oddity(staff, flag, own) for flag in FLAGS)]
         asked += [_pair(staff, own)] if role == "reviewer" else []
         counted = [_counted(a, desks, str(role)) for a in asked if a]
-        found += [a for a in counted if _corrected(a) <= params.desk_log10_p]
+        found += [a for a in counted if _in_its_way(a) <= params.desk_log10_p]
     return tuple(found)
 
 
@@ -159,16 +159,28 @@ def tie_anomalies(staff: str, rows: pd.DataFrame, params: Params) -> tuple[Anoma
 def _rarity(staff: str, part: str, seen: pd.DataFrame) -> tuple[float, dict[str, str | int | float]]:
     facts = seen.sort_values("m_contacts", kind="stable").iloc[0]  # of several holders' names the rarest
     n, tail = int(facts["m_contacts"]), _chance_of(part, facts, int(facts["m_contacts"]))
+    chances = {one: 10.0 ** _chance_of(one, facts, int(facts[f"m_n_{one}"])) for one in _parts_of(facts)}
     detail: dict[str, str | int | float] = {
         "staff": staff, "how": " ".join(sorted({str(h) for h in seen["m_how"]})),
         "n_tied": int(seen["m_tied"].nunique()), "n_rows": len(seen.drop_duplicates(["source_table", "source_key"])),
         "n_contacts": n, "n_circle": int(facts["m_houses" if part == HOUSE else "m_people"]),
         "n_whole": int(facts["m_institutions" if part == HOUSE else "m_patients"]), "chance_alone": round(tail, 4),
+        "chances": " ".join(f"{chances[one]:.6g}" for one in sorted(chances) if one != HOLDER),
+        "chance_holder": float(f"{chances.get(HOLDER, 0.0):.6g}"),
     }
     if part == HOUSE:
         detail |= {"n_staff_tied": int(facts["m_staff_tied"]), "n_staff": max(1, int(facts["m_staff_all"]))}
-    others = [_others(other, facts, tail) for other in (HUB, HOLDER, MEMBER, HOUSE) if other != part]
-    return float(np.log10(min(1.0, 10.0**tail + sum(others)))), detail
+    own = 10.0**tail
+    others = [_as_rare(one, chance, own) for one, chance in sorted(chances.items()) if one != part]
+    return float(np.log10(min(1.0, own + sum(others)))), detail
+
+
+def _parts_of(facts: pd.Series) -> tuple[str, ...]:
+    """Return the parts of a ring that a circle can meet at all."""
+    return tuple(
+        part for part in (HUB, HOLDER, MEMBER, HOUSE)
+        if int(facts[f"m_n_{part}"]) and (part != HOUSE or int(facts["m_houses"]))
+    )
 
 
 def _chance_of(part: str, facts: pd.Series, n: int) -> float:
@@ -176,23 +188,17 @@ def _chance_of(part: str, facts: pd.Series, n: int) -> float:
     house = part == HOUSE
     whole, d = int(facts["m_institutions" if house else "m_patients"]), int(facts["m_houses" if house else "m_people"])
     tail = float(log10_hypergeometric_tail(1, max(whole, n, d), d, n))
-    if house:
-        tail = max(tail, float(np.log10(min(1.0, int(facts["m_staff_tied"]) / max(1, int(facts["m_staff_all"]))))))
+    if house and int(facts["m_house_tied"]):
+        tail = max(tail, float(np.log10(min(1.0, int(facts["m_house_tied"]) / max(1, int(facts["m_staff_all"]))))))
     return tail
 
 
-def _others(part: str, facts: pd.Series, tail: float) -> float:
+def _as_rare(part: str, chance: float, tail: float) -> float:
     """Return the chance of a tie to another part of the ring that is at most as likely as ``tail``.
 
-    Members and agents are there or not; of holders and houses some are rarer than all of them together.
+    Members, agents and houses are met or not; of holders' names some are rarer than all of them together.
     """
-    n = int(facts[f"m_n_{part}"])
-    if n == 0 or (part == HOUSE and int(facts["m_houses"]) == 0):
-        return 0.0
-    whole = _chance_of(part, facts, n) if part != HOUSE else 0.0
-    if part in (MEMBER, HUB):
-        return float(10.0**whole) if whole <= tail else 0.0
-    return float(10.0 ** min(whole, tail))
+    return min(chance, tail) if part == HOLDER else chance if chance <= tail else 0.0
 
 
 def named(
@@ -240,15 +246,35 @@ def together(desk: Sequence[Anomaly], ties: Sequence[Anomaly], params: Params) -
     Share and tie are combined, and share, tie and the strangest way of dealing with the papers; the smaller counts
     twice. What is not an anomaly counts as certain.
     """
-    least = min((a.log10_p for a in ties), default=0.0)
+    rarest = min(ties, key=lambda a: a.log10_p, default=None)
     strong = {a.name for a in desk if _corrected(a) <= params.surprise_log10_p}
-    if not desk or least > (params.weak_tie_log10_p if len(strong) > 1 else params.tie_log10_p):
+    least = params.weak_tie_log10_p if len(strong) > 1 else params.tie_log10_p
+    if not desk or rarest is None or rarest.log10_p > least:
         return 0.0
     desks = max(int(a.detail["n_desks"]) for a in desk)
     odd = min((_in_its_way(a) for a in desk if a.name in FLAGS), default=0.0)
     share = min((_in_its_way(a) for a in desk if a.name not in FLAGS), default=0.0)
-    tails = fisher(np.array([share, least])), fisher(np.array([share, least, odd]))
+    tails = tied_tail(share, rarest), tied_tail(fisher(np.array([share, odd])), rarest)
     return log10_corrected(min(tails), 2 * desks)
+
+
+def tied_tail(desk: float, tie: Anomaly) -> float:
+    """Return the log10 tail of a desk and a tie: the chance that their product is so small and there is a tie.
+
+    Notes
+    -----
+    With ``c`` the product of the two tails, a tie of a part that is met with chance ``w`` adds ``w·min(1, c/t)`` to the
+    chance, where ``t ≥ w`` is the tail of that tie: at most ``min(w, c)``. Of holders' names any rarity up to ``w`` may
+    occur: at most ``∫ min(1, c/u) du = c + c·ln(w/c)``. Where that is less than the combination after Fisher, which
+    takes the tie for continuous, it is used: both bound the same chance.
+    """
+    c = 10.0 ** (desk + tie.log10_p)
+    if c <= 0:
+        return desk + tie.log10_p
+    whole = float(tie.detail["chance_holder"])
+    chance = sum(min(float(w), c) for w in str(tie.detail["chances"]).split())
+    chance += whole if whole <= c else c * (1 + float(np.log(whole / c)))
+    return min(float(np.log10(min(1.0, chance))), fisher(np.array([desk, tie.log10_p])))
 
 
 def _in_its_way(anomaly: Anomaly) -> float:

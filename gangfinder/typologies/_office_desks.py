@@ -67,8 +67,7 @@ class Params:
     holders
         A phone or address of more people than this ties nobody.
     desk_log10_p
-        What a desk shows of a ring counts when its tail, corrected for the ring's desks, is at most this; it names
-        nobody by itself.
+        What a desk shows of a ring is told when its tail by itself is at most this; it names nobody.
     tie_log10_p
         A personal tie counts when the chance of any so rare tie to the ring is at most this: of ten people at such
         desks one has it anyway.

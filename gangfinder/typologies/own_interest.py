@@ -184,6 +184,7 @@ def _of_agents(rows: pd.DataFrame, params: Params) -> Iterator[tuple[pd.DataFram
             continue
         share: dict[str, str | int | float] = {
             "n_ring": len(seen), "n_own": len(own), "expected": round(expected, 4), "strata": written(strata),
+            "n_all": sum(n for n, _, _ in strata), "n_all_own": sum(m for _, m, _ in strata),
             "share_log10_p": round(tail, 4), "n_tests": n_tests,
         }
         yield own, f"{KIN_AGENT}_{role}", share
@@ -261,6 +262,7 @@ TYPOLOGY = Typology(
                 f"{{staff}} 的亲属为非亲属参保人代办的可比业务 {{n_ring}} 件中有 {{n_own}} 件由其本人{done}，"
                 "涉 {n_people} 名非亲属参保人（{first_on} 至 {last_on}）；"
                 "比照其在岗日内同一经办机构、同类业务、同一季度的份额，应约 {expected} 件"
+                f"（共 {{n_all}} 件，由其{done} {{n_all_own}} 件）"
             )
             for role, done in (("handler", "受理"), ("reviewer", "复核"))
         },

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
+import pytest
+
 from gangfinder.leads.facts import EntityFacts
 from gangfinder.leads.insiders import InsiderParams, Registers, insiders_of
 from gangfinder.leads.members import AssociationParams, members_of
@@ -61,6 +63,40 @@ def test_four_rows_are_slips():
     away = {"O1": (("H2", None, None),)}
     assert insiders_of(pool().ring, facts("operator", "O1", ROWS[:4], operators=away), InsiderParams()) == frozenset()
     assert insiders_of(pool().ring, facts("operator", "O1", ROWS[:5], operators=away), InsiderParams())
+
+
+@pytest.mark.parametrize(("logins", "behind"), [(2, False), (3, True)])
+def test_a_counter_that_moved_is_a_register_that_is_behind(logins, behind):
+    """Seen in a town of 20,000: fifteen operators of a suspended house who had moved to its successor."""
+    named = {row: (("operator", f"O{n % logins}", "operator"), ("institution", "H1", "institution"))
+             for n, row in enumerate(ROWS)}
+    moved = EntityFacts(named, Registers({f"O{n}": (("H2", None, None),) for n in range(logins)}))
+    assert len(ROWS) >= 5 * logins
+    told = insiders_of(pool().ring, moved, InsiderParams())
+    assert told == (frozenset() if behind else {("operator", "O0"), ("operator", "O1")})
+
+
+def checked_by(*names, everybody):
+    """Facts in which the ring's rows are prescriptions at P1, checked by the named pharmacists in turn."""
+    rows = {row: (("institution", "P1", "pharmacy"), ("pharmacist", names[n % len(names)], "pharmacist"))
+            for n, row in enumerate(ROWS)}
+    return EntityFacts(rows, Registers(checked={"P1": everybody}))
+
+
+def test_a_pharmacist_who_checked_more_than_his_shifts_explain():
+    alone = checked_by("HY1", everybody={"HY1": 60, "HY2": 60, "HY3": 60})
+    assert insiders_of(pool().ring, alone, InsiderParams()) == {("pharmacist", "HY1")}
+    assert roles(pool().ring, alone)["pharmacist", "HY1"] == "insider"
+
+
+@pytest.mark.parametrize("everybody", [{"HY1": 180}, {"HY1": 170, "HY2": 10}])
+def test_the_only_pharmacist_checks_everything(everybody):
+    assert insiders_of(pool().ring, checked_by("HY1", everybody=everybody), InsiderParams()) == frozenset()
+
+
+def test_pharmacists_in_turn_are_shifts():
+    turns = checked_by("HY1", "HY2", everybody={"HY1": 90, "HY2": 90})
+    assert insiders_of(pool().ring, turns, InsiderParams()) == frozenset()
 
 
 def test_who_owns_two_houses_of_a_ring_of_houses():

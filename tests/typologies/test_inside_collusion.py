@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import product
-from math import comb, e, log10
+from math import comb, e, log10, prod
 
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gangfinder.model.evidence import Anomaly, Family, Grade
+from gangfinder.model.tails import fisher
 from gangfinder.typologies import typologies
-from gangfinder.typologies._desk_tails import desk_anomalies, named, strata_tail, tie_anomalies, together
+from gangfinder.typologies._desk_tails import desk_anomalies, named, strata_tail, tie_anomalies, tied_tail, together
 from gangfinder.typologies._office_desks import FLAGS, Params
 from tests.contract import suite
 
@@ -91,7 +95,8 @@ def tie(part="hub", contacts=4, circle=5, whole=5_000, rivals=1):
     return pd.DataFrame([{
         "m_part": part, "m_how": "household", "m_tied": "A1", "m_contacts": contacts, "m_people": circle,
         "m_houses": circle, **{f"m_n_{p}": contacts if p == part else 0 for p in ("member", "hub", "holder", "house")},
-        "m_patients": whole, "m_institutions": whole, "m_staff_tied": rivals, "m_staff_all": 70,
+        "m_patients": whole, "m_institutions": whole, "m_staff_tied": rivals, "m_house_tied": rivals,
+        "m_staff_all": 70,
         "source_table": "reimbursements", "source_key": "r0",
     }])
 
@@ -136,12 +141,12 @@ def shown(role, log10_p, desks=4):
 
 
 def bound(log10_p):
-    return (Anomaly(Family.PERSONAL, "tie_house", log10_p, 1, {}),)
+    return (Anomaly(Family.PERSONAL, "tie_house", log10_p, 1, {"chances": f"{10**log10_p}", "chance_holder": 0.0}),)
 
 
 def test_a_handler_and_a_reviewer_are_named_by_what_both_show():
     """Neither is surprising enough alone; that both have a tie of their own is."""
-    desk, ties = {"S1": shown("handler", -3.1), "S2": shown("reviewer", -3.1)}, {"S1": bound(-1.5), "S2": bound(-1.5)}
+    desk, ties = {"S1": shown("handler", -2.3), "S2": shown("reviewer", -2.3)}, {"S1": bound(-1.5), "S2": bound(-1.5)}
     alone = together(desk["S1"], ties["S1"], Params())
     assert Params().person_log10_p < alone < Params().second_log10_p
     assert named({"S1": desk["S1"]}, ties, Params()) == {}
@@ -151,15 +156,37 @@ def test_a_handler_and_a_reviewer_are_named_by_what_both_show():
     assert found["S1"] == found["S2"] == pytest.approx(log10(1 + half) + 2 * alone)
 
 
+@given(
+    st.lists(st.floats(1e-5, 0.2), min_size=1, max_size=3), st.floats(-8, -0.1),
+    st.integers(0, 2),
+)
+def test_desk_and_tie_together_are_no_more_surprising_than_they_are(chances, desk, which):
+    """Against the sum over all ways to be tied: the desk's tail is uniform, a tie's is the chance of any as rare."""
+    def tail(chance):
+        return sum(w for w in chances if w <= chance)
+
+    seen = chances[which % len(chances)]
+    tie = Anomaly(Family.PERSONAL, "tie_hub", log10(min(1.0, tail(seen))), 1,
+                  {"chances": " ".join(repr(w) for w in chances), "chance_holder": 0.0})
+    both = 10 ** (desk + tie.log10_p)
+    exact = 0.0
+    for met in product([False, True], repeat=len(chances)):
+        ways = [w for w, yes in zip(chances, met, strict=True) if yes]
+        mass = prod(w if yes else 1 - w for w, yes in zip(chances, met, strict=True))
+        exact += mass * min(1.0, both / min(1.0, tail(min(ways)))) if ways else 0.0
+    assert 10 ** tied_tail(desk, tie) >= exact * (1 - 1e-9)
+    assert tied_tail(desk, tie) <= fisher(np.array([desk, tie.log10_p])) + 1e-12
+
+
 @pytest.mark.parametrize("second", ["handler", "untied"])
 def test_two_of_one_role_or_one_without_a_tie_are_no_pair(second):
-    desk = {"S1": shown("handler", -3.1), "S2": shown("handler" if second == "handler" else "reviewer", -3.1)}
+    desk = {"S1": shown("handler", -2.3), "S2": shown("handler" if second == "handler" else "reviewer", -2.3)}
     ties = {"S1": bound(-1.5)} if second == "untied" else {"S1": bound(-1.5), "S2": bound(-1.5)}
     assert named(desk, ties, Params()) == {}
 
 
 def test_whoever_is_named_alone_is_named_by_his_own_tail():
-    desk = {"S1": shown("handler", -9.0), "S2": shown("reviewer", -3.1), "S3": shown("reviewer", -1.5)}
+    desk = {"S1": shown("handler", -9.0), "S2": shown("reviewer", -2.3), "S3": shown("reviewer", -1.2)}
     ties = {one: bound(-1.5) for one in desk}
     assert named(desk, ties, Params()) == {one: together(desk[one], ties[one], Params()) for one in ("S1", "S2")}
 
