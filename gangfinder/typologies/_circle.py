@@ -32,7 +32,7 @@ CHANCE = (
 
 
 def kin_of(tables: Tables, params: Params) -> ir.Table:
-    """Return staff_id, patient_id, how: himself, his household, declared relatives, and who lives at his door."""
+    """Return staff_id, patient_id, how: himself, household, declared relatives, who may live under his roof."""
     import ibis
 
     staff, patients = tables["staff"], tables["patients"]
@@ -44,7 +44,11 @@ def kin_of(tables: Tables, params: Params) -> ir.Table:
     few = at_door.group_by("address").aggregate(n=at_door.patient_id.nunique())
     few = few.filter(few.n <= params.holders)
     door = staff.semi_join(few, "address").select("staff_id", "address").inner_join(at_door, "address")
-    door = door.select("staff_id", "patient_id", how=ibis.literal("address"))
+    # two households of one address are neighbours
+    door = door.mutate(home=door.household_id.nullif("")).select("staff_id", "patient_id", "home")
+    door = door.left_join(homes.select("staff_id", own="household_id").distinct(), "staff_id")
+    apart = ibis.coalesce(door.home != door.own, ibis.literal(value=False))
+    door = door.filter(~apart).select("staff_id", "patient_id", how=ibis.literal("address"))
     people = own.union(under, door, _declared(tables["ties"], "patient", "relative"), distinct=True)
     # of several ways the nearest is told
     rank = ibis.cases(
@@ -101,7 +105,7 @@ def circle(tables: Tables, params: Params) -> ir.Table:
     parts.append(staff.select("staff_id", entity_type=yes("bank_account"), entity_id=staff.bank_account, how=me))
     held = kin.inner_join(tables["accounts"], "patient_id")
     parts.append(held.select("staff_id", entity_type=yes("bank_account"), entity_id=held.account, how=held.how))
-    parts += [houses_of(tables, kin, known)]
+    parts += [_houses(tables, kin, known)]
     every = parts[0].union(*parts[1:], distinct=True)
     every = every.filter(every.entity_id.notnull() & (every.entity_id != ""))
     # a phone on many people's files is a switchboard
@@ -115,7 +119,7 @@ def circle(tables: Tables, params: Params) -> ir.Table:
     return least.select("staff_id", "entity_type", "entity_id", how=how)
 
 
-def houses_of(tables: Tables, kin: ir.Table, known: ir.Table) -> ir.Table:
+def _houses(tables: Tables, kin: ir.Table, known: ir.Table) -> ir.Table:
     """Return the houses of a circle: owned by himself or kin, or where he worked."""
     import ibis
 

@@ -153,7 +153,12 @@ def tie_anomalies(staff: str, rows: pd.DataFrame, params: Params) -> tuple[Anoma
         if tail <= (params.weak_tie_log10_p if part == HOLDER else params.tie_log10_p):
             found.append(Anomaly(Family.PERSONAL, f"tie_{part}", tail, 1, detail))
     # beside a tie that counts by itself a namesake adds nothing
-    return tuple([a for a in found if a.log10_p <= params.tie_log10_p] or found)
+    return tuple([a for a in found if a.log10_p <= _least(a, params)] or found)
+
+
+def _least(tie: Anomaly, params: Params) -> float:
+    """Return from which tail on a tie counts by itself."""
+    return params.namesake_log10_p if tie.name == f"tie_{HOLDER}" else params.tie_log10_p
 
 
 def _rarity(staff: str, part: str, seen: pd.DataFrame) -> tuple[float, dict[str, str | int | float]]:
@@ -246,10 +251,10 @@ def together(desk: Sequence[Anomaly], ties: Sequence[Anomaly], params: Params) -
     Share and tie are combined, and share, tie and the strangest way of dealing with the papers; the smaller counts
     twice. What is not an anomaly counts as certain.
     """
-    rarest = min(ties, key=lambda a: a.log10_p, default=None)
     strong = {a.name for a in desk if _corrected(a) <= params.surprise_log10_p}
-    least = params.weak_tie_log10_p if len(strong) > 1 else params.tie_log10_p
-    if not desk or rarest is None or rarest.log10_p > least:
+    counted = [a for a in ties if len(strong) > 1 or a.log10_p <= _least(a, params)]
+    rarest = min(counted, key=lambda a: a.log10_p, default=None)
+    if not desk or rarest is None:
         return 0.0
     desks = max(int(a.detail["n_desks"]) for a in desk)
     odd = min((_in_its_way(a) for a in desk if a.name in FLAGS), default=0.0)

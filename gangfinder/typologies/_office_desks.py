@@ -69,13 +69,14 @@ class Params:
     desk_log10_p
         What a desk shows of a ring is told when its tail by itself is at most this; it names nobody.
     tie_log10_p
-        A personal tie counts when the chance of any so rare tie to the ring is at most this: of ten people at such
-        desks one has it anyway.
+        A personal tie counts when the chance of any so rare tie to the ring is at most this, one in twenty: a desk
+        may stand out for reasons that no table knows.
+    namesake_log10_p
+        That the holder of a shared account is called like one of the circle counts from this on: namesakes are common.
     surprise_log10_p
         A desk stands out by itself in what is at most this, corrected for the ring's desks.
     weak_tie_log10_p
-        That the holder of a shared account is called like one of the circle counts from this on where the desk stands
-        out by itself in two ways: namesakes are common.
+        A namesake counts from this on where the desk stands out by itself in two ways.
     person_log10_p
         Desk and tie together, corrected for the ring's desks, name a person when their tail is at most this.
     second_log10_p
@@ -95,9 +96,10 @@ class Params:
     enrolled_share: float = 0.2
     holders: int = 10
     desk_log10_p: float = -1.0
-    tie_log10_p: float = -1.0
+    tie_log10_p: float = -1.3
+    namesake_log10_p: float = -2.0
     surprise_log10_p: float = -3.0
-    weak_tie_log10_p: float = -0.5
+    weak_tie_log10_p: float = -1.3
     person_log10_p: float = -3.0
     second_log10_p: float = -2.0
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gangfinder.typologies._circle import houses_of
 from gangfinder.typologies.contract import Tables
 
 if TYPE_CHECKING:
@@ -36,10 +35,9 @@ def _acted(tables: Tables) -> ir.Table:
     """Return staff_id, m_house, the first act and its day."""
     import ibis
 
-    # whoever lives at the same door need not be kin, and stands aside for nobody
-    kin, a = tables["kin"].filter(tables["kin"].how != "address"), tables["actions"]
-    owned = houses_of(tables, kin, kin.inner_join(tables["patients"], "patient_id"))
-    owned = owned.filter(owned.how.isin(OWNERS)).select("staff_id", target_id="entity_id").distinct()
+    circle, a = tables["circle"], tables["actions"]
+    owned = circle.filter((circle.entity_type == "institution") & circle.how.isin(OWNERS))
+    owned = owned.select("staff_id", target_id="entity_id")
     done = a.filter((a.target_type == "institution") & a.action.isin(FAVOURS))
     done = done.inner_join(owned, ["staff_id", "target_id"])
     return done.group_by("staff_id", m_house=done.target_id).aggregate(

@@ -28,13 +28,14 @@ class Params:
     tolerance_share
         A drug is short when more than this share of what was settled was never there …
     tolerance_boxes
-        … and more than so many units of its book: slips in counting at the first and the last inventory.
+        … and more than so many boxes: slips in counting at the first and the last inventory. A box is one unit of the
+        book, or as many as the book calls sold for each that was settled, where that is beyond ``unit_factor``.
     inventories
         Fewest months in which a drug is short, after the house's first month of books.
     drugs
         Fewest short drugs of a house: boxes given for free and mistaken deliveries are a matter of a few.
     drug_units
-        Drugs of which fewer units were settled in the period are not tested.
+        Drugs of which fewer boxes were settled in the period are not tested.
     unit_factor
         Settlements that exceed what the book calls sold by more than this factor are in another unit (boxes against
         tablets), and are not compared.
@@ -182,7 +183,20 @@ def _books(tables: Tables, params: Params) -> ir.Table:
     units, said = ibis.coalesce(book.units, 0.0), ibis.coalesce(book.said, 0.0)
     other_unit = units > params.unit_factor * ibis.greatest(said, book.supply, 1.0)
     settled = ibis.ifelse(other_unit, said, ibis.greatest(units, said))
-    return book.mutate(settled=settled, gap=settled - book.supply)
+    return _boxed(book.mutate(settled=settled, gap=settled - book.supply), billed, params)
+
+
+def _boxed(book: ir.Table, billed: ir.Table, params: Params) -> ir.Table:
+    """Add how many units of the book a settled box is: more than one where the book counts tablets."""
+    import ibis
+
+    sold = book.group_by("house", "item").aggregate(said_ever=ibis.coalesce(book.said, 0.0).sum())
+    boxes = billed.group_by("house", "item").aggregate(billed_ever=billed.units.sum())
+    each = sold.inner_join(boxes, ["house", "item"])
+    each = each.filter(each.said_ever > params.unit_factor * each.billed_ever).filter(ibis._.billed_ever > 0)
+    each = each.select("house", "item", box=each.said_ever / each.billed_ever)
+    book = book.left_join(each, ["house", "item"])
+    return book.mutate(box=ibis.coalesce(book.box, 1.0)).drop("house_right", "item_right")
 
 
 def _short(books: ir.Table, params: Params) -> ir.Table:
@@ -198,7 +212,7 @@ def _short(books: ir.Table, params: Params) -> ir.Table:
 
     pair = books.group_by("house", "owner", "item").aggregate(
         excess=books.gap.sum(), m_settled=books.settled.sum(), m_present=books.supply.sum(),
-        positive=ibis.greatest(books.gap, 0.0).sum(), months=(books.gap > 0).cast("int64").sum(),
+        positive=ibis.greatest(books.gap, 0.0).sum(), months=(books.gap > 0).cast("int64").sum(), box=books.box.max(),
     )
     chain = books.group_by("owner", "item").aggregate(
         chain_excess=(books.gap - books.sent).sum(), houses=books.house.nunique(),
@@ -208,9 +222,9 @@ def _short(books: ir.Table, params: Params) -> ir.Table:
     pair = pair.filter((pair.houses == 1) | (pair["units"] == 1))
     together = ibis.ifelse(pair.houses > 1, ibis.least(pair.excess, pair.chain_excess), pair.excess)
     pair = pair.mutate(excess=together).drop("chain_excess", "houses", "units", "owner")
-    beyond = ibis.greatest(params.tolerance_share * pair.m_settled, params.tolerance_boxes)
+    beyond = ibis.greatest(params.tolerance_share * pair.m_settled, params.tolerance_boxes * pair.box)
     short = (pair.excess > beyond) & (pair.months >= params.inventories) & (pair.positive > 0)
-    return pair.filter(pair.m_settled >= params.drug_units).mutate(short=short)
+    return pair.filter(pair.m_settled >= params.drug_units * pair.box).mutate(short=short)
 
 
 def _houses(short: ir.Table) -> ir.Table:
