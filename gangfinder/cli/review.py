@@ -81,6 +81,9 @@ def command(  # noqa: PLR0913 - one parameter an option
     act on the next run: a dismissed lead stays out of the list while its evidence does not grow.
 
     Example:
+      gangfinder review leads.db
+
+    Decide:
       gangfinder review leads.db L-7F3A2B4C dismiss --reason "buying office, list seen"
 
     Actions:

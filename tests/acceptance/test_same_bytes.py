@@ -14,6 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from gangfinder import pipeline
+from gangfinder.batch.options import Batch
+from gangfinder.settings import Settings
+
 from . import towns
 
 pytestmark = pytest.mark.slow
@@ -122,7 +126,7 @@ def test_form_of_the_input(form, finished, out, tables, tmp_path, rng):
 def test_a_second_run_into_the_same_folder(finished, out, town, tmp_path):
     first = towns.run(town, tmp_path / "out", threads=1)
     same(tmp_path / "out", out)
-    second = towns.run(town, tmp_path / "out")
+    second = pipeline.run(town, tmp_path / "out", Settings(threads=2), batch=Batch(again=True))
     assert first.folder != second.folder
     same(tmp_path / "out", out)
     assert (first.folder / "explain.jsonl").read_bytes() == (finished.folder / "explain.jsonl").read_bytes()
