@@ -12,11 +12,6 @@ from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from gangfinder.linking.convolution import log10_hypergeometric_sum_tail
-from gangfinder.model.tails import log10_corrected
-
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
@@ -222,6 +217,10 @@ def _checking(ring: Ring, facts: EntityFacts, params: InsiderParams) -> Iterator
             if kind == "pharmacist" and shops:
                 own[i][shops[0]] += 1
                 beside[i].add(subject)
+    if not own:
+        return
+    from gangfinder.model.tails import log10_corrected
+
     core, drawn = set(ring.core), sum(own.values(), Counter[str]())
     for who, counts in sorted(own.items()):
         enough = len(beside[who] & core) >= params.core_share * len(core)
@@ -231,6 +230,10 @@ def _checking(ring: Ring, facts: EntityFacts, params: InsiderParams) -> Iterator
 
 def _shift_tail(who: str, counts: Counter[str], drawn: Counter[str], facts: EntityFacts) -> float:
     """Return log10 P(X ≥ k): of the ring's prescriptions at all its pharmacies so many were checked by him."""
+    import numpy as np
+
+    from gangfinder.linking.convolution import log10_hypergeometric_sum_tail
+
     shops = [shop for shop in sorted(drawn) if facts.registers.checked.get(shop, {}).get(who)]
     every = [facts.registers.checked[shop] for shop in shops]
     if not shops:

@@ -99,7 +99,7 @@ class Params:
     tie_log10_p: float = -1.3
     namesake_log10_p: float = -2.0
     surprise_log10_p: float = -3.0
-    weak_tie_log10_p: float = -1.3
+    weak_tie_log10_p: float = -0.5
     person_log10_p: float = -3.0
     second_log10_p: float = -2.0
 

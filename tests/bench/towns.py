@@ -29,8 +29,8 @@ class Table:
     """Towns of one kind: their settings, and the seeds with rings and without.
 
     No seed of a table was looked at while anything was tuned: for that 1–40, 1301–1504, 2001–2003, 2101–2713,
-    2901–2955, 3001–3499, 3601, 3602, 4001–4199, 4201–4212, 6101–6170, 9001–9030, 201, 11557 and 12096 were used, and
-    101–120, 5001–5010, 5051–5070, 5301–5315 and 5401–5490 in tables of earlier versions.
+    2901–2955, 3001–3499, 3601, 3602, 4001–4199, 4201–4212, 6101–6180, 9001–9030, 201, 11557 and 12096 were used, and
+    101–120, 5001–5010, 5051–5070, 5301–5315, 5401–5490 and 5501–5520 (with rings) in tables of earlier versions.
     """
 
     town: TownSettings
@@ -56,8 +56,8 @@ SETTINGS: dict[str, Table] = {
     "stars": Table(replace(_EVERY, typologies=STARS, rings_per_typology=6), range(5201, 5211)),
     "dates-full": Table(replace(_IN_STEP, difficulty=0), range(5081, 5091), range(5081, 5091)),
     "dates-part": Table(replace(_IN_STEP, difficulty=2), range(5081, 5091)),
-    "insiders-1": Table(_OFFICES, range(5501, 5511), range(5501, 5511)),
-    "insiders-2": Table(replace(_OFFICES, difficulty=2), range(5511, 5521)),
+    "insiders-1": Table(_OFFICES, range(5531, 5541), range(5501, 5511)),
+    "insiders-2": Table(replace(_OFFICES, difficulty=2), range(5541, 5551)),
     "insiders-double": Table(replace(_OFFICES, lookalike_density=2.0), range(0), range(5521, 5531)),
 }
 """``standard``: the founding typologies; ``all``, ``large``: every typology, with the difficulty; ``thin``, ``dates``:
