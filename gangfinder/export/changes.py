@@ -37,6 +37,7 @@ from gangfinder.settings import LANGUAGES
 
 if TYPE_CHECKING:
     from gangfinder.leads.texts import Texts
+    from gangfinder.model.evidence import EvidenceRow
     from gangfinder.model.lead import Departure, Lead
 
 FILE = "changes.json"
@@ -69,8 +70,13 @@ def write_changes(leads: Sequence[Lead], departures: Sequence[Departure], folder
     return write_file(folder / FILE, json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 
 
+def _row(row: EvidenceRow) -> tuple[str, str, str, str]:
+    """Return what makes an evidence row another one, as the register counts them."""
+    return row.subject_type, row.subject_id, row.source_table, row.source_key
+
+
 def _lead(lead: Lead, texts: Texts) -> dict[str, Any]:
-    change = lead.change or Change(n_new_evidence=len({(e.row.source_table, e.row.source_key) for e in lead.evidence}))
+    change = lead.change or Change(n_new_evidence=len({_row(e.row) for e in lead.evidence}))
     return {
         "lead_id": lead.lead_id, "status": lead.status, "rank": lead.rank, "previous_rank": change.previous_rank,
         "typologies": list(lead.typologies), "amount_low": str(lead.amount_low), "amount_high": str(lead.amount_high),

@@ -518,16 +518,18 @@ def test_what_a_killed_run_leaves_tells_nothing_of_staff(both, outs, monkeypatch
     left, said = [], []
     for source, out in zip(both, outs, strict=True):
         own = tmp_path / source.parent.name
+        asked = ["run", str(source), "--out", str(own), "--threads", "2"]
+        asked += ["--register", str(tmp_path / f"{source.parent.name}.db")]
         with monkeypatch.context() as patch:
             patch.setattr("gangfinder.pipeline.second_pass", interrupt)
-            stopped = CliRunner().invoke(root, ["run", str(source), "--out", str(own), "--threads", "2"])
+            stopped = CliRunner().invoke(root, asked)
         assert stopped.exit_code == 130
         work = own / "runs" / ".work"
         assert stat.S_IMODE(work.stat().st_mode) == 0o700
         files = {p.relative_to(work).as_posix(): p.read_bytes() for p in work.rglob("*") if p.is_file()}
         assert not [name for name, data in files.items() if CANARY.encode() in data]
         left.append(sorted(files))
-        done = CliRunner().invoke(root, ["run", str(source), "--out", str(own), "--threads", "2"])
+        done = CliRunner().invoke(root, asked)
         assert done.exit_code == 0
         said.append(re.sub(r"[0-9]+\.[0-9] s|with(out)?/", "", done.stderr))
         assert opened(own) == opened(out)
