@@ -1,6 +1,6 @@
 """Batch life, measured: weekly snapshots of a town through one register, against what is to be said of every ring.
 
-``python -m tests.bench.weeks [--patients N] [--weeks N] [--seed N] [--keep DIR]`` prints one line of figures:
+``python -m tests.bench.weeks [--patients N] [--weeks N] [--seed N …] [--write]`` prints figures of each town:
 
 - how many surviving rings kept their id through all weeks, and whether any id was ever two rings';
 - for each label, how often the run said of a ring what its truth says;
@@ -35,6 +35,8 @@ from gangfinder.synth import TownSettings, write_weeks
 DISMISSED_AFTER = 2
 """Week whose leads are reviewed: every third ring is dismissed."""
 
+RESULTS = Path(__file__).parent / "results"
+
 _GONE = ("merged", "vanished")
 
 
@@ -46,6 +48,8 @@ class Score:
     right: Counter[str] = field(default_factory=Counter)
     wrong: list[tuple[int, str, str, str, str]] = field(default_factory=list)  # week, identity, story, truth, said
     due: Counter[str] = field(default_factory=Counter)
+    parts: dict[str, str] = field(default_factory=dict)  # part of a ring that split → that ring
+    unseen: Counter[str] = field(default_factory=Counter)  # label → times its ring was no lead
     missed: int = 0  # times a ring that is there was no lead; counted as wrong, too
     strangers: Counter[int] = field(default_factory=Counter)  # week → leads that are no ring
     dismissed: int = 0
@@ -61,11 +65,11 @@ class Score:
         return sum(len(set(ids)) == 1 for ids in seen), len(seen)
 
     def reused(self) -> list[str]:
-        """Return the ids that were those of two rings."""
+        """Return the ids that were those of two rings; the parts of one that split count as it."""
         owners = defaultdict(set)
         for identity, ids in self.ids.items():
             for one in ids:
-                owners[one].add(identity)
+                owners[one].add(self.parts.get(identity, identity))
         return sorted(one for one, rings in owners.items() if len(rings) > 1)
 
     def rates(self) -> dict[str, float]:
@@ -116,6 +120,8 @@ def _score(score: Score, week: Mapping[str, Any], out: Path, dismissed: set[str]
     known = {one: list(ids) for one, ids in score.ids.items()}
     for ring in week["rings"]:
         identity, label = ring["identity"], ring["label"]
+        if label == "split":
+            score.parts[identity] = ring["split_from"]
         if identity in found:
             score.ids[identity].append(found[identity])
         expected = _expected(ring, dismissed)
@@ -134,7 +140,9 @@ def _score(score: Score, week: Mapping[str, Any], out: Path, dismissed: set[str]
             score.came_back_grown += answer == "reopened" and _has_reason(told, found[identity])
         score.due[expected] += 1
         score.right[expected] += answer == expected
-        score.missed += not answer and label not in _GONE
+        if not answer and label not in _GONE:
+            score.missed += 1
+            score.unseen[expected] += 1
         if answer != expected:
             score.wrong.append((week["week"], identity, ring["story"], expected, answer))
 
@@ -189,6 +197,9 @@ def report(score: Score, truth: Mapping[str, Any]) -> dict[str, Any]:
         "survivors": survivors, "kept_id": kept, "kept_share": round(kept / max(survivors, 1), 4),
         "ids_reused": score.reused(),
         "labels": {label: [score.right[label], score.due[label]] for label in sorted(score.due)},
+        "labels_of_leads": {
+            label: [score.right[label], score.due[label] - score.unseen[label]] for label in sorted(score.due)
+        },
         "no_lead": [score.missed, sum(score.due.values())],
         "dismissed": score.dismissed, "came_back_unchanged": len(score.came_back_unchanged),
         "dismissed_and_grown": score.grown, "came_back_with_reason": score.came_back_grown,
@@ -197,22 +208,43 @@ def report(score: Score, truth: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def total(figures: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the sums over several towns."""
+    summed = {
+        name: {label: [sum(f[name].get(label, (0, 0))[n] for f in figures) for n in (0, 1)] for label in labels}
+        for name in ("labels", "labels_of_leads")
+        for labels in [sorted({label for f in figures for label in f[name]})]
+    }
+    counts = (
+        "survivors", "kept_id", "dismissed", "came_back_unchanged", "dismissed_and_grown", "came_back_with_reason",
+    )
+    return {**{name: sum(f[name] for f in figures) for name in counts}, **summed}
+
+
 def main() -> None:
-    """Measure one town and print the figures."""
+    """Measure some towns and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--patients", type=int, default=20_000)
     parser.add_argument("--weeks", type=int, default=12)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, action="append", help="may be repeated [1]")
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--write", action="store_true", help="keep the figures in tests/bench/results")
     given = parser.parse_args()
-    settings = TownSettings(patients=given.patients, seed=given.seed, weeks=given.weeks, months=9)
-    with tempfile.TemporaryDirectory() as scratch:
-        score, truth = measure(settings, given.keep or Path(scratch))
-    print(json.dumps({"seed": given.seed, **report(score, truth)}, indent=1))
-    for row in score.wrong:
-        print("wrong:", row)
-    for came in score.came_back_unchanged:
-        print("came back:", came)
+    figures = []
+    for seed in given.seed or [1]:
+        settings = TownSettings(patients=given.patients, seed=seed, weeks=given.weeks, months=9)
+        with tempfile.TemporaryDirectory() as scratch:
+            score, truth = measure(settings, (given.keep or Path(scratch)) / str(seed))
+        figures.append({"seed": seed, **report(score, truth)})
+        print(json.dumps(figures[-1], indent=1), flush=True)
+        for row in score.wrong:
+            print("wrong:", row)
+        for came in score.came_back_unchanged:
+            print("came back:", came, flush=True)
+    summed = {"patients": given.patients, "weeks": given.weeks, "total": total(figures), "towns": figures}
+    print(json.dumps(summed["total"], indent=1))
+    if given.write:
+        (RESULTS / "weeks.json").write_text(json.dumps(summed, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
