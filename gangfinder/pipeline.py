@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from gangfinder.attempt import Attempt
 from gangfinder.batch.options import UNATTENDED, Batch
-from gangfinder.batch.surroundings import surroundings
+from gangfinder.batch.surroundings import surroundings, told_in_time
 from gangfinder.benign.application import skipped as skipped_explanations
 from gangfinder.engine.duckdb import DuckDBEngine
 from gangfinder.inquiry import Inquiry, Prepared, conclude, inquire, open_scoring, prepare, skipped_parts
@@ -77,6 +77,7 @@ class CheckReport:
     skipped: tuple[SkippedPart, ...]
 
 
+@told_in_time
 @seldom_collected()
 def run(
     source: Path | str,

@@ -9,10 +9,11 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from gangfinder.errors import EngineError, Overtime, SettingsError
 
@@ -21,10 +22,32 @@ if TYPE_CHECKING:
 
     from gangfinder.batch.options import Batch
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _INSISTENCE = 5.0
 """Seconds between two attempts to stop a run whose time is over."""
 
+_AFTER_THE_SIGNAL = 0.2
+"""Seconds from the signal to the interruption: one that came first would look like a fault of the engine."""
+
 _PREFIX, _LOCK = "gangfinder-run-", ".lock"
+
+
+def told_in_time(work: Callable[P, T]) -> Callable[P, T]:
+    """Let a function that has :func:`surroundings` inside raise :class:`Overtime` wherever the end of its time strikes.
+
+    It may strike on the way out of the surroundings, too, before they can see it.
+    """
+
+    @wraps(work)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return work(*args, **kwargs)
+        except TimeIsUp as late:
+            raise _stopped(late) from None
+
+    return run
 
 
 @contextmanager
@@ -55,26 +78,56 @@ def _limited(seconds: float | None) -> Iterator[None]:
 
     def over(number: int, frame: FrameType | None) -> None:
         del number, frame
-        raise TimeIsUp
+        raise TimeIsUp(seconds)
 
-    before = signal.signal(signal.SIGALRM, over)
+    before, done = signal.signal(signal.SIGALRM, over), threading.Event()
+    threading.Thread(target=_interrupt, args=(seconds, done), daemon=True).start()
     # an error that strikes while an object is finalised is lost: it is raised again until the run has ended
     signal.setitimer(signal.ITIMER_REAL, seconds, _INSISTENCE)
     try:
         yield
     except BaseException as error:
-        if overtime(error) is None:
+        late = overtime(error)
+        if late is None:
             raise
-        msg = f"the run was stopped: it took longer than {seconds:g} s"
-        hint = "start it again: it goes on from its last checkpoint; or raise --timeout"
-        raise Overtime(msg, hint=hint) from None
+        raise _stopped(late) from None
     finally:
+        done.set()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 
+def _interrupt(seconds: float, done: threading.Event) -> None:
+    """Stop the engine when the time is over, so that it lets Python see the signal."""
+    from gangfinder.engine.duckdb import interrupt_all
+
+    wait = seconds + _AFTER_THE_SIGNAL
+    while not done.wait(wait):
+        interrupt_all()
+        wait = _INSISTENCE
+
+
 class TimeIsUp(BaseException):  # noqa: N818 - as KeyboardInterrupt: who catches every error must not go on
-    """Stops a run whose time is over; becomes :class:`Overtime` when it has left everything."""
+    """Stops a run whose time is over; becomes :class:`Overtime` when it has left everything.
+
+    Parameters
+    ----------
+    seconds
+        How long the run might take.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+def _stopped(late: TimeIsUp) -> Overtime:
+    """Return the error that is told; a statement that was left in its middle would hold up whoever uses its engine."""
+    from gangfinder.engine.duckdb import interrupt_all
+
+    interrupt_all()
+    msg = f"the run was stopped: it took longer than {late.seconds:g} s"
+    return Overtime(msg, hint="start it again: it goes on from its last checkpoint; or raise --timeout")
 
 
 def overtime(error: BaseException) -> TimeIsUp | None:
@@ -143,4 +196,4 @@ def _lacking(error: Exception) -> str | None:
     return None
 
 
-__all__ = ["TimeIsUp", "overtime", "surroundings"]
+__all__ = ["TimeIsUp", "overtime", "surroundings", "told_in_time"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,6 +22,18 @@ def _run(connection: Any, sql: str) -> pa.Table:  # noqa: ANN401 - duckdb.DuckDB
 def _typed(expression: ir.Table, rows: Future[pa.Table]) -> pa.Table:
     """Return rows with the types that the expression says, as a single fetch does."""
     return rows.result().cast(expression.schema().to_pyarrow())
+
+
+_OPEN: weakref.WeakSet[DuckDBEngine] = weakref.WeakSet()
+
+
+def interrupt_all() -> None:
+    """Stop every statement that an engine of this process is running; it raises ``duckdb.InterruptException``.
+
+    DuckDB looks for signals while it works itself; while it waits for its other threads it does not.
+    """
+    for engine in list(_OPEN):
+        engine.interrupt()
 
 
 class DuckDBEngine:
@@ -54,6 +67,8 @@ class DuckDBEngine:
         self._backend = ibis.duckdb.connect(":memory:", **options)
         # DuckDB draws its own bar on standard output, where results go
         self._backend.raw_sql("SET enable_progress_bar = false")
+        self._besides: set[Any] = set()
+        _OPEN.add(self)
 
     @property
     def connection(self) -> Any:  # noqa: ANN401 - duckdb.DuckDBPyConnection; importing it here would cost every caller
@@ -108,16 +123,24 @@ class DuckDBEngine:
                     yield _typed(*running.popleft())
             while running:
                 yield _typed(*running.popleft())
+        self._besides.discard(beside)
         beside.close()
 
     def _beside(self) -> Any:  # noqa: ANN401 - duckdb.DuckDBPyConnection
         """Return a second connection to the same tables, with the settings of the first that are its own."""
         beside = self.connection.cursor()
+        self._besides.add(beside)
         for name in ("TimeZone", "python_enable_replacements", "enable_progress_bar"):
             (value,) = self.connection.execute("SELECT current_setting(?)", [name]).fetchone()
             beside.execute(f"SET {name} = '{value}'")
         return beside
 
+    def interrupt(self) -> None:
+        """Stop the statements that run here; may be called from any thread."""
+        for connection in (self.connection, *list(self._besides)):
+            connection.interrupt()
+
     def close(self) -> None:
         """See :meth:`Engine.close`."""
+        _OPEN.discard(self)
         self._backend.disconnect()
