@@ -256,11 +256,10 @@ def _longest(dismissals: Sequence[Dismissal]) -> int:
 
 
 def _difference(change: Change) -> str:
-    """Return how a lead that lives on differs: by its core first, then by its evidence."""
-    if change.joined:
-        return GROWN
-    if set(change.left) - set(change.aged):
-        return SHRUNK
+    """Return how a lead that lives on differs: by its core first, whichever more people did, then by its evidence."""
+    left = set(change.left) - set(change.aged)
+    if left or change.joined:
+        return SHRUNK if len(left) > len(change.joined) else GROWN
     if change.n_new_evidence or change.new_typologies:
         return GROWN
     return SHRUNK if change.n_gone_evidence else UNCHANGED

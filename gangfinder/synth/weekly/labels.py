@@ -4,7 +4,7 @@ A ring is the people with rows in the window that were not taken back, three at 
 without a line sent days later is no ring. Two cells are one ring while a common act is in the window. What merely
 leaves the window is no shrinking.
 
-Labels: ``new``; ``grown``: people or rows came; ``shrunk``: people left, with no one new; ``unchanged``; ``merged``
+Labels: ``new``; ``grown``: people or rows came; ``shrunk``: more people left than came; ``unchanged``; ``merged``
 into another; ``split`` from another; ``vanished``; ``reopened``: it was vanished and is back; ``""`` while there is
 nothing to say.
 """
@@ -139,7 +139,7 @@ def _state(
     stays = {d.patient for d in before.deeds if d.day >= span[0]}
     left = (before.members - members) & stays
     joined = members - before.members
-    label = "grown" if joined else "shrunk" if left else "grown" if came else "unchanged"
+    label = "shrunk" if len(left) > len(joined) else "grown" if joined or came else "unchanged"
     return State(name, ring, label, tuple(rows), "", tuple(sorted(joined)), tuple(sorted(left)), came, members)
 
 
