@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -158,14 +159,15 @@ def test_eight_reviewers_at_once(office, lead):
 
 
 def test_a_review_that_is_killed_leaves_the_register_sound(office, lead):
-    """kill -9 at growing delays: a decision is there whole or not at all."""
+    """kill -9 at random moments (``GANGFINDER_KILLS=30``: as many): a decision is there whole or not at all."""
     command = [sys.executable, "-m", "gangfinder.cli", "review", str(office.path), lead, "note", "--reason", "x"]
     started = time.monotonic()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     whole = time.monotonic() - started
-    for n in range(12):
+    moments = random.Random(5)
+    for _ in range(max(12, int(os.environ.get("GANGFINDER_KILLS", "12")))):
         one = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(whole * (0.3 + 0.07 * n))
+        time.sleep(whole * moments.uniform(0.2, 1.1))
         os.kill(one.pid, signal.SIGKILL)
         one.wait()
         assert CliRunner().invoke(root, ["verify", str(office.path)]).exit_code == 0
