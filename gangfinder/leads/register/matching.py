@@ -112,7 +112,7 @@ def match(current: Sequence[Trace], known: Sequence[Registered], window_from: da
     window_from
         First day of this run's data; evidence before it is compared with nothing.
     """
-    order = sorted(range(len(current)), key=lambda i: _content(current[i]))
+    order = sorted(range(len(current)), key=lambda i: _content(current[i], window_from))
     elders = sorted(known, key=lambda k: (k.age, k.lead_id))
     ties = _ties([current[i] for i in order], elders, window_from)
     kept: dict[int, str] = {}
@@ -126,8 +126,8 @@ def match(current: Sequence[Trace], known: Sequence[Registered], window_from: da
     return _told(order, elders, ties, kept)
 
 
-def _content(trace: Trace) -> tuple[object, ...]:
-    return (trace.subject_type, sorted(trace.core), sorted(trace.typologies), sorted(trace.evidence))
+def _content(trace: Trace, window_from: date | None) -> tuple[object, ...]:
+    return (trace.subject_type, sorted(trace.core), sorted(trace.typologies), sorted(trace.since(window_from)))
 
 
 def _ties(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gangfinder.leads.register.matching import Registered, Trace, match
@@ -86,6 +86,7 @@ def test_a_stranger_changes_nothing(current, old, stranger):
     assert before.vanished == after.vanished
 
 
+@example([trace("a", 1), trace("a", 0)], known("a", live=False), 1)
 @given(current_leads, registers, st.integers(0, 9))
 def test_rows_that_left_the_window_say_nothing(current, old, days):
     first = DAY + timedelta(days=days)
